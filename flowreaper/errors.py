@@ -1,0 +1,56 @@
+"""Every exception that flowreaper raises, and nothing else.
+
+    FlowreaperError
+    ├── ConfigurationError      what the user gave cannot be used; nothing was sent
+    │   ├── InputError          an input file is missing, unreadable or not in its format
+    │   └── CheckpointRefusedError  the checkpoint belongs to something else, or is in use
+    └── RunError                something that concerns every flow; the job can be resumed
+        ├── CredentialsError    there are no credentials, or they cannot be renewed
+        ├── CheckpointError     the checkpoint cannot be read or written
+        ├── OutputError         a results file cannot be written
+        ├── UntrustedServerError  the service's certificate did not verify
+        └── FatalReplyError     the service answered what it would answer to every flow
+
+An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
+A message names the value that is wrong and what to do next; it never holds a secret.
+"""
+
+
+class FlowreaperError(Exception):
+    """The root of the tree: catch it to catch everything that flowreaper raises on purpose."""
+
+
+class ConfigurationError(FlowreaperError):
+    """An option, a file or an environment variable cannot be used; no call was made."""
+
+
+class InputError(ConfigurationError):
+    """An input cannot be opened, or is not in the format that it was said to be in."""
+
+
+class CheckpointRefusedError(ConfigurationError):
+    """The checkpoint exists but this run must not touch it."""
+
+
+class RunError(FlowreaperError):
+    """Something that concerns every flow stopped the run; no flow is blamed, the job can be resumed."""
+
+
+class CredentialsError(RunError):
+    """No credentials were found, or they could not be renewed."""
+
+
+class CheckpointError(RunError):
+    """The checkpoint could not be read or written, so nothing more may be sent."""
+
+
+class OutputError(RunError):
+    """A file of results could not be written."""
+
+
+class UntrustedServerError(RunError):
+    """The other side cannot be trusted to be the service: its certificate did not verify."""
+
+
+class FatalReplyError(RunError):
+    """The service gave an answer that every flow would get."""

@@ -1,0 +1,36 @@
+"""Foreign text made fit for a terminal, a log line or a spreadsheet. Pure."""
+
+import re
+import unicodedata
+
+# Categories that steer a terminal or hide themselves: controls (Cc), formats such as the bidirectional
+# overrides (Cf), surrogates (Cs), line and paragraph separators (Zl, Zp), private use and unassigned.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Return `text` with everything that could steer a terminal escaped, cut to `limit` characters.
+
+    A cut text says so. The result has no line break.
+    """
+    if text.isascii() and text.isprintable():
+        safe = text
+    else:
+        safe = "".join(_escaped(c) if unicodedata.category(c) in _UNSAFE else c for c in text[: limit + 1])
+    return safe if len(safe) <= limit else f"{safe[:limit]}… [{len(text)} characters]"
+
+
+def csv_cell(text: str) -> str:
+    """Return `text` so that a spreadsheet takes it for text: a would-be formula gets a leading ``'``.
+
+    Source of the rule: OWASP, "CSV Injection".
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:  # noqa: PLR2004 -- what \xNN can name
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 -- what \uNNNN can name

@@ -1,0 +1,223 @@
+"""The frozen values that cross the borders between rooms; no behaviour beyond naming them.
+
+The values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are named tuples: they
+are made a million times, and a frozen dataclass costs three times as much to make.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    """Where a flow is in its life."""
+
+    PENDING = "pending"  # read, not called, or to be called again
+    CLAIMED = "claimed"  # a request may be on its way
+    DELETED = "deleted"  # by us: Code OK, or absent after an answer that was lost
+    ABSENT = "absent"  # was not there when we came
+    REFUSED = "refused"  # the service's final no
+    GAVE_UP = "gave_up"  # attempts used up on transient trouble
+    INVALID = "invalid"  # the input is no flow id; never sent
+
+    @property
+    def final(self) -> bool:
+        """Whether a flow in this state is never called again unless the user names it."""
+        return self not in (State.PENDING, State.CLAIMED)
+
+
+class Flow(NamedTuple):
+    """One flow's identity. `cust_space_id` is empty for the account's own space."""
+
+    flow_id: str
+    cust_space_id: str = ""
+
+
+class Entry(NamedTuple):
+    """A flow as it was read: where from (`source`, and `line` counted from 1)."""
+
+    flow: Flow
+    source: str
+    line: int
+
+
+class InvalidEntry(NamedTuple):
+    """A piece of input that cannot be a flow id.
+
+    `text` is the input, escaped and cut so that it can be stored and shown; `reason` is a sentence.
+    """
+
+    text: str
+    reason: str
+    source: str
+    line: int
+
+
+class Added(NamedTuple):
+    """What became of a batch of entries: how many were new, known already, or newly found invalid."""
+
+    new: int
+    repeated: int
+    invalid: int
+
+
+class Claim(NamedTuple):
+    """A flow that is durably claimed: its request may be sent.
+
+    `row` is its place in the checkpoint, `attempts` the calls that were made for it (throttled ones not
+    counted), `in_doubt` whether an earlier call may have deleted it unseen.
+    """
+
+    row: int
+    flow: Flow
+    attempts: int
+    in_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An access key, with a security token where it is temporary (STS).
+
+    `expires_at` is in seconds since the epoch, None where it is not known. The secret and the token show
+    in no repr.
+    """
+
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
+    expires_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.masked_id})"
+
+    @property
+    def masked_id(self) -> str:
+        """The access key id with its middle hidden, fit for screens and files."""
+        key = self.access_key_id
+        return f"{key[:4]}****{key[-4:]}" if len(key) > 12 else f"{key[:2]}****"  # noqa: PLR2004 -- shorter ids would be shown nearly whole
+
+
+class Reply(NamedTuple):
+    """What came back for one call, the service's words unchanged.
+
+    `status` is the HTTP status, 0 where no answer came. `code`, `message` and `request_id` are empty where
+    the answer has none. `readable` is False where no answer came or its body is not the service's JSON.
+    `reached` is False where the request certainly never left (no connection could be made).
+    `retry_after_ms` is the service's own wish in milliseconds, 0 where it has none; `date` is the Date
+    header, empty where there is none.
+    """
+
+    status: int
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+    readable: bool = True
+    reached: bool = True
+    retry_after_ms: int = 0
+    date: str = ""
+
+
+class Kind(StrEnum):
+    """What a reply means for the run and for the flow."""
+
+    DELETED = "deleted"  # the flow is gone, by this call
+    ABSENT = "absent"  # the flow is not there
+    REFUSED = "refused"  # this flow's final no
+    THROTTLED = "throttled"  # the account's pace is too high; not the flow's fault
+    TRANSIENT = "transient"  # try this flow again, with back-off
+    RENEW = "renew"  # the credentials are stale: fetch them again, once
+    CLOCK = "clock"  # this machine's clock is off: correct it, then try again
+    FATAL = "fatal"  # every flow would get the same: stop
+
+
+class Verdict(NamedTuple):
+    """The reading of one reply. `doubt`: after this reply nobody knows whether the flow still exists."""
+
+    kind: Kind
+    doubt: bool = False
+
+
+class Outcome(NamedTuple):
+    """A flow's final state, with the reply that decided it. `finished_at_ms` is since the epoch."""
+
+    row: int
+    flow: Flow
+    state: State
+    inferred: bool
+    in_doubt: bool
+    attempts: int
+    reply: Reply
+    finished_at_ms: int
+
+
+class Again(NamedTuple):
+    """A claimed flow that goes back to pending, with what its calls so far have taught."""
+
+    row: int
+    attempts: int
+    in_doubt: bool
+
+
+class Record(NamedTuple):
+    """What the checkpoint holds of one flow or invalid line: the shape of `results`' objects."""
+
+    flow_id: str
+    cust_space_id: str | None
+    state: str
+    inferred: bool
+    in_doubt: bool
+    attempts: int
+    http_status: int | None
+    code: str | None
+    message: str | None
+    request_id: str | None
+    source: str | None
+    line: int | None
+    finished_at: str | None
+
+
+class Ending(StrEnum):
+    """Why a run ended."""
+
+    FINISHED = "finished"  # nothing is left to do
+    LIMIT = "limit"  # --limit flows were dealt with
+    INTERRUPTED = "interrupted"  # a signal, or the caller's wish
+    STOPPED = "stopped"  # something that concerns every flow; `error` says what
+
+
+class ExitStatus(IntEnum):
+    """The command's exit statuses; 130 and 143 (128 + signal) come on top."""
+
+    DONE = 0  # every flow deleted or absent
+    INCOMPLETE = 1  # finished, but some refused, invalid or gave up
+    USAGE = 2  # bad options, input or configuration; nothing sent
+    STOPPED = 3  # stopped by something that concerns every flow
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did and what the checkpoint now holds.
+
+    `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
+    how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
+    their pace.
+    """
+
+    ending: Ending
+    counts: dict[State, int]
+    run: dict[State, int]
+    seconds: float
+    calls: int
+    throttled: int
+    repeated: int
+    error: Exception | None = None
+
+    @property
+    def unfinished(self) -> int:
+        """Flows of the checkpoint that have no final outcome yet."""
+        return self.counts.get(State.PENDING, 0) + self.counts.get(State.CLAIMED, 0)
+
+    @property
+    def failed(self) -> int:
+        """Flows that ended, but neither deleted nor absent."""
+        return sum(self.counts.get(s, 0) for s in (State.REFUSED, State.GAVE_UP, State.INVALID))

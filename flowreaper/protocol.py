@@ -1,0 +1,129 @@
+"""DeleteFlow on the wire: build a signed request, read what came back. Pure; sends nothing.
+
+Source of the shapes: the vendor's DeleteFlow page (API version 2020-06-06) and its official SDK.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from flowreaper import signing
+from flowreaper.model import Credentials, Flow, Reply
+
+VERSION = "2020-06-06"
+DELETE_FLOW = "DeleteFlow"
+METHOD = "POST"
+PATH = "/"
+BODY_LIMIT = 64 * 1024
+"""Bytes of an answer that are read. DeleteFlow's answers hold some 200; a proxy's page may hold anything."""
+
+_MESSAGE_LIMIT = 2000
+_WORD_LIMIT = 200
+_CUT = " [cut]"
+
+
+class Request(NamedTuple):
+    """A signed call: POST `path`?`query` without a body. `query` must go out byte for byte as it is."""
+
+    query: str
+    headers: dict[str, str]
+
+
+def delete_flow(flow: Flow, credentials: Credentials, *, host: str, now_s: float, nonce: str) -> Request:
+    """Build one signed DeleteFlow call.
+
+    `host` is the Host header's value (with the port where it is not the default), `now_s` the service's
+    time in seconds since the epoch (accepted within 15 minutes), `nonce` unlike any that was used before.
+    """
+    parameters = {"FlowId": flow.flow_id}
+    if flow.cust_space_id:
+        parameters["CustSpaceId"] = flow.cust_space_id
+    return signed_request(DELETE_FLOW, parameters, credentials, host=host, now_s=now_s, nonce=nonce)
+
+
+def signed_request(
+    action: str,
+    parameters: Mapping[str, str],
+    credentials: Credentials,
+    *,
+    host: str,
+    now_s: float,
+    nonce: str,
+) -> Request:
+    """Build one signed call of any operation of the family: all parameters travel in the query."""
+    headers = {
+        "host": host,
+        "x-acs-action": action,
+        "x-acs-version": VERSION,
+        "x-acs-date": timestamp(now_s),
+        "x-acs-signature-nonce": nonce,
+        "x-acs-content-sha256": signing.EMPTY_BODY_SHA256,
+    }
+    if credentials.security_token:
+        headers["x-acs-accesskey-id"] = credentials.access_key_id
+        headers["x-acs-security-token"] = credentials.security_token
+    query = signing.canonical_query(parameters)
+    headers["authorization"] = signing.authorization(
+        credentials, method=METHOD, path=PATH, query=query, headers=headers
+    )
+    headers["accept"] = "application/json"
+    return Request(query, headers)
+
+
+def timestamp(now_s: float) -> str:
+    """Write seconds since the epoch as the service wants it: ``YYYY-MM-DDTHH:MM:SSZ``."""
+    return datetime.fromtimestamp(int(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete: bool = True) -> Reply:
+    """Read an HTTP answer. `headers` must find names in any case; `complete` is False for a cut body.
+
+    Never raises: whatever is not the service's JSON object is a reply that is not `readable`.
+    """
+    retry_after_ms = _milliseconds(headers.get("x-acs-retry-after", ""))
+    date = headers.get("Date", "")
+    answer = _json_object(body) if complete else None
+    if answer is None:
+        said = _cut(body[:_MESSAGE_LIMIT].decode(errors="backslashreplace"), _MESSAGE_LIMIT)
+        what = "the answer is no JSON object" if complete else "the answer was cut short"
+        return Reply(
+            status, message=f"{what}: {said!r}", readable=False, retry_after_ms=retry_after_ms, date=date
+        )
+    return Reply(
+        status,
+        _word(answer, "Code", _WORD_LIMIT),
+        _word(answer, "Message", _MESSAGE_LIMIT),
+        _word(answer, "RequestId", _WORD_LIMIT),
+        # An object without a Code is somebody else's JSON: a proxy's, a captive portal's.
+        readable=bool(_word(answer, "Code", _WORD_LIMIT)),
+        retry_after_ms=retry_after_ms,
+        date=date,
+    )
+
+
+def _json_object(body: bytes) -> dict[str, object] | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):  # ValueError covers bad JSON, bad UTF-8 and numbers too long
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _word(answer: Mapping[str, object], name: str, limit: int) -> str:
+    """Return a field as text; some gateways write the names with a lower-case first letter."""
+    value = answer.get(name, answer.get(name[0].lower() + name[1:]))
+    if value is None:
+        return ""
+    return _cut(value if isinstance(value, str) else json.dumps(value), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    # Lone surrogates come out of \udXXX escapes in JSON; neither SQLite nor a terminal takes them.
+    safe = text.encode("utf-8", "backslashreplace").decode()
+    return safe if len(safe) <= limit else safe[:limit] + _CUT
+
+
+def _milliseconds(text: str) -> int:
+    # A header is foreign text: int() takes '1_0', ' +5' and digits of every script, and 4,300 digits raise.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0  # noqa: PLR2004 -- 11 days
