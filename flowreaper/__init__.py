@@ -1,3 +1,48 @@
-"""flowreaper: delete WhatsApp draft flows in bulk, at exactly the pace that the quota allows."""
+"""flowreaper: delete WhatsApp draft flows in bulk, at exactly the pace that the quota allows.
+
+The library's public names; each is imported when it is first used, so that the command starts fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
+    from flowreaper.job import Job, delete_flows
+    from flowreaper.model import Credentials, Flow, Record, State, Summary
+    from flowreaper.report import read_records, read_status
+    from flowreaper.settings import Settings, parse_endpoint
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ConfigurationError",
+    "Credentials",
+    "Flow",
+    "FlowreaperError",
+    "Job",
+    "Record",
+    "RunError",
+    "Settings",
+    "State",
+    "Summary",
+    "delete_flows",
+    "parse_endpoint",
+    "read_records",
+    "read_status",
+]
+
+_HOMES = {
+    "errors": ("ConfigurationError", "FlowreaperError", "RunError"),
+    "job": ("Job", "delete_flows"),
+    "model": ("Credentials", "Flow", "Record", "State", "Summary"),
+    "report": ("read_records", "read_status"),
+    "settings": ("Settings", "parse_endpoint"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -6,7 +6,7 @@ import unicodedata
 # Categories that steer a terminal or hide themselves: controls (Cc), formats such as the bidirectional
 # overrides (Cf), surrogates (Cs), line and paragraph separators (Zl, Zp), private use and unassigned.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: the full-width = + - @
 
 
 def printable(text: str, limit: int = 300) -> str:

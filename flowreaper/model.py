@@ -4,6 +4,7 @@ The values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`)
 are made a million times, and a frozen dataclass costs three times as much to make.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
@@ -54,11 +55,14 @@ class InvalidEntry(NamedTuple):
 
 
 class Added(NamedTuple):
-    """What became of a batch of entries: how many were new, known already, or newly found invalid."""
+    """What became of a batch of entries: how many were new or known already, and which were invalid.
+
+    `invalid` holds only what was not in the checkpoint before.
+    """
 
     new: int
     repeated: int
-    invalid: int
+    invalid: tuple[InvalidEntry, ...]
 
 
 class Claim(NamedTuple):
@@ -72,6 +76,8 @@ class Claim(NamedTuple):
     flow: Flow
     attempts: int
     in_doubt: bool
+    source: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +146,7 @@ class Verdict(NamedTuple):
 class Outcome(NamedTuple):
     """A flow's final state, with the reply that decided it. `finished_at_ms` is since the epoch."""
 
-    row: int
-    flow: Flow
+    claim: Claim
     state: State
     inferred: bool
     in_doubt: bool
@@ -159,11 +164,14 @@ class Again(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What the checkpoint holds of one flow or invalid line: the shape of `results`' objects."""
+    """What the checkpoint holds of one flow or invalid line: the shape of `results`' objects.
+
+    None stands for what is not known or does not apply; `finished_at` is UTC, ISO 8601 with milliseconds.
+    """
 
     flow_id: str
     cust_space_id: str | None
-    state: str
+    state: State
     inferred: bool
     in_doubt: bool
     attempts: int
@@ -195,17 +203,29 @@ class ExitStatus(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What a checkpoint belongs to: it is never used for anything else.
+
+    `access_key` is masked; it may change (keys are rotated), the rest may not.
+    """
+
+    endpoint: str
+    sandbox: bool
+    access_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a run did and what the checkpoint now holds.
 
     `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
     how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
-    their pace.
+    their pace, `repeated` how many ids of its input were known already.
     """
 
     ending: Ending
-    counts: dict[State, int]
-    run: dict[State, int]
+    counts: Mapping[State, int]
+    run: Mapping[State, int]
     seconds: float
     calls: int
     throttled: int
@@ -219,5 +239,5 @@ class Summary:
 
     @property
     def failed(self) -> int:
-        """Flows that ended, but neither deleted nor absent."""
+        """Flows and lines that ended, but neither deleted nor absent."""
         return sum(self.counts.get(s, 0) for s in (State.REFUSED, State.GAVE_UP, State.INVALID))

@@ -29,6 +29,10 @@ class Request(NamedTuple):
     query: str
     headers: dict[str, str]
 
+    def __repr__(self) -> str:
+        # The headers hold a live signature and, with STS, the security token.
+        return f"Request({self.query!r})"
+
 
 def delete_flow(flow: Flow, credentials: Credentials, *, host: str, now_s: float, nonce: str) -> Request:
     """Build one signed DeleteFlow call.
@@ -52,6 +56,8 @@ def signed_request(
     nonce: str,
 ) -> Request:
     """Build one signed call of any operation of the family: all parameters travel in the query."""
+    # Before the headers hold a token: a text that cannot be encoded raises here.
+    query = signing.canonical_query(parameters)
     headers = {
         "host": host,
         "x-acs-action": action,
@@ -63,7 +69,6 @@ def signed_request(
     if credentials.security_token:
         headers["x-acs-accesskey-id"] = credentials.access_key_id
         headers["x-acs-security-token"] = credentials.security_token
-    query = signing.canonical_query(parameters)
     headers["authorization"] = signing.authorization(
         credentials, method=METHOD, path=PATH, query=query, headers=headers
     )
@@ -90,13 +95,14 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete
         return Reply(
             status, message=f"{what}: {said!r}", readable=False, retry_after_ms=retry_after_ms, date=date
         )
+    code = _word(answer, "Code", _WORD_LIMIT)
     return Reply(
         status,
-        _word(answer, "Code", _WORD_LIMIT),
+        code,
         _word(answer, "Message", _MESSAGE_LIMIT),
         _word(answer, "RequestId", _WORD_LIMIT),
         # An object without a Code is somebody else's JSON: a proxy's, a captive portal's.
-        readable=bool(_word(answer, "Code", _WORD_LIMIT)),
+        readable=bool(code),
         retry_after_ms=retry_after_ms,
         date=date,
     )
@@ -111,11 +117,14 @@ def _json_object(body: bytes) -> dict[str, object] | None:
 
 
 def _word(answer: Mapping[str, object], name: str, limit: int) -> str:
-    """Return a field as text; some gateways write the names with a lower-case first letter."""
+    """Return a field as text, empty where it holds neither text nor a whole number.
+
+    Some gateways write the names with a lower-case first letter, and codes such as 999999 as numbers.
+    """
     value = answer.get(name, answer.get(name[0].lower() + name[1:]))
-    if value is None:
-        return ""
-    return _cut(value if isinstance(value, str) else json.dumps(value), limit)
+    if isinstance(value, str):
+        return _cut(value, limit)
+    return _cut(str(value), limit) if type(value) is int else ""  # a bool is an int, too, but no word
 
 
 def _cut(text: str, limit: int) -> str:

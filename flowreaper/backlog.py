@@ -1,0 +1,106 @@
+"""Which flows come next: those that are ready to be sent, those that wait, and how many to claim. No await.
+
+Times are the event loop's, in seconds.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+
+from flowreaper.model import Claim
+
+AHEAD_S = 0.5
+"""Flows are claimed for this many seconds of calls ahead, so that a slow commit does not slow the pace."""
+
+_LEAST_AHEAD = 3
+_MOST_AHEAD = 1000
+
+_MOST_WAITING = 10_000
+# Rows that wait for another attempt are held in memory, some 100 bytes each; beyond this nothing new is taken.
+
+
+class Backlog:
+    """The flows of a run that are neither under way nor final.
+
+    `rate` is in calls per second; `limit` is how many flows the run may take in all, None for any number.
+    """
+
+    def __init__(self, rate: float, limit: int | None) -> None:
+        self._limit = limit
+        self._ahead = min(_MOST_AHEAD, max(_LEAST_AHEAD, int(rate * AHEAD_S)))
+        self._waiting: list[tuple[float, int]] = []
+        self._taken = 0
+        self._may_have_pending = True
+        self.ready: deque[Claim] = deque()
+        self.more_to_read = True
+
+    @property
+    def waiting(self) -> int:
+        """How many flows wait for another attempt."""
+        return len(self._waiting)
+
+    @property
+    def runs_low(self) -> bool:
+        """Whether it is time to claim more."""
+        return len(self.ready) <= self._ahead // 2
+
+    @property
+    def limit_reached(self) -> bool:
+        """Whether the run has taken all the flows that it may."""
+        return self._limit is not None and self._taken >= self._limit
+
+    @property
+    def unread(self) -> bool:
+        """Whether there may be flows that were never taken."""
+        return self.more_to_read or self._may_have_pending
+
+    def take_first(self, rows: Sequence[int]) -> None:
+        """Put rows that an earlier run left claimed before all others."""
+        rows = rows if self._limit is None else rows[: self._limit]
+        self._waiting = [(float("-inf"), row) for row in rows]
+        self._taken += len(rows)
+
+    def flows_added(self) -> None:
+        """Take note that there are new pending flows to claim."""
+        self._may_have_pending = True
+
+    def put_back(self, row: int, due_at: float) -> None:
+        """Let a flow that was sent wait for its next attempt."""
+        heapq.heappush(self._waiting, (due_at, row))
+
+    def next_due(self) -> float | None:
+        """Return when the next waiting flow is due; None if none is, or none is wanted yet."""
+        return self._waiting[0][0] if self._waiting and self.runs_low else None
+
+    def wanted(self, now: float) -> tuple[list[int], int]:
+        """Take out the rows that are due, and say how many new flows to claim with them.
+
+        Answer with `claimed` before asking again.
+        """
+        again: list[int] = []
+        if not self.runs_low:
+            return again, 0
+        room = self._ahead - len(self.ready)
+        while self._waiting and self._waiting[0][0] <= now and len(again) < room:
+            again.append(heapq.heappop(self._waiting)[1])
+        new = room - len(again)
+        if self._limit is not None:
+            new = max(0, min(new, self._limit - self._taken))
+        if not self._may_have_pending or len(self._waiting) >= _MOST_WAITING:
+            new = 0
+        if new:
+            # Until `claimed` says otherwise; flows that are added meanwhile say so themselves.
+            self._may_have_pending = False
+        return again, new
+
+    def claimed(self, claims: Sequence[Claim], again: int, new: int) -> None:
+        """Take the flows that were claimed for the last answer of `wanted`, `again` due and `new` new ones."""
+        found = len(claims) - again
+        self._taken += found
+        if found and found == new:
+            self._may_have_pending = True
+        self.ready.extend(claims)
+
+    def exhausted(self) -> bool:
+        """Return whether nothing is left, calls under way aside."""
+        return not self.ready and not self._waiting and (self.limit_reached or not self.unread)

@@ -1,0 +1,277 @@
+"""The checkpoint file: one SQLite database a job. All SQL that writes lives here.
+
+Every public method that writes is one transaction, durable when it returns (WAL, synchronous=FULL: SQLite
+syncs the log at each commit). One thread at a time may call.
+"""
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from flowreaper import schema
+from flowreaper.errors import CheckpointError, CheckpointRefusedError
+from flowreaper.escaping import printable
+from flowreaper.model import Added, Again, Claim, Entry, Flow, Identity, InvalidEntry, Outcome, State
+
+Connect = Callable[[str], sqlite3.Connection]
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """Open an SQLite database by its URI; transactions are explicit."""
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+
+
+class Checkpoint:
+    """A job's flows and what became of them.
+
+    Made by `open_checkpoint`. Raises CheckpointError from every method when the file cannot be read or
+    written: nothing of that call was kept then.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = db
+        self._sources: dict[str, int] = {}
+        self._source_names: dict[int, str] = {}
+        self._read_up_to = 0
+
+    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read. A flow or line that is known already is only counted."""
+        with self._transaction() as db:
+            invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
+            flows = [
+                (e.flow.flow_id, e.flow.cust_space_id, self._source(db, e.source), e.line)
+                for e in entries
+                if isinstance(e, Entry)
+            ]
+            before = db.total_changes
+            db.executemany(
+                "INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES (?, ?, ?, ?)", flows
+            )
+            new = db.total_changes - before
+        return Added(new, len(entries) - new - len(invalid), invalid)
+
+    def write(
+        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
+    ) -> list[Claim]:
+        """Record `changes`, then claim the rows `again` and up to `new` pending flows that come next.
+
+        The claims are in that order; pending flows are claimed in the order of reading, each once: to claim
+        one again, name its row.
+        """
+        with self._transaction() as db:
+            outcomes = [c for c in changes if isinstance(c, Outcome)]
+            if outcomes:
+                self._expect(
+                    len(outcomes),
+                    db.executemany(
+                        "UPDATE flow SET state = ?, inferred = ?, in_doubt = ?, attempts = ?, http_status = ?, code = ?,"
+                        " message = ?, request_id = ?, finished_at_ms = ? WHERE id = ? AND state = 1",
+                        map(_outcome_row, outcomes),
+                    ),
+                )
+            released = [c for c in changes if isinstance(c, Again)]
+            if released:
+                self._expect(
+                    len(released),
+                    db.executemany(
+                        "UPDATE flow SET state = 0, attempts = ?, in_doubt = ? WHERE id = ? AND state = 1",
+                        [(c.attempts, c.in_doubt, c.row) for c in released],
+                    ),
+                )
+            claims = [self._claim_row(db, row) for row in again]
+            if new > 0:
+                claims += self._next_pending(db, new)
+            if claims:
+                db.executemany("UPDATE flow SET state = 1 WHERE id = ?", [(c.row,) for c in claims])
+        return claims
+
+    def doubt_claimed(self) -> list[int]:
+        """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading."""
+        with self._transaction() as db:
+            db.execute("UPDATE flow SET in_doubt = 1 WHERE state = 1")
+            return [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")]
+
+    def reopen(self, states: Sequence[State]) -> int:
+        """Make the flows in these final states pending again, attempts anew, doubts kept; return how many."""
+        with self._transaction() as db:
+            return sum(
+                db.execute(
+                    "UPDATE flow SET state = 0, attempts = 0, inferred = 0, http_status = NULL, code = NULL,"
+                    " message = NULL, request_id = NULL, finished_at_ms = NULL WHERE state = ?",
+                    (schema.NUMBER[state],),
+                ).rowcount
+                for state in states
+            )
+
+    def counts(self) -> dict[State, int]:
+        """Return how many flows and invalid lines are in each state that occurs."""
+        with self._errors():
+            found = {
+                schema.STATES[state]: count
+                for state, count in self._db.execute("SELECT state, count(*) FROM flow GROUP BY state")
+            }
+            (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
+        return found | ({State.INVALID: invalid} if invalid else {})
+
+    def known_to(self, other: Path) -> tuple[int, int]:
+        """Return how many of these flows another checkpoint holds, and how many of those are final there."""
+        with self._errors():
+            self._db.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
+            known, finished = self._db.execute(
+                "SELECT count(*), coalesce(sum(theirs.state >= 2), 0) FROM main.flow AS mine"
+                " JOIN other.flow AS theirs USING (flow_id, cust_space_id)"
+            ).fetchone()
+            self._db.execute("DETACH other")
+        return known, finished
+
+    def close(self) -> None:
+        """Fold the log into the file and close it, so that one plain file is left."""
+        with self._errors():
+            try:
+                # While somebody reads it, the file stays in WAL mode, which is just as well.
+                self._db.execute("PRAGMA busy_timeout = 0")
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._db.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                self._db.close()
+
+    def _add_invalid(self, db: sqlite3.Connection, entry: InvalidEntry) -> bool:
+        added = db.execute(
+            "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)",
+            (
+                entry.text,
+                entry.reason,
+                self._source(db, entry.source),
+                entry.line,
+                int(time.time() * 1000),
+            ),
+        )
+        return added.rowcount == 1
+
+    def _source(self, db: sqlite3.Connection, name: str) -> int:
+        number = self._sources.get(name)
+        if number is None:
+            db.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
+            (number,) = db.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()
+            self._sources[name] = number
+        return number
+
+    def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
+        found = db.execute(
+            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
+            " WHERE id = ? AND state < 2",
+            (row,),
+        ).fetchone()
+        if found is None:
+            raise CheckpointError(
+                f"{printable(str(self.path))}: row {row} is not to be called again: the checkpoint was changed"
+                " by something else while this run went on"
+            )
+        return self._claim(db, found)
+
+    def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
+        # Pending rows have no code, which makes (state, code, id) an ordered index scan.
+        found = db.execute(
+            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
+            " WHERE state = 0 AND code IS NULL AND id > ? ORDER BY id LIMIT ?",
+            (self._read_up_to, count),
+        ).fetchall()
+        if found:
+            self._read_up_to = found[-1][0]
+        return [self._claim(db, row) for row in found]
+
+    def _claim(self, db: sqlite3.Connection, found: tuple[int, str, str, int, int, int, int]) -> Claim:
+        row, flow_id, space, attempts, in_doubt, source, line = found
+        name = self._source_names.get(source)
+        if name is None:
+            (name,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
+            self._source_names[source] = name
+        return Claim(row, Flow(flow_id, space), attempts, bool(in_doubt), name, line)
+
+    def _expect(self, count: int, done: sqlite3.Cursor) -> None:
+        if done.rowcount != count:
+            raise CheckpointError(
+                f"{printable(str(self.path))}: {count - done.rowcount} claimed flows are not claimed in the file:"
+                " it was changed by something else while this run went on"
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                # SQLite rolls back by itself after some errors (disk full); the names may be gone with it.
+                self._sources.clear()
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CheckpointError(f"checkpoint {printable(str(self.path))}: {error}") from error
+
+
+def _outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
+    reply = outcome.reply
+    return (
+        schema.NUMBER[outcome.state],
+        outcome.inferred,
+        outcome.in_doubt,
+        outcome.attempts,
+        reply.status or None,
+        reply.code or None,
+        reply.message or None,
+        reply.request_id or None,
+        outcome.finished_at_ms,
+        outcome.claim.row,
+    )
+
+
+def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connect) -> Checkpoint:
+    """Open the job's checkpoint, or make it (mode 0600) where there is none.
+
+    Raises:
+        CheckpointRefusedError: the file is no checkpoint, or one of another endpoint, of the sandbox (or
+            not of it), or of a newer flowreaper. It is left as it was.
+        CheckpointError: it cannot be made, read or written.
+    """
+    name = printable(str(path))
+    try:
+        with contextlib.suppress(FileExistsError):
+            # O_EXCL follows no symbolic link, so nothing is made where a planted one points.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        db = connect(f"{path.resolve().as_uri()}?mode=rw")
+    except (OSError, sqlite3.Error) as error:
+        raise CheckpointError(f"cannot open or make the checkpoint {name}: {error}") from error
+    try:
+        schema.prepare(db, name, identity)
+        # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error as error:
+        db.close()
+        raise CheckpointError(f"checkpoint {name}: {error}") from error
+    except CheckpointRefusedError:
+        db.close()
+        raise
+    return Checkpoint(path, db)
+
+
+def make_temporary(path: Path) -> Checkpoint:
+    """Return an empty checkpoint that SQLite keeps in memory and in a nameless file, gone when closed.
+
+    `path` only names it in messages.
+    """
+    db = connect("file:?mode=rwc")
+    schema.create(db)
+    return Checkpoint(path, db)

@@ -1,0 +1,46 @@
+"""Options that several commands share, and how a command line is written down to be typed again."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def checkpoint_argument() -> Decorator:
+    """Return the argument of commands that read a checkpoint."""
+    return click.argument("checkpoint", type=click.Path(path_type=Path))
+
+
+def state_option(name: str, states: list[str], help_text: str) -> Decorator:
+    """Return a repeatable option that takes states."""
+    return click.option(f"--{name}", multiple=True, type=click.Choice(states), help=help_text)
+
+
+def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
+    """Write the command that is running, as it was given, ready for a shell.
+
+    `leave_out` names parameters to drop; `extra` are words to add before the arguments. What came from the
+    environment is not repeated: it is still there.
+    """
+    options: list[str] = []
+    arguments: list[str] = []
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in leave_out:
+            continue
+        value = ctx.params[name]
+        values = value if isinstance(value, tuple) else (value,)
+        if isinstance(parameter, click.Argument):
+            arguments += [str(v) for v in values]
+        elif isinstance(parameter, click.Option) and parameter.is_flag:
+            options.append(parameter.opts[-1])
+        else:
+            options += [word for v in values for word in (parameter.opts[-1], str(v))]
+    # A path that begins with a dash would be taken for an option.
+    guard = ["--"] if any(a.startswith("-") and a != "-" for a in arguments) else []
+    return shlex.join([*ctx.command_path.split(), *options, *extra, *guard, *arguments])

@@ -1,0 +1,73 @@
+"""``flowreaper results``: what is recorded of each flow."""
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from flowreaper.cli.options import checkpoint_argument, state_option
+from flowreaper.errors import OutputError
+from flowreaper.escaping import printable
+from flowreaper.model import State
+from flowreaper.records import RecordFormat, header_for, writer_for
+from flowreaper.report import read_records
+
+_CHUNK = 256 * 1024
+
+
+@click.command("results")
+@checkpoint_argument()
+@state_option("state", [s.value for s in State], "Only flows in this state; repeatable.")
+@click.option(
+    "--format",
+    "record_format",
+    type=click.Choice([f.value for f in RecordFormat]),
+    default=RecordFormat.JSONL.value,
+    show_default=True,
+    help="JSON lines, CSV with a header, or the flow ids alone.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this new file (mode 0600) instead of standard output.",
+)
+def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output: Path | None) -> None:
+    """Write what CHECKPOINT holds, one object a flow, in the order of reading; also while a run is going on.
+
+    \b
+      flowreaper results ids.txt.ckpt
+      flowreaper results --state refused --format csv -o refused.csv ids.txt.ckpt
+      flowreaper results --state gave_up --format ids ids.txt.ckpt | flowreaper delete -c again.ckpt
+    """
+    shape = RecordFormat(record_format)
+    records = read_records(checkpoint, [State(s) for s in state])
+    write = writer_for(shape)
+    first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
+    with _open(output) as out:
+        gathered = header_for(shape)
+        if first:
+            gathered += write(first)
+        parts = [gathered]
+        size = 0
+        for record in records:
+            parts.append(write(record))
+            size += len(parts[-1])
+            if size >= _CHUNK:
+                out.write("".join(parts).encode())
+                parts, size = [], 0
+        out.write("".join(parts).encode())
+        out.flush()
+
+
+def _open(output: Path | None) -> BinaryIO:
+    if output is None:
+        return click.open_file("-", "wb")  # type: ignore[return-value]  # "wb" opens a binary file
+    try:
+        # O_EXCL: neither another file nor what a symbolic link points to is overwritten.
+        return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    except FileExistsError:
+        raise OutputError(
+            f"{printable(str(output))} exists already: remove it or name another file"
+        ) from None

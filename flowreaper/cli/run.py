@@ -1,0 +1,215 @@
+"""One ``flowreaper delete`` as a person sees it: the plan, the question, the run, signals, the end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowreaper import settings as rules
+from flowreaper.cli import question
+from flowreaper.cli import summary as ending
+from flowreaper.cli.options import command_line
+from flowreaper.client import CredentialSource
+from flowreaper.credentials import StaticSource, find_source
+from flowreaper.errors import ConfigurationError
+from flowreaper.escaping import printable
+from flowreaper.formats import Format, InputSettings
+from flowreaper.job import Deliver, Job, identity_of
+from flowreaper.log import LogFormat, make_log
+from flowreaper.model import ExitStatus, State, Summary
+from flowreaper.producer import Producer, Source, read_entries
+from flowreaper.progress import Progress, Screen
+from flowreaper.settings import Settings
+from flowreaper.stream import open_lines
+from flowreaper.survey import survey
+
+_STDOUT = 1
+_SANDBOX_LATENCY_S = 0.02
+
+
+class Run:
+    """One run, from the command's options to its exit status."""
+
+    def __init__(self, ctx: click.Context, sources: list[Source], options: dict[str, Any]) -> None:
+        self._ctx = ctx
+        self._sources = sources
+        self._options = options
+        self._screen = Screen(sys.stderr)
+        self._log = make_log(self._screen, LogFormat(options["log_format"]), options["log_level"])
+        self._settings = _settings(ctx, options)
+        self._input = InputSettings(
+            format=None if options["input_format"] == "auto" else Format(options["input_format"]),
+            id_field=options["id_field"],
+            space_field=options["space_field"],
+            default_space=options["cust_space_id"],
+        )
+        self._checkpoint: Path = options["checkpoint"] or _default_checkpoint(sources)
+        self._signal = 0
+
+    def say(self, text: str) -> None:
+        """Tell a person something; with --log-format json, stderr is not for persons."""
+        if self._options["log_format"] != LogFormat.JSON:
+            self._screen.write(f"{text}\n")
+
+    def plan(self, access_key: str | None, *, read_pipes: bool) -> str:
+        """Survey the sources and say what a run would do."""
+        readable = [s for s in self._sources if s.rereadable or read_pipes]
+        found = survey(
+            (read_entries(source, self._input) for source in readable),
+            self._checkpoint,
+            identity_of(self._settings),
+            self._settings.retry,
+        )
+        return question.describe_plan(
+            found,
+            self._settings,
+            checkpoint=self._checkpoint,
+            access_key=access_key,
+            piped=len(readable) < len(self._sources),
+        )
+
+    async def run(self, terminal: int | None) -> int:
+        """Ask, run, tell the end, and return the exit status."""
+        async with self._service() as (settings, credentials):
+            self._settings = settings
+            access_key = (await credentials.get()).masked_id
+            if terminal is not None:
+                plan = self.plan(access_key, read_pipes=False)
+                if not question.confirmed(terminal, plan):
+                    self.say("Nothing was sent.")
+                    return ExitStatus.USAGE
+            self._warn()
+            with contextlib.ExitStack() as files:
+                streams = []
+                if self._options["results"]:
+                    lines = open_lines(self._options["results"], _STDOUT, self._results_closed)
+                    streams.append(files.enter_context(lines))
+                job = Job(
+                    settings,
+                    checkpoint=self._checkpoint,
+                    credentials=credentials,
+                    log=self._log,
+                    make_feed=self._make_feed if self._sources else None,
+                    streams=streams,
+                )
+                summary = await self._supervise(job)
+        self._tell_end(summary)
+        return 128 + self._signal if self._signal else ending.exit_status(summary)
+
+    async def _supervise(self, job: Job) -> Summary:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal, number, job)
+        self.say(f"Checkpoint: {printable(str(self._checkpoint))}")
+        self._log.info(
+            "run.started",
+            checkpoint=str(self._checkpoint),
+            endpoint=self._settings.endpoint.url,
+            rate=self._settings.rate,
+        )
+        progress = asyncio.create_task(Progress(self._screen, self._log, job.snapshot).run())
+        try:
+            return await job.run()
+        finally:
+            progress.cancel()
+            await asyncio.wait((progress,))
+
+    @contextlib.asynccontextmanager
+    async def _service(self) -> AsyncIterator[tuple[Settings, CredentialSource]]:
+        if not self._settings.sandbox:
+            yield self._settings, find_source(self._options["profile"], os.environ)
+            return
+        from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
+
+        rate = max(int(rules.DEFAULT_RATE), round(self._settings.rate))
+        async with Sandbox(SandboxOptions(rate=rate, latency_s=_SANDBOX_LATENCY_S)) as sandbox:
+            endpoint = rules.parse_endpoint(sandbox.url)
+            yield replace(self._settings, endpoint=endpoint), StaticSource(CREDENTIALS)
+
+    def _make_feed(self, deliver: Deliver) -> Producer:
+        return Producer(self._sources, self._input, deliver)
+
+    def _on_signal(self, number: int, job: Job) -> None:
+        if self._signal:
+            self.say(
+                "Leaving at once; the flows whose answers are missing are in doubt, and come first next time."
+            )
+            job.abandon()
+            return
+        # SIGHUP is treated as SIGTERM, also in the exit status.
+        self._signal = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
+        waiting = job.snapshot().in_flight
+        self.say(f"Stopping: waiting for {waiting} calls under way. Once more leaves at once.")
+        job.stop()
+
+    def _results_closed(self, name: str) -> None:
+        self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))
+
+    def _warn(self) -> None:
+        settings = self._settings
+        if settings.rate > rules.DEFAULT_RATE:
+            self._log.warning(
+                "rate.above_documented_quota", rate=settings.rate, documented=rules.DEFAULT_RATE
+            )
+        if (
+            not (settings.sandbox or self._options["endpoint"])
+            and self._options["region"] != rules.DEFAULT_REGION
+        ):
+            self._log.warning("region.undocumented", endpoint=settings.endpoint.url)
+
+    def _tell_end(self, summary: Summary) -> None:
+        resume = self._resume_command()
+        self._log.info(
+            "run.ended",
+            ending=summary.ending.value,
+            **{state.value: summary.counts.get(state, 0) for state in State},
+            calls=summary.calls,
+            throttled=summary.throttled,
+            seconds=round(summary.seconds, 1),
+            checkpoint=str(self._checkpoint),
+            error=str(summary.error) if summary.error else None,
+            resume=resume,
+        )
+        self.say(ending.describe(summary, self._checkpoint, resume))
+
+    def _resume_command(self) -> str:
+        # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
+        piped = any(not s.rereadable or s.name == "-" for s in self._sources)
+        leave_out = ("retry", *(("source",) if piped else ()))
+        named = self._ctx.get_parameter_source("checkpoint") is click.core.ParameterSource.COMMANDLINE
+        extra = () if named else ("--checkpoint", str(self._checkpoint))
+        return command_line(self._ctx, leave_out=leave_out, extra=extra)
+
+
+def _default_checkpoint(sources: list[Source]) -> Path:
+    if sources and sources[0].rereadable and sources[0].path:
+        return Path(f"{Path(sources[0].path).name}.ckpt")
+    return Path(f"stdin-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ckpt")
+
+
+def _settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
+    if options["sandbox"] and ctx.get_parameter_source("endpoint") is click.core.ParameterSource.COMMANDLINE:
+        raise ConfigurationError(
+            "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
+        )
+    named = None if options["sandbox"] else options["endpoint"]
+    endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
+    return Settings(
+        endpoint=endpoint,
+        sandbox=options["sandbox"],
+        rate=options["rate"],
+        concurrency=options["concurrency"] or rules.default_concurrency(options["rate"]),
+        timeout_s=options["timeout"],
+        max_attempts=options["max_attempts"],
+        limit=options["limit"],
+        retry=tuple(State(s) for s in options["retry"]),
+        treat=rules.parse_treat(options["treat"]),
+    )

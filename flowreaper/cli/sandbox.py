@@ -1,0 +1,99 @@
+"""``flowreaper sandbox``: a stand-in for the service, to rehearse against."""
+
+import asyncio
+import os
+import shlex
+import signal
+from pathlib import Path
+
+import click
+
+from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("sandbox")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one."
+)
+@click.option(
+    "--window",
+    type=click.Choice(["fixed", "sliding", "bucket", "none"]),
+    default="bucket",
+    show_default=True,
+    help="How it counts calls: in seconds of the clock, in any second, by a token bucket, or not at all.",
+)
+@click.option(
+    "--rate", type=click.IntRange(1), default=5, show_default=True, help="Calls a second that it admits."
+)
+@click.option(
+    "--latency", type=click.FloatRange(0), default=0.02, show_default=True, help="Seconds an answer takes."
+)
+@click.option(
+    "--jitter", type=click.FloatRange(0), default=0.0, help="Calls arrive up to this many seconds late."
+)
+@click.option("--published", type=_FILE, help="File of ids that are published, and so cannot be deleted.")
+@click.option("--foreign", type=_FILE, help="File of ids that belong to somebody else.")
+@click.option("--known", type=_FILE, help="File of the only ids that exist; without it, every id is a draft.")
+@click.option("--trouble", default="", metavar="SCRIPT", help="Trouble to make, such as `reset-after:0.05`.")
+@click.option("--seed", type=int, default=0, help="Makes the chances of --trouble and --jitter repeatable.")
+def command(
+    *,
+    port: int,
+    window: str,
+    rate: int,
+    latency: float,
+    jitter: float,
+    published: Path | None,
+    foreign: Path | None,
+    known: Path | None,
+    trouble: str,
+    seed: int,
+) -> None:
+    """Serve a sandbox on this machine until it is stopped, and print how to point any client at it.
+
+    It checks signatures, holds flows, counts calls and keeps a ledger of them (GET /ledger). Its key opens
+    nothing else.
+
+    \b
+      flowreaper sandbox --port 8080 --window sliding
+      flowreaper sandbox --trouble 'reset-after:0.05,html-503:#10-20'
+    """
+    options = SandboxOptions(
+        window=window,
+        rate=rate,
+        latency_s=latency,
+        jitter_s=jitter,
+        published=_ids(published) or frozenset(),
+        foreign=_ids(foreign) or frozenset(),
+        known=_ids(known),
+        trouble=trouble,
+        seed=seed,
+    )
+    asyncio.run(_serve(options, port))
+
+
+async def _serve(options: SandboxOptions, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopped.set)
+    async with Sandbox(options, port=port) as sandbox:
+        for name, value in (
+            ("FLOWREAPER_ENDPOINT", sandbox.url),
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", CREDENTIALS.access_key_id),
+            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", CREDENTIALS.access_key_secret),
+        ):
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(
+            f"The sandbox listens on {sandbox.url} (process {os.getpid()}); Ctrl-C stops it.", err=True
+        )
+        await stopped.wait()
+
+
+def _ids(path: Path | None) -> frozenset[str] | None:
+    if path is None:
+        return None
+    lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    return frozenset(line for line in lines if line and not line.startswith("#"))

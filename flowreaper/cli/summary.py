@@ -1,0 +1,60 @@
+"""What a run did, told at its end: counts, what is left, and what to type next."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+
+from flowreaper.escaping import printable
+from flowreaper.model import Ending, ExitStatus, State, Summary
+from flowreaper.progress import duration
+
+_FINAL = tuple(state for state in State if state.final)
+
+
+def exit_status(summary: Summary) -> ExitStatus:
+    """Return the exit status of a run that no signal ended."""
+    if summary.ending is Ending.STOPPED:
+        return ExitStatus.STOPPED
+    return ExitStatus.INCOMPLETE if summary.failed else ExitStatus.DONE
+
+
+def describe(summary: Summary, checkpoint: Path, resume: str) -> str:
+    """Write a run's end in a few lines; `resume` is the command that goes on."""
+    lines = []
+    if summary.error:
+        lines.append(f"Stopped: {summary.error}")
+    elif summary.ending is Ending.INTERRUPTED:
+        lines.append("Interrupted; no outcome is lost.")
+    elif summary.ending is Ending.LIMIT:
+        lines.append("The limit of this run is reached.")
+    lines.append(f"This run: {_counts(summary.run)}; {_effort(summary)}")
+    if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
+        lines.append(f"All runs: {_counts(summary.counts)}")
+    file = quote(printable(str(checkpoint)))
+    lines.append(f"Checkpoint: {file}, {summary.unfinished:,} left in it")
+    lines += [
+        f"To see those {_words(state)}: flowreaper results --state {state.value} {file}"
+        for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
+        if summary.counts.get(state)
+    ]
+    if summary.unfinished or summary.ending is not Ending.FINISHED:
+        lines.append(f"To go on: {resume}")
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[State, int]) -> str:
+    parts = [f"{counts[state]:,} {_words(state)}" for state in _FINAL if counts.get(state)]
+    return ", ".join(parts) or "nothing was deleted"
+
+
+def _words(state: State) -> str:
+    return {State.GAVE_UP: "given up"}.get(state, state.value)
+
+
+def _effort(summary: Summary) -> str:
+    parts = [f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} in {duration(summary.seconds)}"]
+    if summary.throttled:
+        parts.append(f"{summary.throttled:,} throttled")
+    if summary.repeated:
+        parts.append(f"{summary.repeated:,} ids known already")
+    return ", ".join(parts)

@@ -1,0 +1,200 @@
+"""One account's calls over HTTP: the aiohttp session, its connections, and what its errors mean."""
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from flowreaper import protocol
+from flowreaper.errors import ConfigurationError, UntrustedServerError
+from flowreaper.escaping import printable
+from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.settings import Endpoint, is_loopback
+
+KEEP_ALIVE_S = 5.0
+"""Idle connections are kept this long; the service closes them after about 10 s."""
+
+CONNECT_S = 10.0
+"""The longest wait for a connection; a call that never left is certain not to have deleted anything."""
+
+_SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
+_USER_AGENT = "flowreaper"
+
+
+class CredentialSource(Protocol):
+    """Where the credentials of the account come from."""
+
+    async def get(self) -> Credentials:
+        """Return credentials that are valid now; may raise CredentialsError."""
+        ...
+
+    async def renew(self) -> None:
+        """Fetch them again, because the service took them for stale; may raise CredentialsError."""
+        ...
+
+
+class Client:
+    """Sends DeleteFlow calls of one account through one session, from `__aenter__` to `__aexit__`.
+
+    `timeout_s` bounds a whole call. A call is sent once: whatever goes wrong is a Reply that says how far
+    it came. Certificates are always verified (SSL_CERT_FILE and SSL_CERT_DIR are respected); redirects are
+    never followed; proxies come from the usual environment variables.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        credentials: CredentialSource,
+        *,
+        timeout_s: float,
+        connections: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s))
+        self._connections = connections
+        self._clock = clock
+        self._clock_offset_s = 0.0
+        self._proxy = proxy_for(endpoint)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._connections,
+                keepalive_timeout=KEEP_ALIVE_S,
+                ssl=ssl.create_default_context() if self._endpoint.scheme == "https" else False,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            skip_auto_headers=_SKIPPED_HEADERS,
+            headers={"User-Agent": _USER_AGENT},
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def send(self, flow: Flow) -> Reply:
+        """Sign a DeleteFlow call at this moment, send it, and return what came back.
+
+        Raises:
+            CredentialsError: there are none to sign with.
+            UntrustedServerError: the server's certificate did not verify; nothing was sent.
+        """
+        credentials = await self._credentials.get()
+        # The date after the credentials: fetching them can take seconds.
+        request = protocol.delete_flow(
+            flow,
+            credentials,
+            host=self._endpoint.host_header,
+            now_s=self._clock() + self._clock_offset_s,
+            nonce=os.urandom(16).hex(),
+        )
+        try:
+            return await self._exchange(request)
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise UntrustedServerError(
+                f"the certificate of {self._endpoint.host_header} cannot be trusted: {printable(str(error))}. "
+                "Nothing was sent. Check the endpoint and the proxy; a private certificate authority goes into "
+                "the file that SSL_CERT_FILE names"
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            # Its own text holds the proxy's URL, and so perhaps a password.
+            return _no_connection(f"the proxy answered {error.status} {printable(error.message)}")
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return _no_connection(_describe(error))
+        except TimeoutError:
+            return Reply(0, message=f"no answer within {self._timeout.total:g} s", readable=False)
+        except (aiohttp.ClientError, OSError) as error:
+            return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
+
+    async def renew_credentials(self) -> None:
+        """Fetch the credentials again.
+
+        Raises:
+            CredentialsError: it failed.
+        """
+        await self._credentials.renew()
+
+    def correct_clock(self, date: str) -> bool:
+        """Follow the service's clock, whose Date header is `date`; return whether that says something new."""
+        try:
+            theirs = parsedate_to_datetime(date).timestamp()
+        except (ValueError, TypeError):  # TypeError: no date at all, before Python 3.12
+            return False
+        offset_s = theirs - self._clock()
+        changed = abs(offset_s - self._clock_offset_s) > 1
+        self._clock_offset_s = offset_s
+        return changed
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How many seconds the service's clock is ahead of this machine's, as far as is known."""
+        return self._clock_offset_s
+
+    async def _exchange(self, request: protocol.Request) -> Reply:
+        if self._session is None:
+            raise RuntimeError("the client is used outside its `async with` block")
+        # encoded=True: the query goes out byte for byte as it was signed.
+        url = URL(f"{self._endpoint.url}{protocol.PATH}?{request.query}", encoded=True)
+        async with self._session.post(
+            url, headers=request.headers, allow_redirects=False, proxy=self._proxy
+        ) as answer:
+            try:
+                body, complete = await _read_bounded(answer)
+            except aiohttp.ClientPayloadError:
+                body, complete = b"", False
+            return protocol.read_reply(answer.status, answer.headers, body, complete=complete)
+
+
+def proxy_for(endpoint: Endpoint) -> str | None:
+    """Return the proxy that the environment names for this endpoint (HTTPS_PROXY, NO_PROXY and so on).
+
+    Looked up once: aiohttp's own look-up (trust_env) starts a thread for every call, and reads ~/.netrc.
+    This machine itself is never asked for through a proxy.
+
+    Raises:
+        ConfigurationError: the proxy is of a kind that aiohttp does not speak.
+    """
+    if is_loopback(endpoint.host) or proxy_bypass(endpoint.host):
+        return None
+    proxy = getproxies().get(endpoint.scheme)
+    if proxy and not proxy.lower().startswith(("http://", "https://")):
+        # The message does not repeat the value: it may hold a password.
+        raise ConfigurationError(
+            f"{endpoint.scheme.upper()}_PROXY names a proxy that is neither http:// nor https://: "
+            "set it to an HTTP proxy, or unset it"
+        )
+    return proxy
+
+
+async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    body = b""
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > protocol.BODY_LIMIT:
+            answer.close()
+            return body[: protocol.BODY_LIMIT], False
+    return body, True
+
+
+def _no_connection(why: str) -> Reply:
+    return Reply(0, message=f"no connection: {why}", readable=False, reached=False)
+
+
+def _describe(error: Exception) -> str:
+    return printable(str(error) or type(error).__name__)

@@ -1,0 +1,276 @@
+"""Builds the parts of one job and runs it: what the command and library users call."""
+
+import asyncio
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from flowreaper.backlog import Backlog
+from flowreaper.checkpoint import Checkpoint, open_checkpoint
+from flowreaper.client import Client, CredentialSource
+from flowreaper.credentials import StaticSource, find_source
+from flowreaper.engine import Engine, Log
+from flowreaper.errors import ConfigurationError, RunError
+from flowreaper.ids import EntryMaker
+from flowreaper.limiter import Limiter
+from flowreaper.lock import CheckpointLock
+from flowreaper.model import Credentials, Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
+from flowreaper.pacing import Pace
+from flowreaper.progress import Snapshot
+from flowreaper.settings import DEFAULT_REGION, Settings, region_endpoint
+from flowreaper.sink import Sink, Stream
+from flowreaper.writer import Writer
+
+Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
+
+
+class Feed(Protocol):
+    """What brings the flows: reads until its end or `stop`, and hands over batches."""
+
+    async def run(self) -> None:
+        """Read and deliver; return at the end."""
+        ...
+
+    def stop(self) -> None:
+        """Read no more."""
+        ...
+
+
+class Job:
+    """One run over one checkpoint.
+
+    `make_feed` gets the coroutine to deliver batches to; None: only what the checkpoint still holds.
+    `streams` get each outcome once it is recorded. Runs once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        checkpoint: Path,
+        credentials: CredentialSource,
+        log: Log,
+        make_feed: Callable[[Deliver], Feed] | None = None,
+        streams: Sequence[Stream] = (),
+    ) -> None:
+        self._settings = settings
+        self._path = checkpoint
+        self._credentials = credentials
+        self._log = log
+        self._make_feed = make_feed
+        self._streams = streams
+        self._engine: Engine | None = None
+        self._sink: Sink | None = None
+        self._started_at: float | None = None
+        self._unfinished = 0
+        self._reading = make_feed is not None
+        self._ending: Ending | None = None
+
+    async def run(self) -> Summary:
+        """Run until nothing is left, the limit, `stop`, or trouble that concerns every flow.
+
+        Such trouble, once calls may have been made, is the summary's `error`, not an exception.
+
+        Raises:
+            ConfigurationError: the checkpoint is not this job's, or is in use.
+            RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
+        """
+        credentials = await self._credentials.get()
+        identity = identity_of(self._settings, credentials.masked_id)
+        with CheckpointLock(self._path):
+            checkpoint = open_checkpoint(self._path, identity)
+            writer = Writer(checkpoint)
+            try:
+                summary = await self._run(checkpoint, writer)
+            finally:
+                writer.close()
+                # After a failed write, closing may fail as well; the first failure is the one to tell.
+                with contextlib.suppress(RunError):
+                    checkpoint.close()
+        return summary
+
+    def stop(self) -> None:
+        """Send no more, wait for the calls under way, record, return from `run`."""
+        self._ending = Ending.INTERRUPTED
+        if self._engine:
+            self._engine.stop(Ending.INTERRUPTED)
+
+    def abandon(self) -> None:
+        """Do not even wait for the calls under way: their flows stay claimed, and in doubt."""
+        self._ending = Ending.INTERRUPTED
+        if self._engine:
+            self._engine.abandon()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far the run is."""
+        engine, sink = self._engine, self._sink
+        if engine is None or sink is None or self._started_at is None:
+            return Snapshot({}, 0, 0, 0, 0, self._reading, 0.0)
+        done = dict(sink.recorded)
+        finished = sum(count for state, count in done.items() if state is not State.INVALID)
+        elapsed_s = asyncio.get_running_loop().time() - self._started_at
+        left = self._unfinished - finished
+        return Snapshot(
+            done, left, engine.in_flight, engine.calls, engine.throttled, self._reading, elapsed_s
+        )
+
+    async def _run(self, checkpoint: Checkpoint, writer: Writer) -> Summary:
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        self._started_at = loop.time()
+        if settings.retry:
+            checkpoint.reopen(settings.retry)
+        backlog = Backlog(settings.rate, settings.limit)
+        backlog.take_first(checkpoint.doubt_claimed())
+        before = checkpoint.counts()
+        self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
+        client = Client(
+            settings.endpoint,
+            self._credentials,
+            timeout_s=settings.timeout_s,
+            connections=settings.concurrency,
+        )
+        sink = self._sink = Sink(writer, self._streams, self._failed)
+        engine = self._engine = Engine(
+            backlog=backlog,
+            ledger=sink,
+            gate=Limiter(Pace(settings.rate)),
+            transport=client,
+            log=self._log,
+            concurrency=settings.concurrency,
+            max_attempts=settings.max_attempts,
+            treat=settings.treat,
+        )
+        if self._ending:
+            engine.stop(self._ending)
+        async with client:
+            feed = self._make_feed(self._deliver) if self._make_feed else None
+            reading = asyncio.create_task(self._read(feed))
+            try:
+                await engine.run()
+            finally:
+                if feed:
+                    feed.stop()
+                await reading
+        if engine.error and not isinstance(engine.error, (RunError, ConfigurationError)):
+            raise engine.error
+        return Summary(
+            ending=engine.ending or Ending.FINISHED,
+            counts=_counts(checkpoint, before, sink.recorded),
+            run=dict(sink.recorded),
+            seconds=loop.time() - self._started_at,
+            calls=engine.calls,
+            throttled=engine.throttled,
+            repeated=sink.repeated,
+            error=engine.error,
+        )
+
+    async def _read(self, feed: Feed | None) -> None:
+        try:
+            if feed:
+                await feed.run()
+        except (RunError, ConfigurationError) as error:
+            self._failed(error)
+        finally:
+            self._reading = False
+            if self._engine:
+                self._engine.reading_ended()
+
+    async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
+        if self._sink and self._engine:
+            new = await self._sink.add(batch)
+            self._unfinished += new
+            if new:
+                self._engine.flows_added()
+
+    def _failed(self, error: Exception) -> None:
+        if self._engine:
+            self._engine.stop(Ending.STOPPED, error)
+
+
+class Batches:
+    """A feed of flows that the program already has, in any iterable, taken a batch at a time."""
+
+    def __init__(
+        self, entries: Iterable[Entry | InvalidEntry], deliver: Deliver, batch_size: int = 1000
+    ) -> None:
+        self._entries = entries
+        self._deliver = deliver
+        self._batch_size = batch_size
+        self._stopped = False
+
+    async def run(self) -> None:
+        """Deliver every entry, or until `stop`."""
+        batch: list[Entry | InvalidEntry] = []
+        for entry in self._entries:
+            batch.append(entry)
+            if len(batch) == self._batch_size:
+                await self._deliver(batch)
+                batch = []
+            if self._stopped:
+                return
+        if batch:
+            await self._deliver(batch)
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._stopped = True
+
+
+async def delete_flows(
+    flows: Iterable[str | Flow],
+    *,
+    checkpoint: Path | str,
+    settings: Settings | None = None,
+    credentials: Credentials | None = None,
+    streams: Sequence[Stream] = (),
+    log: Log | None = None,
+) -> Summary:
+    """Delete flows and return what became of them; call it again with the same checkpoint to go on.
+
+    `flows` may be any iterable, as long as you like; it is taken a batch at a time, on the event loop.
+    `settings` default to 5 calls a second at the documented endpoint, `credentials` to the environment's,
+    else the official chain's. What is no flow id becomes an outcome `invalid`.
+
+    Raises:
+        ConfigurationError: the checkpoint is not this job's, or is in use.
+        RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
+    """
+    maker = EntryMaker("flows", "")
+    entries = (
+        maker.entry(*((flow, "") if isinstance(flow, str) else flow), number)
+        for number, flow in enumerate(flows, start=1)
+    )
+    job = Job(
+        settings or Settings(endpoint=region_endpoint(DEFAULT_REGION)),
+        checkpoint=Path(checkpoint),
+        credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
+        log=log or _NoLog(),
+        make_feed=lambda deliver: Batches(entries, deliver),
+        streams=streams,
+    )
+    return await job.run()
+
+
+class _NoLog:
+    def debug(self, event: str, **fields: object) -> None: ...
+    def info(self, event: str, **fields: object) -> None: ...
+    def warning(self, event: str, **fields: object) -> None: ...
+
+
+def identity_of(settings: Settings, access_key: str = "") -> Identity:
+    """Return what a checkpoint of these settings belongs to; `access_key` is masked."""
+    # The embedded sandbox has another port each time; its checkpoints must know it again.
+    endpoint = "sandbox" if settings.sandbox else settings.endpoint.url
+    return Identity(endpoint, settings.sandbox, access_key)
+
+
+def _counts(checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State]) -> dict[State, int]:
+    try:
+        return checkpoint.counts()
+    except RunError:
+        # The checkpoint is what failed: what was recorded is known all the same.
+        return dict(Counter(before) + recorded)

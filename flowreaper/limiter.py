@@ -1,0 +1,44 @@
+"""The gate that every call passes: aiolimiter, set by `flowreaper.pacing`."""
+
+import asyncio
+
+from aiolimiter import AsyncLimiter
+
+from flowreaper.pacing import Pace
+
+
+class Limiter:
+    """Lets calls through one at a time, at the pace of one account, on the running loop's clock.
+
+    Only one task may wait in `admit` at a time.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._left_in_slice = 0
+
+    async def admit(self) -> float:
+        """Wait until the next call may leave; return that moment, for `admitted` and `throttled`."""
+        loop = asyncio.get_running_loop()
+        if self._left_in_slice == 0:
+            # A live AsyncLimiter keeps the period that it was made with, so every gap gets its own: one
+            # that is full now and lets the next call through when the gap has drained. A pause that begins
+            # while a call waits here is seen by looking again.
+            while (gap_s := self._pace.earliest - loop.time()) > 0:
+                gap = AsyncLimiter(1, gap_s)
+                await gap.acquire()
+                await gap.acquire()
+            self._left_in_slice = self._pace.slice
+            self._pace.sent(loop.time())
+        self._left_in_slice -= 1
+        return loop.time()
+
+    def admitted(self, sent_at: float) -> None:
+        """Tell the pace that the service took a call that left at `sent_at`."""
+        self._pace.admitted(sent_at)
+
+    def throttled(self, sent_at: float, retry_after_s: float) -> None:
+        """Tell the pace that the service refused a call for its pace; `retry_after_s` is its wish, or 0."""
+        # The rest of an open slice was admitted before the service said no.
+        self._left_in_slice = 0
+        self._pace.throttled(sent_at, asyncio.get_running_loop().time(), retry_after_s)

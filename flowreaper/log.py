@@ -1,0 +1,69 @@
+"""structlog, set up for one stream: events are dotted names with fields."""
+
+import os
+from collections.abc import MutableMapping
+from enum import StrEnum
+from typing import Any, Protocol, TextIO, cast
+
+import structlog
+
+from flowreaper.escaping import printable
+
+
+class LogFormat(StrEnum):
+    """How events are written."""
+
+    AUTO = "auto"  # console on a terminal, else JSON
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogStream(Protocol):
+    """Where events go."""
+
+    is_terminal: bool
+
+    def write(self, text: str) -> int:
+        """Take a line."""
+        ...
+
+    def flush(self) -> None:
+        """Make sure that it has arrived."""
+        ...
+
+
+def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger that writes events from `level` (debug, info, warning, error) on.
+
+    Foreign text in events cannot steer a terminal nor forge a line: on the console it is escaped, in JSON
+    everything beyond ASCII is.
+    """
+    console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.is_terminal)
+    renderer: list[Any] = (
+        [
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            _escape,
+            structlog.dev.ConsoleRenderer(
+                colors=stream.is_terminal and not os.environ.get("NO_COLOR"),
+                exception_formatter=structlog.dev.plain_traceback,
+                pad_event_to=24,
+            ),
+        ]
+        if console
+        else [
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.EventRenamer("event"),
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    log = structlog.wrap_logger(
+        structlog.WriteLogger(cast(TextIO, stream)),
+        processors=[structlog.processors.add_log_level, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+    )
+    return cast("structlog.typing.FilteringBoundLogger", log)
+
+
+def _escape(_log: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}

@@ -1,0 +1,94 @@
+"""Outcomes as text: JSON lines, CSV or bare ids. Pure."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from flowreaper.escaping import csv_cell
+from flowreaper.model import InvalidEntry, Outcome, Record, State
+
+
+class RecordFormat(StrEnum):
+    """How records are written."""
+
+    JSONL = "jsonl"  # one object a line, ASCII only: nothing in it can steer a terminal
+    CSV = "csv"  # with a header
+    IDS = "ids"  # the flow ids alone, fit to be read again
+
+
+def record_of(outcome: Outcome) -> Record:
+    """Return the record of a flow's outcome."""
+    claim, reply = outcome.claim, outcome.reply
+    return Record(
+        flow_id=claim.flow.flow_id,
+        cust_space_id=claim.flow.cust_space_id or None,
+        state=outcome.state,
+        inferred=outcome.inferred,
+        in_doubt=outcome.in_doubt,
+        attempts=outcome.attempts,
+        http_status=reply.status or None,
+        code=reply.code or None,
+        message=reply.message or None,
+        request_id=reply.request_id or None,
+        source=claim.source,
+        line=claim.line,
+        finished_at=utc_time(outcome.finished_at_ms),
+    )
+
+
+def record_of_invalid(entry: InvalidEntry, found_at_ms: int) -> Record:
+    """Return the record of a line that was never sent: its text as flow_id, the reason as message."""
+    return Record(
+        flow_id=entry.text,
+        cust_space_id=None,
+        state=State.INVALID,
+        inferred=False,
+        in_doubt=False,
+        attempts=0,
+        http_status=None,
+        code=None,
+        message=entry.reason,
+        request_id=None,
+        source=entry.source,
+        line=entry.line,
+        finished_at=utc_time(found_at_ms),
+    )
+
+
+def utc_time(at_ms: int) -> str:
+    """Write milliseconds since the epoch as UTC, ISO 8601, with milliseconds."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def writer_for(record_format: RecordFormat) -> Callable[[Record], str]:
+    """Return the function that writes one record, line end included."""
+    return {RecordFormat.JSONL: json_line, RecordFormat.CSV: csv_line, RecordFormat.IDS: id_line}[
+        record_format
+    ]
+
+
+def header_for(record_format: RecordFormat) -> str:
+    """Return what stands before the first record, line end included."""
+    return ",".join(Record._fields) + "\n" if record_format is RecordFormat.CSV else ""
+
+
+def json_line(record: Record) -> str:
+    """Write a record as a JSON object on a line of its own."""
+    return json.dumps(record._asdict()) + "\n"
+
+
+def csv_line(record: Record) -> str:
+    """Write a record as a CSV row; None is an empty cell, a would-be formula is defused."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(
+        "" if cell is None else csv_cell(str(cell)) for cell in record
+    )
+    return out.getvalue()
+
+
+def id_line(record: Record) -> str:
+    """Write a record's flow id alone."""
+    return f"{record.flow_id}\n"

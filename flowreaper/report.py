@@ -1,0 +1,147 @@
+"""Reads a checkpoint, also while a run writes it: records, counts. Never writes, takes no lock of the run."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowreaper import schema
+from flowreaper.errors import CheckpointError, InputError
+from flowreaper.escaping import printable
+from flowreaper.model import Identity, InvalidEntry, Record, State
+from flowreaper.records import record_of_invalid, utc_time
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
+
+    `codes` maps each final state to its codes and their counts, most frequent first; "" stands for none.
+    """
+
+    endpoint: str
+    sandbox: bool
+    access_key: str
+    states: dict[State, int]
+    inferred: int
+    codes: dict[State, dict[str, int]]
+
+
+def read_status(path: Path, identity: Identity | None = None) -> Status:
+    """Count a checkpoint's flows.
+
+    Raises:
+        ConfigurationError: there is no such file, it is no checkpoint, or not one of this identity.
+        CheckpointError: it cannot be read.
+    """
+    with _reading(path) as db:
+        job = schema.job(db)
+        if identity:
+            schema.check_identity(job, printable(str(path)), identity)
+        codes: dict[State, dict[str, int]] = {}
+        found = db.execute(
+            "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
+        )
+        for number, code, count in found:
+            codes.setdefault(schema.STATES[number], {})[code or ""] = count
+        (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
+        if invalid:
+            codes[State.INVALID] = {"": invalid}
+        # A flow that was deleted by inference has the code of absence, so the index narrows this down.
+        (inferred,) = db.execute(
+            "SELECT count(*) FROM flow WHERE state = ? AND code IS NOT 'OK' AND inferred = 1",
+            (schema.NUMBER[State.DELETED],),
+        ).fetchone()
+    return Status(
+        endpoint=job.get("endpoint", ""),
+        sandbox=job.get("sandbox") == "yes",
+        access_key=job.get("access_key", ""),
+        states={state: sum(counts.values()) for state, counts in codes.items()},
+        inferred=inferred,
+        codes=codes,
+    )
+
+
+def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
+    """Yield what is recorded, in the order of reading, invalid lines last; only `states` if there are any.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
+    marks = ", ".join("?" * len(wanted))
+    only = f" WHERE state IN ({marks})" if states else ""
+    with _reading(path) as db:
+        sources = dict(db.execute("SELECT id, name FROM source").fetchall())
+        flows = db.execute(
+            "SELECT flow_id, cust_space_id, state, inferred, in_doubt, attempts, http_status, code, message,"  # noqa: S608 -- `only` is made of question marks
+            f" request_id, source, line, finished_at_ms FROM flow{only} ORDER BY id",
+            wanted,
+        )
+        for (
+            flow_id,
+            space,
+            state,
+            inferred,
+            doubt,
+            attempts,
+            status,
+            code,
+            message,
+            request,
+            source,
+            line,
+            at,
+        ) in flows:
+            yield Record(
+                flow_id,
+                space or None,
+                schema.STATES[state],
+                bool(inferred),
+                bool(doubt),
+                attempts,
+                status,
+                code,
+                message,
+                request,
+                sources.get(source),
+                line,
+                None if at is None else utc_time(at),
+            )
+        if not states or State.INVALID in states:
+            lines = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
+            for text, reason, source, line, at in lines:
+                yield record_of_invalid(InvalidEntry(text, reason, sources.get(source, ""), line), at)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    name = printable(str(path))
+    if not path.is_file():
+        raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
+    try:
+        with contextlib.closing(_open(path)) as db:
+            schema.check(db, name)
+            yield db
+    except (sqlite3.Error, ValueError, TypeError, IndexError, OverflowError) as error:
+        # A damaged or forged file can hold any value in any column.
+        raise CheckpointError(f"the checkpoint {name} cannot be read: {error}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    uri = path.resolve().as_uri()
+    db = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        # In a folder that cannot be written, SQLite cannot make the shared memory that a WAL file needs;
+        # where there is no log, nothing is missing without it.
+        if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or path.with_name(path.name + "-wal").exists():
+            raise
+        return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    except sqlite3.DatabaseError:
+        pass  # no database at all: the check says so in better words
+    return db

@@ -1,0 +1,177 @@
+"""What a job is to do, checked: from words to values. Pure.
+
+Flags come before the environment, which comes before these defaults; click does that ranking, this module
+says what the values mean.
+"""
+
+import ipaddress
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from flowreaper.errors import ConfigurationError
+from flowreaper.escaping import printable
+from flowreaper.model import Kind, State
+from flowreaper.verdict import TREATABLE
+
+DEFAULT_RATE = 5.0
+"""Calls a second; the documented quota of an account."""
+
+DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_MAX_ATTEMPTS = 10
+DEFAULT_REGION = "ap-southeast-1"
+"""The only region with a documented endpoint."""
+
+RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT)
+"""The final states that a user may ask to take again."""
+
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_MAX_CONCURRENCY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the calls go. `host` is a bare name or address (IPv6 without brackets)."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def host_header(self) -> str:
+        """The Host header's value: with the port where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The endpoint as a URL without a path."""
+        return f"{self.scheme}://{self.host_header}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a job runs.
+
+    `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
+    `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
+    `limit` ends the run after so many flows, None for all; `retry` are final states to take again; `treat`
+    says what a code means, before the built-in table.
+    """
+
+    endpoint: Endpoint
+    sandbox: bool = False
+    rate: float = DEFAULT_RATE
+    concurrency: int = 50
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    limit: int | None = None
+    retry: tuple[State, ...] = ()
+    treat: Mapping[str, Kind] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checks = (
+            (
+                self.rate > 0 and math.isfinite(self.rate),
+                "rate",
+                self.rate,
+                "calls a second, more than 0",
+            ),
+            (self.concurrency >= 1, "concurrency", self.concurrency, "calls at once, 1 or more"),
+            (0 < self.timeout_s <= 3600, "timeout", self.timeout_s, "seconds, more than 0 and at most 3600"),  # noqa: PLR2004 -- the message says it
+            (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
+            (self.limit is None or self.limit >= 1, "limit", self.limit, "flows, 1 or more"),
+        )
+        for holds, name, value, meaning in checks:
+            if not holds:
+                raise ConfigurationError(f"{name} {value} is out of range: it is a number of {meaning}")
+        for state in self.retry:
+            if state not in RETRYABLE:
+                raise ConfigurationError(
+                    f"flows that are {state} are never called again: retry takes {_list(RETRYABLE)}"
+                )
+
+
+def default_concurrency(rate: float) -> int:
+    """Return how many calls at once hold `rate` even if every answer takes 10 s; at most 1,000."""
+    return min(_MAX_CONCURRENCY, max(10, math.ceil(rate * 10)))
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Read an endpoint: a host, ``host:port``, or an http(s) URL without path, query or user.
+
+    Raises:
+        ConfigurationError: it is none of these, or plain http to another machine.
+    """
+    shown = printable(text)
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"endpoint {shown}: {error}") from None
+    host = parts.hostname or ""
+    if parts.scheme not in _DEFAULT_PORTS or not (_HOST.fullmatch(host) or _is_address(host)):
+        raise ConfigurationError(f"endpoint {shown}: give a host name or an https URL")
+    if "@" in parts.netloc:
+        # The message does not repeat it: what stands before the @ may be a secret.
+        raise ConfigurationError("the endpoint must not hold a user or a password")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ConfigurationError(f"endpoint {shown}: leave out everything after the host and port")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError(
+            f"endpoint {shown}: plain http would show every call to the network; use https"
+            " (http is for a sandbox on this machine)"
+        )
+    return Endpoint(parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
+
+
+def region_endpoint(region: str) -> Endpoint:
+    """Return a region's endpoint; only ap-southeast-1's is documented.
+
+    Raises:
+        ConfigurationError: this cannot be the name of a region.
+    """
+    if not _REGION.fullmatch(region):
+        raise ConfigurationError(f"region {printable(region)}: give a region id such as {DEFAULT_REGION}")
+    return Endpoint("https", f"cams.{region}.aliyuncs.com", 443)
+
+
+def parse_treat(words: tuple[str, ...]) -> dict[str, Kind]:
+    """Read what codes mean, each ``CODE=CLASS``.
+
+    Raises:
+        ConfigurationError: a word has another form, or a class that a user may not give.
+    """
+    meanings = {}
+    for word in words:
+        code, equals, name = word.rpartition("=")
+        kind = next((k for k in TREATABLE if k == name.strip().lower()), None)
+        if not (equals and code.strip() and kind):
+            raise ConfigurationError(
+                f"treat {printable(word)}: write CODE=CLASS, where CLASS is {_list(TREATABLE)}"
+            )
+        if code.strip() == "OK":
+            raise ConfigurationError("treat OK=...: the code OK always means deleted")
+        meanings[code.strip()] = kind
+    return meanings
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _list(names: tuple[State, ...] | tuple[Kind, ...]) -> str:
+    return ", ".join(names[:-1]) + " or " + names[-1]

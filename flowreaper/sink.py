@@ -1,0 +1,140 @@
+"""Where outcomes go, and in which order: recorded, then streamed, then shown."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from flowreaper.errors import RunError
+from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome, Record, State
+from flowreaper.records import record_of, record_of_invalid
+
+T = TypeVar("T")
+
+GROUP_S = 0.2
+"""Outcomes are committed at most this many seconds after they came."""
+
+GROUP_SIZE = 100
+"""Or when this many are waiting."""
+
+
+class Store(Protocol):
+    """What keeps flows and outcomes; durable when a coroutine returns."""
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read."""
+        ...
+
+    async def write(
+        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
+    ) -> list[Claim]:
+        """Record `changes` and claim rows, in one transaction."""
+        ...
+
+
+class Stream(Protocol):
+    """Whatever wants each outcome once it is recorded."""
+
+    def put(self, record: Record) -> None:
+        """Take one outcome; may raise RunError."""
+        ...
+
+
+class Sink:
+    """Groups outcomes into transactions, and passes on only what is recorded.
+
+    After the first failure nothing is recorded any more; `failed` is called with it, once.
+    """
+
+    def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[RunError], None]) -> None:
+        self._store = store
+        self._streams = streams
+        self._failed = failed
+        self._group: list[Outcome | Again] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writes: set[asyncio.Task[list[Claim]]] = set()
+        self._failure: RunError | None = None
+        self.recorded: Counter[State] = Counter()
+        self.repeated = 0
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> int:
+        """Keep what was read; return how many flows are new.
+
+        Raises:
+            RunError: it could not be kept.
+        """
+        added = await self._guard(self._store.add(entries))
+        self.repeated += added.repeated
+        found_at_ms = int(time.time() * 1000)
+        for entry in added.invalid:
+            self._pass_on(record_of_invalid(entry, found_at_ms))
+        return added.new
+
+    async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
+        """Claim rows; what waits to be recorded goes into the same transaction.
+
+        Raises:
+            RunError: they could not be claimed.
+        """
+        return await self._write(new, again)
+
+    def put(self, change: Outcome | Again) -> None:
+        """Record a change with the next group."""
+        if self._failure:
+            return
+        self._group.append(change)
+        if len(self._group) >= GROUP_SIZE:
+            self._write_soon()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GROUP_S, self._write_soon)
+
+    async def flush(self) -> None:
+        """Return when everything that was put is recorded and passed on, or recording has failed."""
+        if self._group:
+            self._write_soon()
+        while self._writes:
+            await asyncio.wait(self._writes)
+
+    def _write_soon(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._write())
+        self._writes.add(task)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[list[Claim]]) -> None:
+        self._writes.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error and not isinstance(error, RunError):
+            raise error
+
+    async def _write(self, new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+        group, self._group = self._group, []
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        claims = await self._guard(self._store.write(group, new, again))
+        for change in group:
+            if isinstance(change, Outcome):
+                self._pass_on(record_of(change))
+        return claims
+
+    def _pass_on(self, record: Record) -> None:
+        self.recorded[record.state] += 1
+        for stream in self._streams:
+            try:
+                stream.put(record)
+            except RunError as error:
+                # What is recorded stays so: a stream that fails ends the run, but loses no outcome.
+                self._fail(error)
+
+    async def _guard(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except RunError as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: RunError) -> None:
+        if self._failure is None:
+            self._failure = error
+            self._failed(error)

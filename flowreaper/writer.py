@@ -1,0 +1,49 @@
+"""The one thread that writes the checkpoint while the event loop goes on."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome
+
+
+class Transactions(Protocol):
+    """A checkpoint's writing methods: each blocks, and is durable when it returns."""
+
+    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read."""
+        ...
+
+    def write(
+        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
+    ) -> list[Claim]:
+        """Record and claim."""
+        ...
+
+
+class Writer:
+    """A checkpoint's transactions as coroutines: run one after another, in the order of the calls.
+
+    Every method raises CheckpointError where the checkpoint does.
+    """
+
+    def __init__(self, checkpoint: Transactions) -> None:
+        self._checkpoint = checkpoint
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read; durable when it returns."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.add, entries)
+
+    async def write(
+        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
+    ) -> list[Claim]:
+        """Record and claim in one transaction; durable when it returns."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._checkpoint.write, changes, new, again
+        )
+
+    def close(self) -> None:
+        """Wait for what is under way, then end the thread."""
+        self._thread.shutdown()

@@ -1,0 +1,83 @@
+"""A sandbox that stops with the test, and a plain client that sends what it is told and follows nothing."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from flowreaper import protocol
+from flowreaper.model import Credentials, Flow
+from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
+
+
+class Got(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        return str(json.loads(self.body)["Code"])
+
+
+class Client:
+    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+        self.sandbox = sandbox
+        self._session = session
+
+    def request(
+        self,
+        flow: Flow,
+        *,
+        credentials: Credentials = CREDENTIALS,
+        ahead_s: float = 0,
+        nonce: str = "",
+        action: str = protocol.DELETE_FLOW,
+    ) -> protocol.Request:
+        parameters = {"FlowId": flow.flow_id, "CustSpaceId": flow.cust_space_id}
+        return protocol.signed_request(
+            action,
+            {name: value for name, value in parameters.items() if value},
+            credentials,
+            host=f"127.0.0.1:{self.sandbox.port}",
+            now_s=time.time() + ahead_s,
+            nonce=nonce or uuid.uuid4().hex,
+        )
+
+    async def send(self, query: str, headers: dict[str, str], *, path: str = "/", body: bytes = b"") -> Got:
+        url = URL(f"{self.sandbox.url}{path}?{query}", encoded=True)
+        async with self._session.post(
+            url,
+            headers=headers,
+            data=body or None,
+            allow_redirects=False,
+            skip_auto_headers=("Content-Type",),
+        ) as response:
+            return Got(response.status, dict(response.headers), await response.read())
+
+    async def delete(self, flow_id: str, cust_space_id: str = "", **how: Any) -> Got:
+        return await self.send(*self.request(Flow(flow_id, cust_space_id), **how))
+
+    async def get(self, path: str) -> Got:
+        async with self._session.get(self.sandbox.url + path) as response:
+            return Got(response.status, dict(response.headers), await response.read())
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Callable[..., Awaitable[Client]]]:
+    """A function that starts a sandbox with the given options and returns a client of it."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(**options: Any) -> Client:
+            chosen = SandboxOptions(**{"window": "none", **options})
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            sandbox = await stack.enter_async_context(Sandbox(chosen))
+            return Client(sandbox, session)
+
+        yield begin

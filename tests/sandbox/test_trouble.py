@@ -1,0 +1,109 @@
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowreaper.errors import ConfigurationError
+from flowreaper.escaping import printable
+from flowreaper.sandbox.trouble import Rule, Script, Trouble, parse_script
+
+
+def decisions(text: str, calls: int, seed: int = 0) -> list[Trouble | None]:
+    script = Script(parse_script(text), seed)
+    return [script.decide(number) for number in range(1, calls + 1)]
+
+
+def test_a_script_is_read_rule_by_rule() -> None:
+    assert parse_script("reset-after:0.05, html-503:#10-20,deny:#40,throttle:#50-") == (
+        Rule(Trouble.RESET_AFTER, chance=0.05),
+        Rule(Trouble.HTML_503, first=10, last=20),
+        Rule(Trouble.DENY, first=40, last=40),
+        Rule(Trouble.THROTTLE, first=50, last=math.inf),
+    )
+
+
+def test_no_text_is_no_trouble() -> None:
+    assert decisions("", 100) == [None] * 100
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_every_trouble_can_be_asked_for_by_name(trouble: Trouble) -> None:
+    assert decisions(f"{trouble}:#2", 3) == [None, trouble, None]
+
+
+def test_a_range_holds_both_its_ends_and_an_open_one_has_no_end() -> None:
+    assert decisions("deny:#2-3,empty:#5-", 6) == [
+        None,
+        Trouble.DENY,
+        Trouble.DENY,
+        None,
+        Trouble.EMPTY,
+        Trouble.EMPTY,
+    ]
+
+
+def test_a_number_comes_before_chance_and_an_earlier_rule_before_a_later_one() -> None:
+    assert decisions("garbage:1,deny:#2,empty:#1-2", 3) == [Trouble.EMPTY, Trouble.DENY, Trouble.GARBAGE]
+
+
+def test_each_probability_is_kept_beside_the_others() -> None:
+    counts: Counter[Trouble | None] = Counter(decisions("garbage:0.1,empty:.2,deny:0.3", 20_000))
+    assert [counts[kind] / 20_000 for kind in (Trouble.GARBAGE, Trouble.EMPTY, Trouble.DENY, None)] == [
+        pytest.approx(share, abs=0.015) for share in (0.1, 0.2, 0.3, 0.4)
+    ]
+
+
+@given(st.integers())
+def test_the_same_seed_decides_the_same(seed: int) -> None:
+    assert decisions("garbage:0.5", 50, seed) == decisions("garbage:0.5", 50, seed)
+
+
+def test_another_seed_decides_otherwise() -> None:
+    assert decisions("garbage:0.5", 50, 1) != decisions("garbage:0.5", 50, 2)
+
+
+def test_a_numbered_rule_does_not_move_the_chances_of_later_calls() -> None:
+    assert decisions("garbage:0.5,deny:#1-10", 50)[10:] == decisions("garbage:0.5", 50)[10:]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("flood:0.1", "no trouble is called 'flood': choose one of reset-before"),
+        ("deny", "'deny' is no trouble: write KIND:PROBABILITY"),
+        ("deny:1.5", "'deny:1.5': a probability is above 0"),
+        ("deny:0", "a probability is above 0"),
+        ("deny:-1", "is no trouble"),
+        ("deny:nan", "is no trouble"),
+        ("deny:#0", "counted from 1"),
+        ("deny:#9-3", "a range goes upwards"),
+        ("deny:0.6,empty:0.6", r"add up to 1\.2"),
+        ("deny:#1\x1b[2J", r"'deny:#1\\x1b\[2J' is no trouble"),
+    ],
+)
+def test_a_script_that_cannot_be_read_says_which_part_and_why(text: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        parse_script(text)
+
+
+@given(st.text())
+def test_any_text_is_a_script_or_a_printable_configuration_error(text: str) -> None:
+    complaint = ""
+    try:
+        parse_script(text)
+    except ConfigurationError as error:
+        complaint = str(error)
+    assert complaint == printable(complaint, 1000)
+
+
+@given(
+    st.from_regex(r"(deny|empty|drip):(#[0-9]{1,20}(-[0-9]{0,20})?|[0-9]{0,5}\.?[0-9]{0,5})", fullmatch=True)
+)
+def test_any_rule_of_nearly_the_right_shape_is_read_or_a_configuration_error(text: str) -> None:
+    try:
+        (rule,) = parse_script(text)
+    except ConfigurationError:
+        return
+    assert 0 < rule.chance <= 1 or 1 <= rule.first <= rule.last
