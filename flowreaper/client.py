@@ -24,6 +24,9 @@ KEEP_ALIVE_S = 5.0
 CONNECT_S = 10.0
 """The longest wait for a connection; a call that never left is certain not to have deleted anything."""
 
+_LATEST_S = 32_503_680_000.0
+# The year 3000. A server may name any date; one near the year 10000 could not be written into a request.
+
 _SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
 _USER_AGENT = "flowreaper"
 
@@ -134,7 +137,9 @@ class Client:
         """Follow the service's clock, whose Date header is `date`; return whether that says something new."""
         try:
             theirs = parsedate_to_datetime(date).timestamp()
-        except (ValueError, TypeError):  # TypeError: no date at all, before Python 3.12
+        except (ValueError, TypeError, OverflowError):  # TypeError: no date at all, before Python 3.12
+            return False
+        if not 0 <= theirs <= _LATEST_S:
             return False
         offset_s = theirs - self._clock()
         changed = abs(offset_s - self._clock_offset_s) > 1
@@ -173,13 +178,24 @@ def proxy_for(endpoint: Endpoint) -> str | None:
     if is_loopback(endpoint.host) or proxy_bypass(endpoint.host):
         return None
     proxy = getproxies().get(endpoint.scheme)
+    # The messages do not repeat the value: it may hold a password.
     if proxy and not proxy.lower().startswith(("http://", "https://")):
-        # The message does not repeat the value: it may hold a password.
         raise ConfigurationError(
             f"{endpoint.scheme.upper()}_PROXY names a proxy that is neither http:// nor https://: "
             "set it to an HTTP proxy, or unset it"
         )
+    if proxy and not _is_complete(proxy):
+        raise ConfigurationError(
+            f"{endpoint.scheme.upper()}_PROXY is no URL of a host and a port: write it as http://proxy.example:3128"
+        )
     return proxy
+
+
+def _is_complete(url: str) -> bool:
+    try:
+        return bool(URL(url).host)
+    except ValueError:
+        return False
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:

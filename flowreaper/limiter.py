@@ -28,8 +28,7 @@ class Limiter:
                 gap = AsyncLimiter(1, gap_s)
                 await gap.acquire()
                 await gap.acquire()
-            self._left_in_slice = self._pace.slice
-            self._pace.sent(loop.time())
+            self._left_in_slice = self._pace.sent(loop.time())
         self._left_in_slice -= 1
         return loop.time()
 

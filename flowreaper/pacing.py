@@ -5,8 +5,8 @@ Timestamps are seconds of any clock that never goes back; the caller's, always t
 
 from collections import deque
 
-SLICE_S = 0.02
-"""Above 50 calls a second, calls are admitted in slices of this many seconds: timers are good to about 1 ms."""
+SLICES_PER_S = 50
+"""Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
 
 _WINDOW_MARGIN = 1.001
 # A call arrives a little after it was admitted, and not always by the same little: without a margin, six
@@ -29,9 +29,11 @@ class Pace:
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
-        self.slice = max(1, int(rate * SLICE_S))
-        self._gap_s = self.slice / rate
-        slices = max(1, int(rate / self.slice))
+        sliced = rate > SLICES_PER_S
+        self._gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
+        slices = SLICES_PER_S if sliced else max(1, int(rate))
+        self._calls_per_slice = rate / slices if sliced else 1.0
+        self._slice = 0
         self._sent: deque[float] = deque(maxlen=slices)
         self._window_s = slices * self._gap_s * _WINDOW_MARGIN
         self._even = float("-inf")
@@ -45,12 +47,16 @@ class Pace:
         window = self._sent[0] + self._window_s if len(self._sent) == self._sent.maxlen else self._even
         return max(self._even, window, self._paused_until)
 
-    def sent(self, at: float) -> None:
-        """Take note that a slice of calls leaves at this time."""
+    def sent(self, at: float) -> int:
+        """Take note that a slice of calls leaves at this time; return how many calls it holds."""
         self._sent.append(at)
         late_s = at - self._even
         made_up_s = min(late_s, self._gap_s * _CATCH_UP) if late_s < self._gap_s else 0.0
         self._even = at + self._gap_s - made_up_s
+        # Slices of 499/s hold 9 or 10 calls: any 50 of them together hold 499.
+        before = self._calls_up_to(self._slice)
+        self._slice += 1
+        return self._calls_up_to(self._slice) - before
 
     def admitted(self, sent_at: float) -> None:
         """Take note that the service admitted a call that left at `sent_at`."""
@@ -68,3 +74,7 @@ class Pace:
             self._pause_began = at
             self._paused_until = max(self._paused_until, at + self._pause_s)
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _calls_up_to(self, slices: int) -> int:
+        # Rounded first: 50 x 9.98 may come out a hair below 499.
+        return int(round(slices * self._calls_per_slice, 6))

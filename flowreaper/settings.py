@@ -27,8 +27,10 @@ DEFAULT_REGION = "ap-southeast-1"
 RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT)
 """The final states that a user may ask to take again."""
 
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_REGION = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+# RFC 1123; a name with an empty or too long label makes Python's resolver raise what is no OSError.
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _MAX_CONCURRENCY = 1000
 
@@ -98,7 +100,8 @@ class Settings:
 
 def default_concurrency(rate: float) -> int:
     """Return how many calls at once hold `rate` even if every answer takes 10 s; at most 1,000."""
-    return min(_MAX_CONCURRENCY, max(10, math.ceil(rate * 10)))
+    # Rounded last: the rate is not checked yet, and may be infinite or no number.
+    return math.ceil(min(_MAX_CONCURRENCY, max(10, rate * 10)))
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -107,7 +110,13 @@ def parse_endpoint(text: str) -> Endpoint:
     Raises:
         ConfigurationError: it is none of these, or plain http to another machine.
     """
+    if "@" in text:
+        # The message does not repeat it: what stands before the @ may be a secret.
+        raise ConfigurationError("the endpoint must not hold a user or a password: leave out everything up to the @")
     shown = printable(text)
+    if not text.isprintable():
+        # urlsplit would drop some of these, and so make another host of it.
+        raise ConfigurationError(f"endpoint {shown}: leave out the line break or control character")
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port
@@ -116,9 +125,8 @@ def parse_endpoint(text: str) -> Endpoint:
     host = parts.hostname or ""
     if parts.scheme not in _DEFAULT_PORTS or not (_HOST.fullmatch(host) or _is_address(host)):
         raise ConfigurationError(f"endpoint {shown}: give a host name or an https URL")
-    if "@" in parts.netloc:
-        # The message does not repeat it: what stands before the @ may be a secret.
-        raise ConfigurationError("the endpoint must not hold a user or a password")
+    if port == 0:
+        raise ConfigurationError(f"endpoint {shown}: a port is a number from 1 to 65535")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ConfigurationError(f"endpoint {shown}: leave out everything after the host and port")
     if parts.scheme == "http" and not is_loopback(host):

@@ -93,8 +93,9 @@ def judge(reply: Reply, *, in_doubt: bool = False, overrides: Mapping[str, Kind]
     named = told or _named(reply.code)
     kind = named or _unnamed(reply, in_doubt=in_doubt)
     # A server that failed half-way, or a gateway that gave up waiting for it; a used nonce means that this
-    # very request arrived before. Only an unavailable service that says so itself did certainly nothing.
-    sure = reply.status < _SERVER_ERROR and reply.code == "ServiceUnavailable"
+    # very request arrived before. An unavailable service that says so itself did certainly nothing, and
+    # what a user's own word makes transient is taken for a plain no.
+    sure = reply.status < _SERVER_ERROR and (told is not None or reply.code == "ServiceUnavailable")
     doubt = kind is Kind.TRANSIENT and not sure
     if slow_down and not told and named in (None, Kind.TRANSIENT):
         kind = Kind.THROTTLED

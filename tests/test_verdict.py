@@ -17,6 +17,7 @@ META_TEXT = (
 )
 THROTTLED = ["System.LimitControl", "Throttling", "Throttling.User", "Throttling.Api"]
 TRANSIENT = ["InternalError", "ServiceUnavailable", "999999", "ERR-COMMON-001", "System.Error"]
+DOUBTFUL = frozenset(TRANSIENT) - {"ServiceUnavailable"}
 RENEW = [
     "InvalidSecurityToken.Expired",
     "InvalidSecurityToken.Malformed",
@@ -60,6 +61,11 @@ REFUSED = [
     "internalerror",
     "NotExisting",
     "notfound",
+    # What is missing is not the flow.
+    "InvalidCustSpaceId.NotFound",
+    "CustSpaceNotExist",
+    "User.NotExist",
+    "Account.NotExists",
 ]
 ABSENT = ["FlowNotExist", "Flow.NotExists", "InvalidFlowId.NotFound", "NotExist", "NotFound"]
 TABLE = [
@@ -108,7 +114,7 @@ def test_success_is_a_success_even_where_the_answer_asks_to_slow_down() -> None:
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
 @pytest.mark.parametrize(("code", "kind"), TABLE)
 def test_code_decides_before_the_status(code: str, kind: Kind, status: int, *, in_doubt: bool) -> None:
-    assert judge(Reply(status, code, "m"), in_doubt=in_doubt) == Verdict(kind)
+    assert judge(Reply(status, code, "m"), in_doubt=in_doubt) == Verdict(kind, doubt=code in DOUBTFUL)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -153,7 +159,8 @@ def test_a_users_word_does_not_change_what_ok_means() -> None:
 @pytest.mark.parametrize("code", [*TRANSIENT, "NeverHeardOf", "FlowNotExist", "ERR-FB-001"])
 @pytest.mark.parametrize(("status", "retry_after_ms"), [(429, 0), (400, 1), (200, 1)])
 def test_429_or_a_time_to_wait_is_throttling(code: str, status: int, retry_after_ms: int) -> None:
-    assert judge(Reply(status, code, retry_after_ms=retry_after_ms)) == Verdict(Kind.THROTTLED)
+    throttled = Verdict(Kind.THROTTLED, doubt=code in DOUBTFUL)
+    assert judge(Reply(status, code, retry_after_ms=retry_after_ms)) == throttled
 
 
 @pytest.mark.parametrize("code", [*TRANSIENT, "NeverHeardOf", "FlowNotExist"])
@@ -217,8 +224,10 @@ def test_another_text_is_a_refusal_even_for_a_flow_in_doubt(code: str, message: 
     assert judge(Reply(400, code, message), in_doubt=True) == Verdict(Kind.REFUSED)
 
 
-def test_an_unknown_code_that_says_the_flow_does_not_exist_is_absent() -> None:
-    assert judge(Reply(400, "NeverHeardOf", "flow 1 does not exist")) == Verdict(Kind.ABSENT)
+def test_a_message_alone_means_absent_only_for_a_flow_in_doubt() -> None:
+    reply = Reply(400, "NeverHeardOf", "flow 1 does not exist")
+    assert judge(reply, in_doubt=True) == Verdict(Kind.ABSENT)
+    assert judge(reply) == Verdict(Kind.REFUSED)
 
 
 def test_a_text_of_absence_does_not_soften_a_named_code() -> None:

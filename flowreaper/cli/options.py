@@ -1,5 +1,6 @@
 """Options that several commands share, and how a command line is written down to be typed again."""
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+
+from flowreaper.escaping import printable
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -43,4 +46,22 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
             options += [word for v in values for word in (parameter.opts[-1], str(v))]
     # A path that begins with a dash would be taken for an option.
     guard = ["--"] if any(a.startswith("-") and a != "-" for a in arguments) else []
-    return shlex.join([*ctx.command_path.split(), *options, *extra, *guard, *arguments])
+    return " ".join(map(quoted, [*ctx.command_path.split(), *options, *extra, *guard, *arguments]))
+
+
+def quoted(word: str) -> str:
+    """Write a word for a shell, without a character that could steer the terminal that it is shown on.
+
+    What is not printable is written as bash, zsh and ksh read it: ``$'\\033'``.
+    """
+    if printable(word, len(word)) == word:
+        return shlex.quote(word)
+    escaped = (_escaped(character) for character in word)
+    return f"$'{''.join(escaped)}'"
+
+
+def _escaped(character: str) -> str:
+    if printable(character) == character and character not in "'\\":
+        return character
+    # Three octal digits: a hexadecimal escape could swallow the digit that follows it.
+    return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 
-from flowreaper.escaping import printable
+from flowreaper.cli.options import quoted
 from flowreaper.model import Ending, ExitStatus, State, Summary
 from flowreaper.progress import duration
 
@@ -30,7 +29,7 @@ def describe(summary: Summary, checkpoint: Path, resume: str) -> str:
     lines.append(f"This run: {_counts(summary.run)}; {_effort(summary)}")
     if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
         lines.append(f"All runs: {_counts(summary.counts)}")
-    file = quote(printable(str(checkpoint)))
+    file = quoted(str(checkpoint))
     lines.append(f"Checkpoint: {file}, {summary.unfinished:,} left in it")
     lines += [
         f"To see those {_words(state)}: flowreaper results --state {state.value} {file}"

@@ -1,0 +1,466 @@
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from flowreaper.backlog import Backlog
+from flowreaper.engine import Engine
+from flowreaper.errors import CheckpointError, CredentialsError, FatalReplyError, RunError
+from flowreaper.limiter import Limiter
+from flowreaper.model import Again, Claim, Ending, Flow, Kind, Outcome, Reply, State
+from flowreaper.pacing import Pace
+from tests.virtual import run_virtual
+
+OK = Reply(200, "OK", "None", "R-1")
+THROTTLED = Reply(400, "System.LimitControl", "The system is under flow control.", "R-2")
+BROKEN = Reply(500, "InternalError", "oops", "R-3")
+LOST = Reply(0, message="the answer was lost", readable=False)
+UNSENT = Reply(0, message="no connection", readable=False, reached=False)
+GONE = Reply(400, "Flow.NotExist", "The flow does not exist.", "R-4")
+REFUSED = Reply(400, "Unknown.ResourceOwnerId", "not yours", "R-5")
+DENIED = Reply(400, "Ram.PermissionDeny", "not authorized", "R-6")
+STALE = Reply(400, "InvalidSecurityToken.Expired", "expired", "R-7")
+SKEWED = Reply(400, "InvalidTimeStamp.Expired", "clock", "R-8", date="Tue, 24 Nov 2026 06:00:00 GMT")
+
+
+class Ledger:
+    """A checkpoint in memory that notes when what was claimed and recorded."""
+
+    def __init__(self, count: int, commit_s: float = 0.0) -> None:
+        self.rows = dict.fromkeys(range(1, count + 1), State.PENDING)
+        self.attempts = dict.fromkeys(self.rows, 0)
+        self.in_doubt = dict.fromkeys(self.rows, False)
+        self.outcomes: list[Outcome] = []
+        self.commit_s = commit_s
+        self.failure: RunError | None = None
+        self._read_up_to = 0
+
+    async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
+        await asyncio.sleep(self.commit_s)
+        if self.failure:
+            raise self.failure
+        rows: list[int] = []
+        while len(rows) < new and self._read_up_to < len(self.rows):
+            self._read_up_to += 1
+            if self.rows[self._read_up_to] is State.PENDING:
+                rows.append(self._read_up_to)
+        claimed = [*again, *rows]
+        assert all(self.rows[row] in (State.PENDING, State.CLAIMED) for row in claimed)
+        for row in claimed:
+            self.rows[row] = State.CLAIMED
+        return [Claim(r, Flow(str(r)), self.attempts[r], self.in_doubt[r], "ids", r) for r in claimed]
+
+    def put(self, change: Outcome | Again) -> None:
+        row = change.claim.row if isinstance(change, Outcome) else change.row
+        assert self.rows[row] is State.CLAIMED
+        self.attempts[row], self.in_doubt[row] = change.attempts, change.in_doubt
+        self.rows[row] = change.state if isinstance(change, Outcome) else State.PENDING
+        if isinstance(change, Outcome):
+            self.outcomes.append(change)
+
+    async def flush(self) -> None:
+        await asyncio.sleep(self.commit_s)
+
+
+class Service:
+    """Answers each flow's calls from its script, else with `default`; notes every call."""
+
+    def __init__(
+        self, default: Reply = OK, latency_s: float = 0.02, **scripts: list[Reply | RunError]
+    ) -> None:
+        self.default = default
+        self.latency_s = latency_s
+        self.scripts = {name.removeprefix("f"): list(script) for name, script in scripts.items()}
+        self.calls: list[tuple[float, str]] = []
+        self.under_way = self.most_under_way = 0
+        self.renewals = 0
+        self.dates: list[str] = []
+        self.on_renew: Callable[[], None] = lambda: None
+        self.on_correct: Callable[[], None] = lambda: None
+
+    async def send(self, flow: Flow) -> Reply:
+        self.calls.append((asyncio.get_running_loop().time(), flow.flow_id))
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(self.latency_s)
+        finally:
+            self.under_way -= 1
+        script = self.scripts.get(flow.flow_id)
+        reply = script.pop(0) if script else self.default
+        if isinstance(reply, RunError):
+            raise reply
+        return reply
+
+    async def renew_credentials(self) -> None:
+        self.renewals += 1
+        await asyncio.sleep(1)
+        self.on_renew()
+
+    def correct_clock(self, date: str) -> bool:
+        self.dates.append(date)
+        self.on_correct()
+        return len(self.dates) == 1
+
+    @property
+    def times(self) -> list[float]:
+        return [at for at, _ in self.calls]
+
+    def count(self, flow_id: str) -> int:
+        return sum(1 for _, called in self.calls if called == flow_id)
+
+
+class Log:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def debug(self, event: str, **fields: Any) -> None:
+        pass
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.events.append((event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self.events.append((event, fields))
+
+
+def make(
+    ledger: Ledger,
+    service: Service,
+    *,
+    rate: float = 5,
+    concurrency: int = 50,
+    max_attempts: int = 3,
+    limit: int | None = None,
+    treat: dict[str, Kind] | None = None,
+    left_claimed: Sequence[int] = (),
+) -> Engine:
+    backlog = Backlog(rate, limit)
+    backlog.take_first(left_claimed)
+    engine = Engine(
+        backlog=backlog,
+        ledger=ledger,
+        gate=Limiter(Pace(rate)),
+        transport=service,
+        log=Log(),
+        concurrency=concurrency,
+        max_attempts=max_attempts,
+        treat=treat or {},
+        luck=random.Random(3).random,  # noqa: S311 -- repeatable waits
+        now=lambda: 1_800_000_000.0,
+    )
+    engine.reading_ended()
+    return engine
+
+
+def run(engine: Engine, late_s: Callable[[], float] = lambda: 0.0) -> None:
+    run_virtual(engine.run(), late_s)
+
+
+def most_in_a_second(times: list[float]) -> int:
+    most = first = 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1.0:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def states(ledger: Ledger) -> Counter[State]:
+    return Counter(ledger.rows.values())
+
+
+def test_every_flow_is_called_once_and_recorded() -> None:
+    ledger, service = Ledger(30), Service()
+    engine = make(ledger, service)
+    run(engine)
+    assert engine.ending is Ending.FINISHED
+    assert states(ledger) == {State.DELETED: 30}
+    assert [flow for _, flow in service.calls] == [str(row) for row in range(1, 31)]
+    assert all(outcome.finished_at_ms == 1_800_000_000_000 for outcome in ledger.outcomes)
+
+
+def test_five_a_second_for_an_hour_with_retries_throttles_late_timers_and_slow_commits() -> None:
+    luck = random.Random(5)  # noqa: S311 -- repeatable trouble
+    ledger, service = Ledger(17_900, commit_s=0.03), Service(latency_s=0.3)
+    for row in range(1, 17_900, 97):
+        service.scripts[str(row)] = [BROKEN]
+    engine = make(ledger, service)
+    run(engine, late_s=lambda: luck.uniform(0, 0.0012))
+    assert states(ledger) == {State.DELETED: 17_900}
+    assert most_in_a_second(service.times) == 5
+    assert (len(service.times) - 1) / (service.times[-1] - service.times[0]) >= 4.97
+
+
+def test_the_pace_holds_at_five_seconds_of_latency() -> None:
+    ledger, service = Ledger(300), Service(latency_s=5)
+    run(make(ledger, service))
+    assert (len(service.times) - 1) / (service.times[-1] - service.times[0]) >= 4.97
+    assert 24 <= service.most_under_way <= 26
+
+
+def test_no_more_calls_are_under_way_than_the_concurrency() -> None:
+    ledger, service = Ledger(40), Service(latency_s=5)
+    run(make(ledger, service, concurrency=7))
+    assert service.most_under_way == 7
+    assert states(ledger) == {State.DELETED: 40}
+
+
+def test_a_throttled_flow_is_called_again_and_spends_no_attempt() -> None:
+    ledger = Ledger(3)
+    service = Service(f2=[THROTTLED] * 7)
+    engine = make(ledger, service, max_attempts=2)
+    run(engine)
+    assert states(ledger) == {State.DELETED: 3}
+    assert ledger.attempts[2] == 1
+    assert service.count("2") == 8
+    assert engine.throttled == 7
+
+
+def test_the_service_s_wish_to_wait_is_in_milliseconds_and_holds_the_whole_account() -> None:
+    ledger = Ledger(10)
+    service = Service(latency_s=0.01, f1=[THROTTLED._replace(retry_after_ms=4000)])
+    run(make(ledger, service))
+    assert 4.0 <= service.times[1] - service.times[0] < 4.1
+
+
+def test_transient_trouble_is_tried_again_up_to_max_attempts() -> None:
+    ledger = Ledger(3)
+    service = Service(f1=[BROKEN, BROKEN], f2=[BROKEN] * 9)
+    run(make(ledger, service, max_attempts=3))
+    assert ledger.rows == {1: State.DELETED, 2: State.GAVE_UP, 3: State.DELETED}
+    assert service.count("2") == 3
+    assert (ledger.attempts[2], ledger.in_doubt[2]) == (3, True)
+
+
+def test_a_flow_that_waits_for_its_next_attempt_holds_neither_a_worker_nor_the_pace() -> None:
+    ledger, service = Ledger(200), Service(latency_s=0.01)
+    for row in range(1, 6):
+        service.scripts[str(row)] = [BROKEN] * 8
+    run(make(ledger, service, concurrency=1, max_attempts=20))
+    busy = service.times[:200]
+    assert (len(busy) - 1) / (busy[-1] - busy[0]) >= 4.97
+
+
+def test_absent_after_a_lost_answer_is_deleted_by_inference() -> None:
+    ledger = Ledger(2)
+    run(make(ledger, Service(f1=[LOST, GONE], f2=[GONE])))
+    first, second = sorted(ledger.outcomes, key=lambda o: o.claim.row)
+    assert (first.state, first.inferred, first.in_doubt) == (State.DELETED, True, True)
+    assert (second.state, second.inferred, second.in_doubt) == (State.ABSENT, False, False)
+
+
+def test_a_call_that_never_left_puts_nothing_in_doubt() -> None:
+    ledger = Ledger(1)
+    run(make(ledger, Service(f1=[UNSENT, GONE])))
+    assert ledger.rows == {1: State.ABSENT}
+
+
+def test_doubt_outlives_throttling_and_a_later_definite_failure() -> None:
+    ledger = Ledger(1)
+    unavailable = Reply(400, "ServiceUnavailable", "later", "R")
+    run(make(ledger, Service(f1=[LOST, THROTTLED, unavailable, GONE]), max_attempts=9))
+    assert ledger.outcomes[0].inferred
+
+
+def test_rows_left_claimed_come_first_and_are_in_doubt() -> None:
+    ledger = Ledger(4)
+    ledger.rows[3] = State.CLAIMED
+    ledger.in_doubt[3] = True
+    service = Service(f3=[GONE])
+    run(make(ledger, service, left_claimed=[3]))
+    assert service.calls[0][1] == "3"
+    assert ledger.outcomes[0].inferred
+    assert states(ledger) == {State.DELETED: 4}
+
+
+def test_a_refusal_is_final_at_once_with_the_service_s_words() -> None:
+    ledger, service = Ledger(1), Service(f1=[REFUSED])
+    run(make(ledger, service))
+    assert (ledger.outcomes[0].state, ledger.outcomes[0].reply) == (State.REFUSED, REFUSED)
+    assert len(service.calls) == 1
+
+
+def test_the_user_s_word_on_a_code_comes_before_the_table() -> None:
+    ledger = Ledger(1)
+    run(make(ledger, Service(f1=[REFUSED]), treat={"Unknown.ResourceOwnerId": Kind.ABSENT}))
+    assert ledger.rows == {1: State.ABSENT}
+
+
+def test_a_fatal_answer_stops_the_sending_lets_calls_end_and_blames_no_flow() -> None:
+    ledger, service = Ledger(100), Service(latency_s=2.0, f4=[DENIED])
+    engine = make(ledger, service)
+    run(engine)
+    assert engine.ending is Ending.STOPPED
+    assert isinstance(engine.error, FatalReplyError)
+    assert all(word in str(engine.error) for word in ("Ram.PermissionDeny", "R-6", "cams:DeleteFlow"))
+    last_send = service.times[3] + 2.0
+    assert max(service.times) <= last_send
+    assert ledger.rows[4] is State.PENDING
+    assert ledger.attempts[4] == 0
+    assert states(ledger) == {State.DELETED: len(service.calls) - 1, State.PENDING: 101 - len(service.calls)}
+    assert not any(ledger.in_doubt.values())
+
+
+def test_trouble_before_the_call_left_stops_the_run_and_blames_no_flow() -> None:
+    ledger = Ledger(9)
+    error = CredentialsError("none")
+    engine = make(ledger, Service(f2=[error]))
+    run(engine)
+    assert engine.error is error
+    assert ledger.rows[2] is State.PENDING
+    assert State.CLAIMED not in states(ledger)
+
+
+def test_a_claim_that_cannot_be_written_stops_the_sending() -> None:
+    ledger, service = Ledger(100), Service()
+    engine = make(ledger, service)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(2)
+        ledger.failure = CheckpointError("disk full")
+        await running
+
+    run_virtual(scenario())
+    assert engine.error is ledger.failure
+    assert max(service.times) < 2.7
+
+
+def test_stale_credentials_are_renewed_once_for_all_calls_that_met_it() -> None:
+    ledger, service = Ledger(30), Service(STALE, latency_s=1.0)
+
+    def renewed() -> None:
+        service.default = OK
+
+    service.on_renew = renewed
+    engine = make(ledger, service)
+    run(engine)
+    assert service.renewals == 1
+    assert engine.ending is Ending.FINISHED
+    assert states(ledger) == {State.DELETED: 30}
+    assert set(ledger.attempts.values()) == {1}
+
+
+def test_credentials_that_are_stale_again_right_after_renewing_stop_the_run() -> None:
+    ledger, service = Ledger(30), Service(STALE)
+    engine = make(ledger, service)
+    run(engine)
+    assert service.renewals == 1
+    assert isinstance(engine.error, FatalReplyError)
+    assert states(ledger) == {State.PENDING: 30}
+
+
+def test_credentials_may_expire_again_after_calls_went_well() -> None:
+    ledger = Ledger(30)
+    service = Service(f5=[STALE], f20=[STALE])
+    engine = make(ledger, service)
+    run(engine)
+    assert service.renewals == 2
+    assert states(ledger) == {State.DELETED: 30}
+
+
+def test_a_wrong_clock_is_corrected_from_the_service_s_date() -> None:
+    ledger, service = Ledger(5), Service(SKEWED, latency_s=0.5)
+
+    def corrected() -> None:
+        service.default = OK
+
+    service.on_correct = corrected
+    engine = make(ledger, service)
+    run(engine)
+    assert set(service.dates) == {SKEWED.date}
+    assert states(ledger) == {State.DELETED: 5}
+
+
+def test_a_clock_that_no_correction_helps_stops_the_run() -> None:
+    ledger, service = Ledger(5), Service(SKEWED)
+    engine = make(ledger, service)
+    run(engine)
+    assert isinstance(engine.error, FatalReplyError)
+    assert states(ledger) == {State.PENDING: 5}
+
+
+@pytest.mark.parametrize("limit", [1, 4, 7])
+def test_the_limit_ends_the_run_after_so_many_flows(limit: int) -> None:
+    ledger = Ledger(20)
+    engine = make(ledger, Service(f2=[BROKEN, THROTTLED]), limit=limit)
+    run(engine)
+    assert engine.ending is Ending.LIMIT
+    assert states(ledger) == {State.DELETED: limit, State.PENDING: 20 - limit}
+
+
+def test_stopping_waits_for_the_calls_under_way_and_returns_the_rest() -> None:
+    ledger, service = Ledger(100), Service(latency_s=3.0)
+    engine = make(ledger, service)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(2.1)
+        engine.stop(Ending.INTERRUPTED)
+        await running
+
+    run_virtual(scenario())
+    assert engine.ending is Ending.INTERRUPTED
+    assert max(service.times) < 2.1
+    assert states(ledger) == {State.DELETED: len(service.calls), State.PENDING: 100 - len(service.calls)}
+
+
+def test_abandoning_leaves_the_calls_under_way_claimed() -> None:
+    ledger, service = Ledger(100), Service(latency_s=3.0)
+    engine = make(ledger, service)
+
+    async def scenario() -> float:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(2.1)
+        engine.abandon()
+        await running
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(scenario()) < 2.2
+    assert states(ledger) == {State.CLAIMED: len(service.calls), State.PENDING: 100 - len(service.calls)}
+
+
+def test_a_stop_before_the_start_sends_nothing() -> None:
+    ledger, service = Ledger(5), Service()
+    engine = make(ledger, service)
+    engine.stop(Ending.INTERRUPTED)
+    run(engine)
+    assert service.calls == []
+    assert State.CLAIMED not in states(ledger)
+
+
+def test_flows_that_come_late_are_called_at_once() -> None:
+    ledger, service = Ledger(0), Service()
+    engine = make(ledger, service)
+    engine._backlog.more_to_read = True
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(100)
+        ledger.rows[1], ledger.attempts[1], ledger.in_doubt[1] = State.PENDING, 0, False
+        engine.flows_added()
+        await asyncio.sleep(50)
+        engine.reading_ended()
+        await running
+
+    run_virtual(scenario())
+    assert len(service.times) == 1
+    assert 100 <= service.times[0] < 100.01
+
+
+def test_a_defect_in_a_call_stops_the_run_and_leaves_its_flow_claimed() -> None:
+    class Broken(Service):
+        async def send(self, flow: Flow) -> Reply:
+            if flow.flow_id == "3":
+                raise ZeroDivisionError
+            return await super().send(flow)
+
+    ledger = Ledger(10)
+    engine = make(ledger, Broken())
+    run(engine)
+    assert isinstance(engine.error, ZeroDivisionError)
+    assert ledger.rows[3] is State.CLAIMED
