@@ -40,6 +40,11 @@ class Backlog:
         return len(self._waiting)
 
     @property
+    def at_least_left(self) -> int:
+        """How many flows are surely left, calls under way aside; five stand for many."""
+        return 5 if self._may_have_pending else len(self.ready) + len(self._waiting)
+
+    @property
     def runs_low(self) -> bool:
         """Whether it is time to claim more."""
         return len(self.ready) <= self._ahead // 2

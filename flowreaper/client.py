@@ -91,8 +91,10 @@ class Client:
             await self._session.close()
             self._session = None
 
-    async def send(self, flow: Flow) -> Reply:
+    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
         """Sign a DeleteFlow call at this moment, send it, and return what came back.
+
+        `timeout_s` shortens the client's own timeout for this call.
 
         Raises:
             CredentialsError: there are none to sign with.
@@ -108,7 +110,7 @@ class Client:
             nonce=os.urandom(16).hex(),
         )
         try:
-            return await self._exchange(request)
+            return await self._exchange(request, self._timeout_for(timeout_s))
         except aiohttp.ClientConnectorCertificateError as error:
             raise UntrustedServerError(
                 f"the certificate of {self._endpoint.host_header} cannot be trusted: {printable(str(error))}. "
@@ -121,7 +123,8 @@ class Client:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return _no_connection(_describe(error))
         except TimeoutError:
-            return Reply(0, message=f"no answer within {self._timeout.total:g} s", readable=False)
+            within_s = self._timeout_for(timeout_s).total
+            return Reply(0, message=f"no answer within {within_s:g} s", readable=False)
         except (aiohttp.ClientError, OSError) as error:
             return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
 
@@ -151,13 +154,18 @@ class Client:
         """How many seconds the service's clock is ahead of this machine's, as far as is known."""
         return self._clock_offset_s
 
-    async def _exchange(self, request: protocol.Request) -> Reply:
+    def _timeout_for(self, timeout_s: float | None) -> aiohttp.ClientTimeout:
+        if timeout_s is None or timeout_s >= (self._timeout.total or 0):
+            return self._timeout
+        return aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s))
+
+    async def _exchange(self, request: protocol.Request, timeout: aiohttp.ClientTimeout) -> Reply:  # noqa: ASYNC109 -- aiohttp's own
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
         # encoded=True: the query goes out byte for byte as it was signed.
         url = URL(f"{self._endpoint.url}{protocol.PATH}?{request.query}", encoded=True)
         async with self._session.post(
-            url, headers=request.headers, allow_redirects=False, proxy=self._proxy
+            url, headers=request.headers, allow_redirects=False, proxy=self._proxy, timeout=timeout
         ) as answer:
             try:
                 body, complete = await _read_bounded(answer)
@@ -213,4 +221,6 @@ def _no_connection(why: str) -> Reply:
 
 
 def _describe(error: Exception) -> str:
-    return printable(str(error) or type(error).__name__)
+    # The own text of a ClientResponseError ends with a URL, which is the proxy's where a proxy spoke nonsense.
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return printable(text or type(error).__name__)

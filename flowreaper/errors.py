@@ -9,7 +9,9 @@
         ├── CheckpointError     the checkpoint cannot be read or written
         ├── OutputError         a results file cannot be written
         ├── UntrustedServerError  the service's certificate did not verify
-        └── FatalReplyError     the service answered what it would answer to every flow
+        ├── FatalReplyError     the service answered what it would answer to every flow
+        ├── ConsecutiveRefusalsError  so many flows in a row got the same refusal that it may concern all
+        └── OutageError         the service has not answered for too long
 
 An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
 A message names the value that is wrong and what to do next; it never holds a secret.
@@ -54,3 +56,11 @@ class UntrustedServerError(RunError):
 
 class FatalReplyError(RunError):
     """The service gave an answer that every flow would get."""
+
+
+class ConsecutiveRefusalsError(RunError):
+    """Many flows in a row were refused with the same code."""
+
+
+class OutageError(RunError):
+    """The service, or the way to it, has not answered for longer than the run may wait."""

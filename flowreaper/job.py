@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,15 +13,17 @@ from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.client import Client, CredentialSource
 from flowreaper.credentials import StaticSource, find_source
-from flowreaper.engine import Engine, Log
-from flowreaper.errors import ConfigurationError, RunError
+from flowreaper.engine import Engine
+from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.ids import EntryMaker
 from flowreaper.limiter import Limiter
 from flowreaper.lock import CheckpointLock
 from flowreaper.model import Credentials, Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
+from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.progress import Snapshot
 from flowreaper.settings import DEFAULT_REGION, Settings, region_endpoint
+from flowreaper.settlement import Log, Settlement
 from flowreaper.sink import Sink, Stream
 from flowreaper.writer import Writer
 
@@ -62,9 +65,7 @@ class Job:
         self._log = log
         self._make_feed = make_feed
         self._streams = streams
-        self._engine: Engine | None = None
-        self._sink: Sink | None = None
-        self._started_at: float | None = None
+        self._parts: _Parts | None = None
         self._unfinished = 0
         self._reading = make_feed is not None
         self._ending: Ending | None = None
@@ -95,100 +96,134 @@ class Job:
     def stop(self) -> None:
         """Send no more, wait for the calls under way, record, return from `run`."""
         self._ending = Ending.INTERRUPTED
-        if self._engine:
-            self._engine.stop(Ending.INTERRUPTED)
+        if self._parts:
+            self._parts.engine.stop(Ending.INTERRUPTED)
 
     def abandon(self) -> None:
         """Do not even wait for the calls under way: their flows stay claimed, and in doubt."""
         self._ending = Ending.INTERRUPTED
-        if self._engine:
-            self._engine.abandon()
+        if self._parts:
+            self._parts.engine.abandon()
 
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
-        engine, sink = self._engine, self._sink
-        if engine is None or sink is None or self._started_at is None:
-            return Snapshot({}, 0, 0, 0, 0, self._reading, 0.0)
-        done = dict(sink.recorded)
+        parts = self._parts
+        if parts is None:
+            return Snapshot({}, 0, 0, 0, 0, None, self._reading, 0.0)
+        now = asyncio.get_running_loop().time()
+        done = dict(parts.sink.recorded)
         finished = sum(count for state, count in done.items() if state is not State.INVALID)
-        elapsed_s = asyncio.get_running_loop().time() - self._started_at
-        left = self._unfinished - finished
         return Snapshot(
-            done, left, engine.in_flight, engine.calls, engine.throttled, self._reading, elapsed_s
+            done=done,
+            left=self._unfinished - finished,
+            in_flight=parts.engine.in_flight,
+            calls=parts.engine.calls,
+            throttled=parts.settlement.throttled,
+            silent_s=None if parts.outage.since is None else now - parts.outage.since,
+            reading=self._reading,
+            elapsed_s=now - parts.started_at,
         )
 
     async def _run(self, checkpoint: Checkpoint, writer: Writer) -> Summary:
-        settings = self._settings
-        loop = asyncio.get_running_loop()
-        self._started_at = loop.time()
-        if settings.retry:
-            checkpoint.reopen(settings.retry)
-        backlog = Backlog(settings.rate, settings.limit)
-        backlog.take_first(checkpoint.doubt_claimed())
+        if self._settings.retry:
+            checkpoint.reopen(self._settings.retry)
+        left_claimed = checkpoint.doubt_claimed()
         before = checkpoint.counts()
         self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
-        client = Client(
-            settings.endpoint,
-            self._credentials,
-            timeout_s=settings.timeout_s,
-            connections=settings.concurrency,
-        )
-        sink = self._sink = Sink(writer, self._streams, self._failed)
-        engine = self._engine = Engine(
-            backlog=backlog,
-            ledger=sink,
-            gate=Limiter(Pace(settings.rate)),
-            transport=client,
-            log=self._log,
-            concurrency=settings.concurrency,
-            max_attempts=settings.max_attempts,
-            treat=settings.treat,
-        )
+        parts = self._parts = self._build(writer, left_claimed)
+        engine, sink = parts.engine, parts.sink
         if self._ending:
             engine.stop(self._ending)
-        async with client:
+        async with parts.client:
             feed = self._make_feed(self._deliver) if self._make_feed else None
-            reading = asyncio.create_task(self._read(feed))
+            reading = asyncio.create_task(self._read(feed, engine))
             try:
                 await engine.run()
             finally:
                 if feed:
                     feed.stop()
                 await reading
-        if engine.error and not isinstance(engine.error, (RunError, ConfigurationError)):
+        if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
         return Summary(
             ending=engine.ending or Ending.FINISHED,
             counts=_counts(checkpoint, before, sink.recorded),
             run=dict(sink.recorded),
-            seconds=loop.time() - self._started_at,
+            seconds=asyncio.get_running_loop().time() - parts.started_at,
             calls=engine.calls,
-            throttled=engine.throttled,
+            throttled=parts.settlement.throttled,
             repeated=sink.repeated,
             error=engine.error,
         )
 
-    async def _read(self, feed: Feed | None) -> None:
+    def _build(self, writer: Writer, left_claimed: Sequence[int]) -> "_Parts":
+        settings = self._settings
+        client = Client(
+            settings.endpoint,
+            self._credentials,
+            timeout_s=settings.timeout_s,
+            connections=settings.concurrency,
+        )
+        sink = Sink(writer, self._streams, self._failed)
+        backlog = Backlog(settings.rate, settings.limit)
+        backlog.take_first(left_claimed)
+        gate = Limiter(Pace(settings.rate))
+        outage = Outage()
+        settlement = Settlement(
+            backlog=backlog,
+            ledger=sink,
+            gate=gate,
+            account=client,
+            outage=outage,
+            log=self._log,
+            max_attempts=settings.max_attempts,
+            max_refusals=settings.max_refusals,
+            treat=settings.treat,
+        )
+        engine = Engine(
+            backlog=backlog,
+            ledger=sink,
+            gate=gate,
+            transport=client,
+            settlement=settlement,
+            outage=outage,
+            concurrency=settings.concurrency,
+            outage_limit_s=settings.outage_limit_s,
+        )
+        return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
+
+    async def _read(self, feed: Feed | None, engine: Engine) -> None:
         try:
             if feed:
                 await feed.run()
-        except (RunError, ConfigurationError) as error:
+        except FlowreaperError as error:
             self._failed(error)
         finally:
             self._reading = False
-            if self._engine:
-                self._engine.reading_ended()
+            engine.reading_ended()
 
     async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
-        if self._sink and self._engine:
-            new = await self._sink.add(batch)
+        if self._parts:
+            new = await self._parts.sink.add(batch)
             self._unfinished += new
             if new:
-                self._engine.flows_added()
+                self._parts.engine.flows_added()
 
-    def _failed(self, error: Exception) -> None:
-        if self._engine:
-            self._engine.stop(Ending.STOPPED, error)
+    def _failed(self, error: FlowreaperError) -> None:
+        if self._parts:
+            self._parts.engine.stop(Ending.STOPPED, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a run is made of, while it goes on."""
+
+    client: Client
+    sink: Sink
+    outage: Outage
+    settlement: Settlement
+    engine: Engine
+    started_at: float
 
 
 class Batches:

@@ -19,13 +19,17 @@ _ERASE_LINE = "\r\x1b[2K"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How far a run is. `done` are this run's outcomes by state, `left` the flows without one."""
+    """How far a run is. `done` are this run's outcomes by state, `left` the flows without one.
+
+    `silent_s` is for how long nothing has answered, None where there is no outage.
+    """
 
     done: dict[State, int]
     left: int
     in_flight: int
     calls: int
     throttled: int
+    silent_s: float | None
     reading: bool
     elapsed_s: float
 
@@ -92,23 +96,35 @@ class Progress:
                     self._screen.show(describe(now, per_s))
                 else:
                     fields = {state.value: count for state, count in now.done.items()}
-                    self._log.info("run.progress", **fields, left=now.left, calls_per_s=round(per_s, 2))
+                    silent_s = None if now.silent_s is None else round(now.silent_s)
+                    self._log.info(
+                        "run.progress",
+                        **fields,
+                        left=now.left,
+                        calls_per_s=round(per_s, 2),
+                        silent_s=silent_s,
+                    )
         finally:
             self._screen.show("")
 
     def _rate(self, now: Snapshot) -> float:
-        self._recent.append((now.elapsed_s, now.calls))
+        # Only moments at which another call left are kept: between two of them lies a whole number of gaps.
+        if not self._recent or now.calls != self._recent[-1][1]:
+            self._recent.append((now.elapsed_s, now.calls))
         while len(self._recent) > 2 and now.elapsed_s - self._recent[0][0] > _RATE_OVER_S:  # noqa: PLR2004 -- two points make a slope
             self._recent.popleft()
         since_s, calls = self._recent[0]
-        spent_s = now.elapsed_s - since_s
-        return (now.calls - calls) / spent_s if spent_s > 0 else 0.0
+        until_s = self._recent[-1][0] if now.elapsed_s - self._recent[-1][0] < 1 else now.elapsed_s
+        return (now.calls - calls) / (until_s - since_s) if until_s > since_s else 0.0
 
 
 def describe(now: Snapshot, per_s: float) -> str:
     """Write a snapshot as one line."""
     parts = [f"{count:,} {state.value.replace('_', ' ')}" for state, count in now.done.items() if count]
     parts.append(f"{now.left:,}{'+' if now.reading else ''} left")
+    if now.silent_s is not None:
+        parts.append(f"no answer for {duration(now.silent_s)}, waiting")
+        return "  ".join(parts)
     parts.append(f"{per_s:.1f} calls/s")
     if now.throttled:
         parts.append(f"{now.throttled:,} throttled")

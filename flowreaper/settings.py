@@ -21,6 +21,8 @@ DEFAULT_RATE = 5.0
 
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_MAX_ATTEMPTS = 10
+DEFAULT_OUTAGE_LIMIT_S = 3600.0
+DEFAULT_MAX_REFUSALS = 50
 DEFAULT_REGION = "ap-southeast-1"
 """The only region with a documented endpoint."""
 
@@ -61,7 +63,8 @@ class Settings:
 
     `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
-    `limit` ends the run after so many flows, None for all; `retry` are final states to take again; `treat`
+    `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
+    refused with the same code (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to take again; `treat`
     says what a code means, before the built-in table.
     """
 
@@ -71,6 +74,8 @@ class Settings:
     concurrency: int = 50
     timeout_s: float = DEFAULT_TIMEOUT_S
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    outage_limit_s: float = DEFAULT_OUTAGE_LIMIT_S
+    max_refusals: int = DEFAULT_MAX_REFUSALS
     limit: int | None = None
     retry: tuple[State, ...] = ()
     treat: Mapping[str, Kind] = field(default_factory=dict)
@@ -86,6 +91,8 @@ class Settings:
             (self.concurrency >= 1, "concurrency", self.concurrency, "calls at once, 1 or more"),
             (0 < self.timeout_s <= 3600, "timeout", self.timeout_s, "seconds, more than 0 and at most 3600"),  # noqa: PLR2004 -- the message says it
             (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
+            (self.outage_limit_s >= 0, "outage-limit", self.outage_limit_s, "seconds, 0 or more"),
+            (self.max_refusals >= 0, "max-consecutive-refusals", self.max_refusals, "flows, 0 or more"),
             (self.limit is None or self.limit >= 1, "limit", self.limit, "flows, 1 or more"),
         )
         for holds, name, value, meaning in checks:
@@ -112,7 +119,9 @@ def parse_endpoint(text: str) -> Endpoint:
     """
     if "@" in text:
         # The message does not repeat it: what stands before the @ may be a secret.
-        raise ConfigurationError("the endpoint must not hold a user or a password: leave out everything up to the @")
+        raise ConfigurationError(
+            "the endpoint must not hold a user or a password: leave out everything up to the @"
+        )
     shown = printable(text)
     if not text.isprintable():
         # urlsplit would drop some of these, and so make another host of it.

@@ -8,10 +8,19 @@ import pytest
 
 from flowreaper.backlog import Backlog
 from flowreaper.engine import Engine
-from flowreaper.errors import CheckpointError, CredentialsError, FatalReplyError, RunError
+from flowreaper.errors import (
+    CheckpointError,
+    ConsecutiveRefusalsError,
+    CredentialsError,
+    FatalReplyError,
+    OutageError,
+    RunError,
+)
 from flowreaper.limiter import Limiter
 from flowreaper.model import Again, Claim, Ending, Flow, Kind, Outcome, Reply, State
+from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
+from flowreaper.settlement import Settlement
 from tests.virtual import run_virtual
 
 OK = Reply(200, "OK", "None", "R-1")
@@ -76,16 +85,22 @@ class Service:
         self.scripts = {name.removeprefix("f"): list(script) for name, script in scripts.items()}
         self.calls: list[tuple[float, str]] = []
         self.under_way = self.most_under_way = 0
+        self.down_from = self.down_until = 0.0
+        self.down_reply, self.hangs_s = LOST, 0.1
         self.renewals = 0
         self.dates: list[str] = []
         self.on_renew: Callable[[], None] = lambda: None
         self.on_correct: Callable[[], None] = lambda: None
 
-    async def send(self, flow: Flow) -> Reply:
-        self.calls.append((asyncio.get_running_loop().time(), flow.flow_id))
+    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
+        now = asyncio.get_running_loop().time()
+        self.calls.append((now, flow.flow_id))
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
+            if self.down_from <= now < self.down_until:
+                await asyncio.sleep(min(self.hangs_s, timeout_s or self.hangs_s))
+                return self.down_reply
             await asyncio.sleep(self.latency_s)
         finally:
             self.under_way -= 1
@@ -137,20 +152,35 @@ def make(
     limit: int | None = None,
     treat: dict[str, Kind] | None = None,
     left_claimed: Sequence[int] = (),
+    max_refusals: int = 50,
+    outage_limit_s: float = 3600.0,
+    log: Log | None = None,
 ) -> Engine:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
+    gate = Limiter(Pace(rate))
+    outage = Outage()
     engine = Engine(
         backlog=backlog,
         ledger=ledger,
-        gate=Limiter(Pace(rate)),
+        gate=gate,
         transport=service,
-        log=Log(),
+        settlement=Settlement(
+            backlog=backlog,
+            ledger=ledger,
+            gate=gate,
+            account=service,
+            outage=outage,
+            log=log or Log(),
+            max_attempts=max_attempts,
+            max_refusals=max_refusals,
+            treat=treat or {},
+            luck=random.Random(3).random,  # noqa: S311 -- repeatable waits
+            now=lambda: 1_800_000_000.0,
+        ),
+        outage=outage,
         concurrency=concurrency,
-        max_attempts=max_attempts,
-        treat=treat or {},
-        luck=random.Random(3).random,  # noqa: S311 -- repeatable waits
-        now=lambda: 1_800_000_000.0,
+        outage_limit_s=outage_limit_s,
     )
     engine.reading_ended()
     return engine
@@ -217,7 +247,7 @@ def test_a_throttled_flow_is_called_again_and_spends_no_attempt() -> None:
     assert states(ledger) == {State.DELETED: 3}
     assert ledger.attempts[2] == 1
     assert service.count("2") == 8
-    assert engine.throttled == 7
+    assert engine._settlement.throttled == 7
 
 
 def test_the_service_s_wish_to_wait_is_in_milliseconds_and_holds_the_whole_account() -> None:
@@ -238,7 +268,7 @@ def test_transient_trouble_is_tried_again_up_to_max_attempts() -> None:
 
 def test_a_flow_that_waits_for_its_next_attempt_holds_neither_a_worker_nor_the_pace() -> None:
     ledger, service = Ledger(200), Service(latency_s=0.01)
-    for row in range(1, 6):
+    for row in range(1, 50, 10):
         service.scripts[str(row)] = [BROKEN] * 8
     run(make(ledger, service, concurrency=1, max_attempts=20))
     busy = service.times[:200]
@@ -454,13 +484,117 @@ def test_flows_that_come_late_are_called_at_once() -> None:
 
 def test_a_defect_in_a_call_stops_the_run_and_leaves_its_flow_claimed() -> None:
     class Broken(Service):
-        async def send(self, flow: Flow) -> Reply:
+        async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
             if flow.flow_id == "3":
                 raise ZeroDivisionError
-            return await super().send(flow)
+            return await super().send(flow, timeout_s)
 
     ledger = Ledger(10)
     engine = make(ledger, Broken())
     run(engine)
     assert isinstance(engine.error, ZeroDivisionError)
     assert ledger.rows[3] is State.CLAIMED
+
+
+@pytest.mark.parametrize(
+    ("reply", "hangs_s"),
+    [(UNSENT, 0.01), (LOST, 0.1), (LOST, 30.0), (Reply(503, message="<html>", readable=False), 0.05)],
+)
+def test_an_outage_pauses_the_run_blames_no_flow_and_ends_within_twelve_seconds(
+    reply: Reply, hangs_s: float
+) -> None:
+    ledger, service = Ledger(3000), Service()
+    service.down_from, service.down_until = 60.0, 400.0
+    service.down_reply, service.hangs_s = reply, hangs_s
+    log = Log()
+    engine = make(ledger, service, log=log)
+    run(engine)
+    assert states(ledger) == {State.DELETED: 3000}
+    assert set(ledger.attempts.values()) == {1}
+    down = [at for at in service.times if 60.0 + hangs_s + 10 < at < 400.0]
+    assert len(down) <= 36
+    assert all(later - at <= 10.05 for at, later in zip([60.0 + hangs_s + 10, *down], down, strict=False))
+    back = [at for at in service.times if at >= 400.0]
+    full_pace = next(at for at, fifth in zip(back, back[5:], strict=False) if fifth - at < 1.1)
+    assert full_pace < 412.0
+    assert [event for event, _ in log.events] == ["outage.began", "outage.ended"]
+
+
+def test_an_outage_of_a_few_last_flows_blames_none_of_them() -> None:
+    ledger, service = Ledger(3), Service()
+    service.down_until = 900.0
+    run(make(ledger, service, max_attempts=10))
+    assert states(ledger) == {State.DELETED: 3}
+
+
+def test_a_last_flow_that_cannot_be_connected_for_waits_for_the_network() -> None:
+    ledger, service = Ledger(1), Service()
+    service.down_until, service.down_reply = 900.0, UNSENT
+    run(make(ledger, service, max_attempts=3))
+    assert ledger.rows == {1: State.DELETED}
+
+
+def test_an_outage_longer_than_the_limit_stops_the_run() -> None:
+    ledger, service = Ledger(100), Service()
+    service.down_until = 1e9
+    engine = make(ledger, service, outage_limit_s=600)
+    run(engine)
+    assert isinstance(engine.error, OutageError)
+    assert "--outage-limit" in str(engine.error)
+    assert 595 < max(service.times) < 602
+    assert states(ledger) == {State.PENDING: 100}
+    assert set(ledger.attempts.values()) == {0}
+
+
+def test_one_flow_that_always_fails_among_many_gives_up_without_an_outage() -> None:
+    ledger, service = Ledger(300), Service(f7=[LOST] * 99)
+    log = Log()
+    run(make(ledger, service, log=log))
+    assert (ledger.rows[7], ledger.attempts[7]) == (State.GAVE_UP, 3)
+    assert [event for event, _ in log.events] == ["flow.gave_up"]
+
+
+def test_one_last_flow_that_always_fails_gives_up() -> None:
+    ledger = Ledger(1)
+    run(make(ledger, Service(BROKEN), max_attempts=10))
+    assert (ledger.rows[1], ledger.attempts[1]) == (State.GAVE_UP, 10)
+
+
+def test_one_call_in_five_going_wrong_ends_with_every_flow_deleted() -> None:
+    luck = random.Random(11)  # noqa: S311 -- repeatable trouble
+    ledger, service = Ledger(1500), Service()
+    for row in ledger.rows:
+        service.scripts[str(row)] = []
+        while luck.random() < 0.2:
+            service.scripts[str(row)].append(luck.choice([LOST, BROKEN, UNSENT, THROTTLED]))
+    run(make(ledger, service, max_attempts=10))
+    assert states(ledger) == {State.DELETED: 1500}
+
+
+def test_fifty_flows_in_a_row_refused_with_the_same_code_stop_the_run() -> None:
+    ledger, service = Ledger(500), Service(REFUSED)
+    engine = make(ledger, service)
+    run(engine)
+    assert isinstance(engine.error, ConsecutiveRefusalsError)
+    assert all(
+        word in str(engine.error)
+        for word in (REFUSED.code, REFUSED.request_id, "--max-consecutive-refusals 0")
+    )
+    assert states(ledger) == {State.REFUSED: 50, State.PENDING: 450}
+
+
+def test_refusals_with_other_outcomes_or_codes_between_them_do_not_stop_the_run() -> None:
+    ledger, service = Ledger(300), Service(REFUSED)
+    for row in range(1, 300, 40):
+        service.scripts[str(row)] = [OK]
+    service.scripts["20"] = [REFUSED._replace(code="Flow.StatusInvalid")]
+    engine = make(ledger, service)
+    run(engine)
+    assert engine.ending is Ending.FINISHED
+
+
+def test_the_breaker_can_be_turned_off() -> None:
+    ledger = Ledger(200)
+    engine = make(ledger, Service(REFUSED), max_refusals=0)
+    run(engine)
+    assert states(ledger) == {State.REFUSED: 200}

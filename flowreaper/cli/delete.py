@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import click
 from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli.run import Run
-from flowreaper.errors import ConfigurationError
+from flowreaper.cli.summary import error_status
+from flowreaper.errors import ConfigurationError, FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format
-from flowreaper.log import LogFormat
+from flowreaper.log import LogFormat, make_log
 from flowreaper.producer import Source, open_sources
+from flowreaper.progress import Screen
 
 _STDIN = 0
 
@@ -64,6 +67,22 @@ _STDIN = 0
     default=rules.DEFAULT_MAX_ATTEMPTS,
     show_default=True,
     help="Calls of a flow that meets transient trouble; throttled calls do not count.",
+)
+@click.option(
+    "--max-consecutive-refusals",
+    type=int,
+    default=rules.DEFAULT_MAX_REFUSALS,
+    show_default=True,
+    metavar="N",
+    help="Stop when N flows in a row are refused with the same code; 0: never.",
+)
+@click.option(
+    "--outage-limit",
+    type=float,
+    default=rules.DEFAULT_OUTAGE_LIMIT_S,
+    show_default=True,
+    metavar="S",
+    help="Stop when nothing has answered for S seconds; until then, wait.",
 )
 @click.option("--region", default=rules.DEFAULT_REGION, show_default=True, help="Region of the endpoint.")
 @click.option(
@@ -120,14 +139,20 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     2 bad usage or input, or answered No, nothing sent; 3 stopped by something that concerns every flow;
     130 or 143 interrupted. After 3, 130 and 143 the job can go on.
     """
-    sources = _open(options["source"], options["checkpoint"])
+    sources: list[Source] = []
     try:
+        sources = _open(options["source"], options["checkpoint"])
         run = Run(ctx, sources, options)
         if options["dry_run"]:
             run.say(run.plan(access_key=None, read_pipes=True))
             return
         terminal = None if options["yes"] else question.require_terminal()
         ctx.exit(asyncio.run(run.run(terminal)))
+    except FlowreaperError as error:
+        if options["log_format"] != LogFormat.JSON:
+            raise
+        make_log(Screen(sys.stderr), LogFormat.JSON, "error").error("run.refused", error=str(error))
+        ctx.exit(error_status(error))
     finally:
         for source in sources:
             source.close()

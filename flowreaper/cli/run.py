@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -52,12 +53,26 @@ class Run:
             default_space=options["cust_space_id"],
         )
         self._checkpoint: Path = options["checkpoint"] or _default_checkpoint(sources)
+        self._check_paths()
         self._signal = 0
 
     def say(self, text: str) -> None:
         """Tell a person something; with --log-format json, stderr is not for persons."""
         if self._options["log_format"] != LogFormat.JSON:
             self._screen.write(f"{text}\n")
+
+    def _check_paths(self) -> None:
+        taken = {Path(s.path).resolve(): "a SOURCE" for s in self._sources if s.path}
+        written = (("--checkpoint", self._checkpoint), ("--results", self._options["results"]))
+        for option, path in written:
+            if not path or path == "-":
+                continue
+            whole = Path(path).resolve()
+            if whole in taken:
+                raise ConfigurationError(
+                    f"{option} {printable(str(path))} is {taken[whole]} too: give it a file of its own"
+                )
+            taken[whole] = "the checkpoint"
 
     def plan(self, access_key: str | None, *, read_pipes: bool) -> str:
         """Survey the sources and say what a run would do."""
@@ -81,11 +96,9 @@ class Run:
         async with self._service() as (settings, credentials):
             self._settings = settings
             access_key = (await credentials.get()).masked_id
-            if terminal is not None:
-                plan = self.plan(access_key, read_pipes=False)
-                if not question.confirmed(terminal, plan):
-                    self.say("Nothing was sent.")
-                    return ExitStatus.USAGE
+            if terminal is not None and not self._confirmed(terminal, access_key):
+                self.say("Nothing was sent.")
+                return ExitStatus.USAGE
             self._warn()
             with contextlib.ExitStack() as files:
                 streams = []
@@ -103,6 +116,10 @@ class Run:
                 summary = await self._supervise(job)
         self._tell_end(summary)
         return 128 + self._signal if self._signal else ending.exit_status(summary)
+
+    def _confirmed(self, terminal: int, access_key: str) -> bool:
+        with question.interruptible():
+            return question.confirmed(terminal, self.plan(access_key, read_pipes=False))
 
     async def _supervise(self, job: Job) -> Summary:
         loop = asyncio.get_running_loop()
@@ -202,13 +219,19 @@ def _settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
         )
     named = None if options["sandbox"] else options["endpoint"]
     endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
+    rate, concurrency = options["rate"], options["concurrency"]
+    if concurrency is None:
+        # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
+        concurrency = rules.default_concurrency(rate) if math.isfinite(rate) else 1
     return Settings(
         endpoint=endpoint,
         sandbox=options["sandbox"],
-        rate=options["rate"],
-        concurrency=options["concurrency"] or rules.default_concurrency(options["rate"]),
+        rate=rate,
+        concurrency=concurrency,
         timeout_s=options["timeout"],
         max_attempts=options["max_attempts"],
+        outage_limit_s=options["outage_limit"],
+        max_refusals=options["max_consecutive_refusals"],
         limit=options["limit"],
         retry=tuple(State(s) for s in options["retry"]),
         treat=rules.parse_treat(options["treat"]),

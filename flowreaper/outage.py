@@ -1,0 +1,78 @@
+"""Whether the service answers at all, judged from the calls that got no definite answer. No clock, no await.
+
+Trouble with everything is not trouble with one flow: while nothing answers, no flow is blamed, and single
+calls find out whether the service is back. Times are seconds of any clock that never goes back.
+"""
+
+from collections import Counter
+
+SILENT_CALLS = 8
+"""So many calls one after another without a definite answer are an outage. Where one call in five fails by
+chance, that happens once in 400,000 calls."""
+
+PROBE_CAP_S = 10.0
+"""The longest time between two probes, and the longest that a probe may take."""
+
+_FIRST_PROBE_S = 1.0
+
+
+class Outage:
+    """Told of every reply, says whether there is an outage, and when the next probe may leave."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self._streak = 0
+        self._first_at = 0.0
+        self._blamed: Counter[int] = Counter()
+        self._forgiven: Counter[int] = Counter()
+        self._unreached = 0
+        self._interval_s = _FIRST_PROBE_S
+        self._probe_at = 0.0
+
+    @property
+    def suspected(self) -> bool:
+        """Whether the last replies hint at an outage: more than one flow got no definite answer."""
+        return self.since is not None or len(self._blamed) > 1
+
+    def answered(self) -> float | None:
+        """Take note of a definite answer; return since when there was an outage, if this ends one."""
+        since, self.since = self.since, None
+        self._streak = self._unreached = 0
+        self._blamed.clear()
+        return since
+
+    def silent(self, row: int, at: float, *, reached: bool, flows_left: int) -> bool:
+        """Take note of a call for a flow without a definite answer; return whether an outage begins.
+
+        `reached` is False where the call certainly never left: that is never one flow's fault. Else the
+        calls must have been for five flows, or for all that are left, if those are two or more.
+        """
+        if self.since is not None:
+            return False
+        if self._streak == 0:
+            self._first_at = at
+        self._streak += 1
+        self._unreached += not reached
+        self._blamed[row] += reached
+        enough_flows = len(self._blamed) >= min(5, max(2, flows_left))
+        if self._streak < SILENT_CALLS or not (enough_flows or self._unreached == self._streak):
+            return False
+        self.since = self._first_at
+        self._interval_s = _FIRST_PROBE_S
+        self._probe_at = at + self._interval_s
+        self._blamed[row] -= reached  # this call was not charged yet
+        self._forgiven.update(self._blamed)
+        return True
+
+    def forgive(self, row: int) -> int:
+        """Return how many of a flow's attempts fell into the beginning of an outage; asked once, they are gone."""
+        return self._forgiven.pop(row, 0)
+
+    def probe_wait_s(self, now: float) -> float:
+        """Return how long the next call must wait for its turn as a probe; 0 where there is no outage."""
+        return 0.0 if self.since is None else max(0.0, self._probe_at - now)
+
+    def probe_left(self, now: float) -> None:
+        """Take note that a probe leaves; the next one comes later, 10 s at most."""
+        self._interval_s = min(PROBE_CAP_S, self._interval_s * 2)
+        self._probe_at = now + self._interval_s
