@@ -14,9 +14,12 @@ from pathlib import Path
 from flowreaper import schema
 from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
-from flowreaper.model import Added, Again, Claim, Entry, Flow, Identity, InvalidEntry, Outcome, State
+from flowreaper.model import Added, Again, Claim, Entry, Identity, InvalidEntry, Outcome, State
 
 Connect = Callable[[str], sqlite3.Connection]
+
+# ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
+_DAMAGE = (sqlite3.Error, ValueError, OverflowError)
 
 
 def connect(uri: str) -> sqlite3.Connection:
@@ -37,6 +40,7 @@ class Checkpoint:
         self._sources: dict[str, int] = {}
         self._source_names: dict[int, str] = {}
         self._read_up_to = 0
+        self._left_claimed: frozenset[int] = frozenset()
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
         """Keep what was read. A flow or line that is known already is only counted."""
@@ -83,17 +87,24 @@ class Checkpoint:
                     ),
                 )
             claims = [self._claim_row(db, row) for row in again]
-            if new > 0:
-                claims += self._next_pending(db, new)
+            pending = self._next_pending(db, new) if new > 0 else []
+            claims += pending
             if claims:
                 db.executemany("UPDATE flow SET state = 1 WHERE id = ?", [(c.row,) for c in claims])
+        if pending:
+            self._read_up_to = pending[-1].row
         return claims
 
     def doubt_claimed(self) -> list[int]:
-        """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading."""
+        """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading.
+
+        They are claimed by naming them, never as pending flows.
+        """
         with self._transaction() as db:
             db.execute("UPDATE flow SET in_doubt = 1 WHERE state = 1")
-            return [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")]
+            rows = [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")]
+        self._left_claimed = frozenset(rows)
+        return rows
 
     def reopen(self, states: Sequence[State]) -> int:
         """Make the flows in these final states pending again, attempts anew, doubts kept; return how many."""
@@ -111,7 +122,7 @@ class Checkpoint:
         """Return how many flows and invalid lines are in each state that occurs."""
         with self._errors():
             found = {
-                schema.STATES[state]: count
+                schema.state(state): count
                 for state, count in self._db.execute("SELECT state, count(*) FROM flow GROUP BY state")
             }
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
@@ -178,19 +189,20 @@ class Checkpoint:
         found = db.execute(
             "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
             " WHERE state = 0 AND code IS NULL AND id > ? ORDER BY id LIMIT ?",
-            (self._read_up_to, count),
-        ).fetchall()
-        if found:
-            self._read_up_to = found[-1][0]
-        return [self._claim(db, row) for row in found]
+            (self._read_up_to, count + len(self._left_claimed)),
+        )
+        # A row that was left claimed may have been put back since: who named it once names it again.
+        fresh = [row for row in found if row[0] not in self._left_claimed]
+        return [self._claim(db, row) for row in fresh[:count]]
 
     def _claim(self, db: sqlite3.Connection, found: tuple[int, str, str, int, int, int, int]) -> Claim:
         row, flow_id, space, attempts, in_doubt, source, line = found
         name = self._source_names.get(source)
         if name is None:
-            (name,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
-            self._source_names[source] = name
-        return Claim(row, Flow(flow_id, space), attempts, bool(in_doubt), name, line)
+            (kept,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
+            name = self._source_names[source] = schema.text(kept)
+        flow = schema.flow(flow_id, space)
+        return Claim(row, flow, schema.number(attempts), bool(in_doubt), name, schema.number(line))
 
     def _expect(self, count: int, done: sqlite3.Cursor) -> None:
         if done.rowcount != count:
@@ -217,7 +229,7 @@ class Checkpoint:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except _DAMAGE as error:
             raise CheckpointError(f"checkpoint {printable(str(self.path))}: {error}") from error
 
 
@@ -242,14 +254,22 @@ def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connec
 
     Raises:
         CheckpointRefusedError: the file is no checkpoint, or one of another endpoint, of the sandbox (or
-            not of it), or of a newer flowreaper. It is left as it was.
+            not of it), or of a newer flowreaper, or a symbolic link. It is left as it was.
         CheckpointError: it cannot be made, read or written.
     """
     name = printable(str(path))
+    if path.is_symlink():
+        # A second name means a second lock: two runs could share the file. And the link may be planted.
+        raise CheckpointRefusedError(
+            f"the checkpoint {name} is a symbolic link: name the file itself with -c"
+        )
     try:
         with contextlib.suppress(FileExistsError):
             # O_EXCL follows no symbolic link, so nothing is made where a planted one points.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if path.stat().st_size == 1:
+            # SQLite takes it for an empty one.
+            raise CheckpointRefusedError(f"{name} is not a flowreaper checkpoint: name another file")
         db = connect(f"{path.resolve().as_uri()}?mode=rw")
     except (OSError, sqlite3.Error) as error:
         raise CheckpointError(f"cannot open or make the checkpoint {name}: {error}") from error
@@ -258,7 +278,7 @@ def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connec
         # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error as error:
+    except _DAMAGE as error:
         db.close()
         raise CheckpointError(f"checkpoint {name}: {error}") from error
     except CheckpointRefusedError:

@@ -92,6 +92,6 @@ def _read_holder(fd: int) -> str:
     try:
         holder = json.loads(os.pread(fd, 4096, 0))
         text = f"pid {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (ValueError, TypeError, KeyError, OSError):
+    except (ValueError, TypeError, KeyError, OSError, RecursionError):  # a forged file nests deep
         return "it has not said who it is"
     return printable(text)

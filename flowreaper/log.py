@@ -1,6 +1,5 @@
 """structlog, set up for one stream: events are dotted names with fields."""
 
-import logging
 import os
 from collections.abc import MutableMapping
 from enum import StrEnum
@@ -60,7 +59,7 @@ def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.
     log = structlog.wrap_logger(
         structlog.WriteLogger(cast(TextIO, stream)),
         processors=[structlog.processors.add_log_level, *renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     )
     return cast("structlog.typing.FilteringBoundLogger", log)

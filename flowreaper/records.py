@@ -4,11 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from flowreaper.escaping import csv_cell
+from flowreaper.escaping import csv_cell, printable
 from flowreaper.model import InvalidEntry, Outcome, Record, State
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordFormat(StrEnum):
@@ -59,8 +61,13 @@ def record_of_invalid(entry: InvalidEntry, found_at_ms: int) -> Record:
 
 
 def utc_time(at_ms: int) -> str:
-    """Write milliseconds since the epoch as UTC, ISO 8601, with milliseconds."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Write milliseconds since the epoch as UTC, ISO 8601, with milliseconds.
+
+    Raises:
+        OverflowError: outside of the years 1 to 9999.
+    """
+    at = _EPOCH + timedelta(milliseconds=at_ms)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def writer_for(record_format: RecordFormat) -> Callable[[Record], str]:
@@ -81,12 +88,17 @@ def json_line(record: Record) -> str:
 
 
 def csv_line(record: Record) -> str:
-    """Write a record as a CSV row; None is an empty cell, a would-be formula is defused."""
+    """Write a record as a CSV row on one line; None is an empty cell.
+
+    What could steer a terminal is escaped, a would-be formula is defused.
+    """
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(
-        "" if cell is None else csv_cell(str(cell)) for cell in record
-    )
+    csv.writer(out, lineterminator="\n").writerow("" if cell is None else _cell(str(cell)) for cell in record)
     return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    return csv_cell(printable(text, 10 * len(text)))  # an escaped character takes ten at most: none is cut
 
 
 def id_line(record: Record) -> str:

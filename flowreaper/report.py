@@ -1,4 +1,7 @@
-"""Reads a checkpoint, also while a run writes it: records, counts. Never writes, takes no lock of the run."""
+"""Reads a checkpoint, also while a run writes it: records, counts. Takes no lock of the run.
+
+It writes nothing; but what a killed run left half written is rolled back, as SQLite does on opening.
+"""
 
 import contextlib
 import sqlite3
@@ -44,7 +47,7 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
             "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
         )
         for number, code, count in found:
-            codes.setdefault(schema.STATES[number], {})[code or ""] = count
+            codes.setdefault(schema.state(number), {})[_text(code) or ""] = count
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
         if invalid:
             codes[State.INVALID] = {"": invalid}
@@ -95,37 +98,48 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
             line,
             at,
         ) in flows:
+            flow = schema.flow(flow_id, space)
             yield Record(
-                flow_id,
-                space or None,
-                schema.STATES[state],
+                flow.flow_id,
+                flow.cust_space_id or None,
+                schema.state(state),
                 bool(inferred),
                 bool(doubt),
-                attempts,
-                status,
-                code,
-                message,
-                request,
-                sources.get(source),
-                line,
-                None if at is None else utc_time(at),
+                schema.number(attempts),
+                None if status is None else schema.number(status),
+                _text(code),
+                _text(message),
+                _text(request),
+                _text(sources.get(source)),
+                schema.number(line),
+                None if at is None else utc_time(schema.number(at)),
             )
         if not states or State.INVALID in states:
             lines = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
             for text, reason, source, line, at in lines:
-                yield record_of_invalid(InvalidEntry(text, reason, sources.get(source, ""), line), at)
+                entry = InvalidEntry(
+                    schema.text(text),
+                    schema.text(reason),
+                    schema.text(sources.get(source, "")),
+                    schema.number(line),
+                )
+                yield record_of_invalid(entry, schema.number(at))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else schema.text(value)
 
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     name = printable(str(path))
-    if not path.is_file():
-        raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
     try:
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
         with contextlib.closing(_open(path)) as db:
             schema.check(db, name)
             yield db
-    except (sqlite3.Error, ValueError, TypeError, IndexError, OverflowError) as error:
+    except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
         # A damaged or forged file can hold any value in any column.
         raise CheckpointError(f"the checkpoint {name} cannot be read: {error}") from error
 
@@ -137,6 +151,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         db.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None)
         # In a folder that cannot be written, SQLite cannot make the shared memory that a WAL file needs;
         # where there is no log, nothing is missing without it.
         if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or path.with_name(path.name + "-wal").exists():

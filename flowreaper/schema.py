@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from flowreaper.errors import CheckpointRefusedError
 from flowreaper.escaping import printable
-from flowreaper.model import Identity, State
+from flowreaper.model import Flow, Identity, State
 
 APPLICATION_ID = 0x666C7270
 """SQLite's application id of a checkpoint: "flrp"."""
@@ -129,8 +129,48 @@ def check(db: sqlite3.Connection, name: str) -> None:
 
 
 def job(db: sqlite3.Connection) -> dict[str, str]:
-    """Return what the checkpoint belongs to: endpoint, sandbox (yes or no), access_key (masked)."""
-    return dict(db.execute("SELECT name, value FROM job").fetchall())
+    """Return what the checkpoint belongs to: endpoint, sandbox (yes or no), access_key (masked).
+
+    Raises:
+        ValueError: as `text`.
+    """
+    return {text(name): text(value) for name, value in db.execute("SELECT name, value FROM job")}
+
+
+def text(value: object) -> str:
+    """Return a column's value that must be text.
+
+    SQLite keeps any type in any column.
+
+    Raises:
+        ValueError: a damaged or forged file holds something else.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{printable(repr(value))} stands where text belongs")  # noqa: TRY004 -- the file's value is wrong, not an argument's type
+    return value
+
+
+def number(value: object) -> int:
+    """Return a column's value that must be a whole number; raises ValueError as `text`."""
+    if not isinstance(value, int):
+        raise ValueError(f"{printable(repr(value))} stands where a number belongs")  # noqa: TRY004 -- as in `text`
+    return value
+
+
+def state(value: object) -> State:
+    """Return the state that a number in the file stands for; raises ValueError as `text`."""
+    place = number(value)
+    if not 0 <= place < len(STATES):
+        raise ValueError(f"{place} is the number of no state")
+    return STATES[place]
+
+
+def flow(flow_id: object, cust_space_id: object) -> Flow:
+    """Return a row's flow; raises ValueError as `text`, also for what could never have been read as an id."""
+    found = Flow(text(flow_id), text(cust_space_id))
+    if not (found.flow_id.isprintable() and found.cust_space_id.isprintable()):
+        raise ValueError(f"{printable(repr(tuple(found)))} is no flow")
+    return found
 
 
 def _application(db: sqlite3.Connection) -> int:

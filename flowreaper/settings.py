@@ -125,7 +125,9 @@ def parse_endpoint(text: str) -> Endpoint:
     shown = printable(text)
     if not text.isprintable():
         # urlsplit would drop some of these, and so make another host of it.
-        raise ConfigurationError(f"endpoint {shown}: leave out the line break or control character")
+        raise ConfigurationError(
+            f"endpoint {shown}: leave out what cannot be printed (a line break, a control character)"
+        )
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port

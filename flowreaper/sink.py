@@ -44,7 +44,8 @@ class Stream(Protocol):
 class Sink:
     """Groups outcomes into transactions, and passes on only what is recorded.
 
-    After the first failure nothing is recorded any more; `failed` is called with it, once.
+    `failed` is called with the first failure, once. After a failed write nothing is recorded any more; a
+    stream that fails does not stop the recording.
     """
 
     def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[RunError], None]) -> None:
@@ -54,7 +55,8 @@ class Sink:
         self._group: list[Outcome | Again] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[list[Claim]]] = set()
-        self._failure: RunError | None = None
+        self._has_failed = False
+        self._broken: RunError | None = None
         self.recorded: Counter[State] = Counter()
         self.repeated = 0
 
@@ -77,14 +79,14 @@ class Sink:
         Raises:
             RunError: they could not be claimed.
         """
-        return await self._write(new, again)
+        return await self._write_soon(new, again)
 
     def put(self, change: Outcome | Again) -> None:
         """Record a change with the next group."""
-        if self._failure:
+        if self._broken:
             return
         self._group.append(change)
-        if len(self._group) >= GROUP_SIZE:
+        if len(self._group) == GROUP_SIZE:
             self._write_soon()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GROUP_S, self._write_soon)
@@ -96,10 +98,11 @@ class Sink:
         while self._writes:
             await asyncio.wait(self._writes)
 
-    def _write_soon(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._write())
+    def _write_soon(self, new: int = 0, again: Sequence[int] = ()) -> asyncio.Task[list[Claim]]:
+        task = asyncio.get_running_loop().create_task(self._write(new, again))
         self._writes.add(task)
         task.add_done_callback(self._written)
+        return task
 
     def _written(self, task: asyncio.Task[list[Claim]]) -> None:
         self._writes.discard(task)
@@ -107,7 +110,9 @@ class Sink:
         if error and not isinstance(error, RunError):
             raise error
 
-    async def _write(self, new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+    async def _write(self, new: int, again: Sequence[int]) -> list[Claim]:
+        if self._broken:
+            raise self._broken
         group, self._group = self._group, []
         if self._timer:
             self._timer.cancel()
@@ -131,10 +136,11 @@ class Sink:
         try:
             return await work
         except RunError as error:
+            self._broken = error
             self._fail(error)
             raise
 
     def _fail(self, error: RunError) -> None:
-        if self._failure is None:
-            self._failure = error
+        if not self._has_failed:
+            self._has_failed = True
             self._failed(error)

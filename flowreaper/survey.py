@@ -51,7 +51,8 @@ def survey(
     Raises:
         ConfigurationError: a source cannot be read, or the checkpoint is not this job's.
     """
-    exists = checkpoint.exists()
+    # An empty file is what a run leaves that is killed before its first write.
+    exists = checkpoint.exists() and checkpoint.stat().st_size > 0
     states = read_status(checkpoint, identity).states if exists else {}
     sample: list[Flow] = []
     invalid_sample: list[InvalidEntry] = []

@@ -1,16 +1,19 @@
 """The command: one click command a file, shared options in one. What is slow to import waits until it is needed."""
 
+import os
+import signal
 import sys
 from importlib import import_module
 
 import click
 
 from flowreaper import __version__
-from flowreaper.errors import ConfigurationError, FlowreaperError
+from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.model import ExitStatus
 
 _COMMANDS = ("delete", "results", "status", "sandbox")
+_STANDARD_STREAMS = ((0, os.O_WRONLY), (1, os.O_RDWR), (2, os.O_RDWR))
 
 
 class _LazyGroup(click.Group):
@@ -29,9 +32,18 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FlowreaperError as error:
-            status = ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
+            from flowreaper.cli.summary import error_status
+
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(status)
+            ctx.exit(error_status(error))
+        except KeyboardInterrupt:
+            # Before a run listens for signals itself, so nothing was sent; click would say 1.
+            click.echo(err=True)
+            ctx.exit(128 + signal.SIGINT)
+        except BrokenPipeError:
+            # The reader wanted no more. What is still buffered must not fail again when Python exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(128 + signal.SIGPIPE)
         except OSError as error:
             where = f"{printable(str(error.filename))}: " if error.filename else ""
             click.echo(f"Error: {where}{error.strerror or error}", err=True)
@@ -60,4 +72,21 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; the entry point."""
+    _open_closed_streams()
     cli.main(prog_name="flowreaper", args=sys.argv[1:])
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where a standard stream was closed.
+
+    Else the next file that is opened, say the checkpoint, would take its place and what is printed.
+    Standard input cannot be read then, rather than be empty.
+    """
+    for fd, flags in _STANDARD_STREAMS:
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, flags)  # takes the lowest free number, which is this one
+    # None is what Python makes of a closed stream.
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 -- a descriptor, open until the end
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 -- the same

@@ -1,6 +1,9 @@
 """What a run would do, told before it does: for the question on the terminal and for --dry-run."""
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from flowreaper.errors import ConfigurationError
@@ -86,7 +89,23 @@ def require_terminal() -> int:
 
 def confirmed(terminal: int, plan: str) -> bool:
     """Show the plan on the terminal, ask, and return whether the answer was yes; anything else is no."""
-    with os.fdopen(terminal, "r+b", buffering=0) as device:
-        device.write(f"{plan}\nDelete? [y/N] ".encode())
-        answer = device.readline()
+    try:
+        with os.fdopen(terminal, "r+b", buffering=0) as device:
+            device.write(f"{plan}\nDelete? [y/N] ".encode())
+            answer = device.readline()
+    except OSError:  # the terminal hung up
+        return False
     return answer.strip().lower() in (b"y", b"yes")
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt at once.
+
+    asyncio's own handler only cancels the task, which never learns of it while it waits for a person.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

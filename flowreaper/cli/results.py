@@ -7,7 +7,7 @@ from typing import BinaryIO
 import click
 
 from flowreaper.cli.options import checkpoint_argument, state_option
-from flowreaper.errors import OutputError
+from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.model import State
 from flowreaper.records import RecordFormat, header_for, writer_for
@@ -68,6 +68,8 @@ def _open(output: Path | None) -> BinaryIO:
         # O_EXCL: neither another file nor what a symbolic link points to is overwritten.
         return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
     except FileExistsError:
-        raise OutputError(
+        raise ConfigurationError(
             f"{printable(str(output))} exists already: remove it or name another file"
         ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None

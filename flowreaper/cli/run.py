@@ -176,10 +176,8 @@ class Run:
             self._log.warning(
                 "rate.above_documented_quota", rate=settings.rate, documented=rules.DEFAULT_RATE
             )
-        if (
-            not (settings.sandbox or self._options["endpoint"])
-            and self._options["region"] != rules.DEFAULT_REGION
-        ):
+        region = self._options["region"]
+        if region != rules.DEFAULT_REGION and settings.endpoint == rules.region_endpoint(region):
             self._log.warning("region.undocumented", endpoint=settings.endpoint.url)
 
     def _tell_end(self, summary: Summary) -> None:
@@ -201,8 +199,7 @@ class Run:
         # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
         piped = any(not s.rereadable or s.name == "-" for s in self._sources)
         leave_out = ("retry", *(("source",) if piped else ()))
-        named = self._ctx.get_parameter_source("checkpoint") is click.core.ParameterSource.COMMANDLINE
-        extra = () if named else ("--checkpoint", str(self._checkpoint))
+        extra = () if _typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
         return command_line(self._ctx, leave_out=leave_out, extra=extra)
 
 
@@ -212,12 +209,18 @@ def _default_checkpoint(sources: list[Source]) -> Path:
     return Path(f"stdin-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ckpt")
 
 
+def _typed(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
 def _settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
-    if options["sandbox"] and ctx.get_parameter_source("endpoint") is click.core.ParameterSource.COMMANDLINE:
+    if options["sandbox"] and _typed(ctx, "endpoint"):
         raise ConfigurationError(
             "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
         )
-    named = None if options["sandbox"] else options["endpoint"]
+    # A region that was typed comes before an endpoint of the environment.
+    typed_region = _typed(ctx, "region") and not _typed(ctx, "endpoint")
+    named = None if options["sandbox"] or typed_region else options["endpoint"]
     endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flowreaper.cli.options import quoted
+from flowreaper.errors import ConfigurationError, FlowreaperError
 from flowreaper.model import Ending, ExitStatus, State, Summary
 from flowreaper.progress import duration
 
@@ -15,6 +16,11 @@ def exit_status(summary: Summary) -> ExitStatus:
     if summary.ending is Ending.STOPPED:
         return ExitStatus.STOPPED
     return ExitStatus.INCOMPLETE if summary.failed else ExitStatus.DONE
+
+
+def error_status(error: FlowreaperError) -> ExitStatus:
+    """Return the exit status of a command that an error ended before it sent anything."""
+    return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
 
 def describe(summary: Summary, checkpoint: Path, resume: str) -> str:

@@ -1,0 +1,50 @@
+"""A command in a folder of its own, and the sandboxes that it is run against."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import Command, Service, clean_environment, serve
+
+_numbers = itertools.count(926000000000000001)
+
+
+@pytest.fixture
+def ids() -> Callable[[int], list[str]]:
+    """Make flow ids that no other test uses."""
+    return lambda count: [str(next(_numbers)) for _ in range(count)]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A sandbox for all tests that need nothing special of it."""
+    folder = tmp_path_factory.mktemp("service")
+    with serve(Command(folder, clean_environment(folder))) as running:
+        yield running
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Command:
+    """The command without credentials and endpoint."""
+    return Command(tmp_path, clean_environment(tmp_path))
+
+
+@pytest.fixture
+def command(bare: Command, service: Service) -> Command:
+    """The command pointed at `service`."""
+    return Command(bare.folder, bare.environment | service.environment)
+
+
+@pytest.fixture
+def begin(bare: Command) -> Iterator[Callable[..., tuple[Service, Command]]]:
+    """Start a sandbox with options; return it and the command pointed at it."""
+    with contextlib.ExitStack() as running:
+
+        def start(*options: str) -> tuple[Service, Command]:
+            own = running.enter_context(serve(bare, *options))
+            return own, Command(bare.folder, bare.environment | own.environment)
+
+        yield start

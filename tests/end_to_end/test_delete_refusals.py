@@ -1,0 +1,191 @@
+"""What the command refuses, what the service refuses, and how it says so."""
+
+import re
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.end_to_end.command import Command, Finished, Service, ended, wait_for
+
+Ids = Callable[[int], list[str]]
+Begin = Callable[..., tuple[Service, Command]]
+
+REQUEST_ID = re.compile(r"request id [0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
+
+
+def assert_nothing_was_sent(finished: Finished, service: Service, flows: list[str]) -> None:
+    assert finished.status == 2
+    assert finished.out == ""
+    assert service.called(flows) == []
+
+
+def test_published_and_foreign_flows_are_refused_in_the_services_own_words(
+    begin: Begin, bare: Command, ids: Ids
+) -> None:
+    draft, published, foreign = ids(3)
+    bare.write("published.txt", published)
+    bare.write("foreign.txt", foreign)
+    _, command = begin("--published", "published.txt", "--foreign", "foreign.txt")
+    command.write("flows.txt", draft, published, foreign)
+    finished = command.delete("flows.txt")
+    assert finished.status == 1
+    records = command.results("flows.txt.ckpt")
+    assert records[draft]["state"] == "deleted"
+    assert (records[published]["state"], records[published]["code"]) == ("refused", "Flow.StatusInvalid")
+    assert records[published]["message"] == "Only a flow in the DRAFT state can be deleted."
+    assert (records[foreign]["state"], records[foreign]["code"]) == ("refused", "Unknown.ResourceOwnerId")
+    assert "To see those refused: flowreaper results --state refused flows.txt.ckpt" in finished.told
+
+
+def test_a_flow_that_was_never_there_is_absent_and_no_failure(begin: Begin, bare: Command, ids: Ids) -> None:
+    known, missing = ids(2)
+    bare.write("known.txt", known)
+    _, command = begin("--known", "known.txt")
+    command.write("flows.txt", known, missing)
+    assert command.delete("flows.txt").status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 1, "absent": 1}
+
+
+def test_treat_says_what_an_unknown_code_means(begin: Begin, ids: Ids) -> None:
+    _, command = begin("--trouble", "ok-with-error-code:#1")
+    command.write("flows.txt", *ids(2))
+    assert command.delete("--treat", "Flow.Locked=absent", "flows.txt").status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 1, "absent": 1}
+
+
+def test_a_wrong_secret_stops_the_run_and_blames_no_flow(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(20))
+    finished = command.delete("flows.txt", env={"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "not-the-secret"})
+    assert finished.status == 3
+    stopped = next(line for line in finished.told if line.startswith("Stopped: "))
+    assert "SignatureDoesNotMatch" in stopped
+    assert "The specified signature does not match our calculation." in stopped
+    assert REQUEST_ID.search(stopped)
+    assert "check the access key secret" in finished.err
+    assert command.states("flows.txt.ckpt") == {"pending": 20}
+
+
+def test_a_missing_permission_stops_the_run_and_names_what_to_grant(begin: Begin, ids: Ids) -> None:
+    service, command = begin("--trouble", "deny:#3")
+    flows = ids(200)
+    command.write("flows.txt", *flows)
+    finished = command.delete("--concurrency", "1", "flows.txt")
+    assert finished.status == 3
+    assert "Ram.PermissionDeny" in finished.err
+    assert REQUEST_ID.search(finished.err)
+    assert "cams:DeleteFlow" in finished.err
+    assert command.states("flows.txt.ckpt") == {"deleted": 2, "pending": 198}
+    assert len(service.called(flows)) == 3
+    assert command.shell(finished.resume).status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 200}
+
+
+def test_without_credentials_the_three_ways_to_give_them_are_named(bare: Command, ids: Ids) -> None:
+    bare.write("flows.txt", *ids(1))
+    finished = bare.delete("flows.txt")
+    assert finished.status == 3
+    assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in finished.err
+    assert "aliyun configure" in finished.err
+    assert "RAM role" in finished.err
+    assert not list(bare.folder.glob("*.ckpt*"))
+
+
+def test_plain_http_to_another_machine_is_refused(command: Command, ids: Ids) -> None:
+    finished = command.delete("--endpoint", "http://example.com", stdin="\n".join(ids(1)))
+    assert finished.status == 2
+    assert "http://example.com" in finished.err
+    assert "use https" in finished.err
+
+
+@pytest.mark.parametrize("bad", ["missing.txt", "."])
+def test_an_input_that_cannot_be_read_is_named_before_anything_is_sent(
+    command: Command, service: Service, ids: Ids, bad: str
+) -> None:
+    flows = ids(3)
+    command.write("flows.txt", *flows)
+    finished = command.delete("flows.txt", bad)
+    assert_nothing_was_sent(finished, service, flows)
+    assert f"Error: {bad}: " in finished.err
+    assert not (command.folder / "flows.txt.ckpt").exists()
+
+
+def test_a_checkpoint_of_another_endpoint_is_refused_and_left_alone(
+    command: Command, service: Service, begin: Begin, ids: Ids
+) -> None:
+    first, second = ids(2)
+    command.delete("-c", "job.ckpt", stdin=first)
+    before = (command.folder / "job.ckpt").read_bytes()
+    other, elsewhere = begin()
+    finished = elsewhere.delete("-c", "job.ckpt", stdin=second)
+    assert_nothing_was_sent(finished, other, [second])
+    assert service.url in finished.err
+    assert other.url in finished.err
+    assert (command.folder / "job.ckpt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"), [((), ("--sandbox",), "real service"), (("--sandbox",), (), "sandbox")]
+)
+def test_a_checkpoint_is_not_shared_by_the_sandbox_and_the_service(
+    command: Command, ids: Ids, first: tuple[str], second: tuple[str], named: str
+) -> None:
+    flows = ids(2)
+    assert command.delete("-c", "job.ckpt", *first, stdin=flows[0]).status == 0
+    finished = command.delete("-c", "job.ckpt", *second, stdin=flows[1])
+    assert finished.status == 2
+    assert f"job.ckpt was made for the {named}" in finished.err
+
+
+def test_a_file_that_is_no_checkpoint_is_never_overwritten(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    flows = ids(1)
+    command.write("letter.txt", "Dear reader,")
+    finished = command.delete("-c", "letter.txt", stdin=flows[0])
+    assert_nothing_was_sent(finished, service, flows)
+    assert "letter.txt is not a flowreaper checkpoint" in finished.err
+    assert (command.folder / "letter.txt").read_text() == "Dear reader,\n"
+
+
+def test_a_second_run_on_a_checkpoint_in_use_is_refused_and_told_who_holds_it(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    first, second = ids(2)
+    with command.flowreaper("delete", "--yes", "-c", "job.ckpt", "-", stdin=subprocess.PIPE) as holder:
+        assert holder.stdin
+        holder.stdin.write(f"{first}\n")
+        holder.stdin.flush()
+        wait_for(lambda: service.called([first]) == [first])
+        finished = command.delete("-c", "job.ckpt", stdin=second)
+        assert_nothing_was_sent(finished, service, [second])
+        assert f"in use by another run (pid {holder.pid} on " in finished.err
+        assert ended(holder).status == 0
+    assert command.delete("-c", "job.ckpt", stdin=second).status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--rate", "0"), "rate 0"),
+        (("--rate", "nan"), "rate nan"),
+        (("--concurrency", "0"), "concurrency 0"),
+        (("--region", "no where"), "region no where"),
+        (("--endpoint", "example.com", "--sandbox"), "leave out --endpoint, or --sandbox"),
+        (("--treat", "Some.Code"), "treat Some.Code"),
+        (("--retry", "deleted"), "'deleted'"),
+        (("--results", "flows.txt"), "--results flows.txt is a SOURCE too"),
+        (("--results", "job.ckpt", "-c", "job.ckpt"), "--results job.ckpt is the checkpoint too"),
+        (("-c", "./flows.txt"), "--checkpoint flows.txt is a SOURCE too"),
+        (("--no-such-option",), "--no-such-option"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named_before_anything_is_sent(
+    command: Command, service: Service, ids: Ids, arguments: tuple[str, ...], named: str
+) -> None:
+    flows = ids(1)
+    command.write("flows.txt", *flows)
+    finished = command.run("delete", "--yes", *arguments, "flows.txt")
+    assert_nothing_was_sent(finished, service, flows)
+    assert named in finished.err
+    assert [path.name for path in command.folder.iterdir()] == ["flows.txt"]

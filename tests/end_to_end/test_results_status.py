@@ -1,0 +1,152 @@
+"""What ``flowreaper results`` and ``flowreaper status`` show, also while a run goes on."""
+
+import csv
+import io
+import json
+import signal
+import stat
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from flowreaper.model import Record
+from tests.end_to_end.command import FLOWREAPER, Command, Service, ended, wait_for
+
+Ids = Callable[[int], list[str]]
+Begin = Callable[..., tuple[Service, Command]]
+
+
+@pytest.fixture
+def job(begin: Begin, ids: Ids) -> tuple[Command, list[str]]:
+    """A job with a flow deleted, one refused, one pending, and an invalid line; the flows' ids."""
+    _, command = begin("--trouble", "ok-with-error-code:#2")
+    flows = ids(3)
+    command.write("flows.txt", "two words", *flows)
+    command.delete("--concurrency", "1", "--limit", "2", "flows.txt")
+    return command, flows
+
+
+def test_results_are_one_json_object_a_flow_in_the_order_of_reading(job: tuple[Command, list[str]]) -> None:
+    command, flows = job
+    records = command.run("results", "flows.txt.ckpt").records
+    assert [list(record) for record in records] == [list(Record._fields)] * 4
+    assert [record["flow_id"] for record in records] == [*flows, "two words"]
+    assert [record["state"] for record in records] == ["deleted", "refused", "pending", "invalid"]
+    assert [record["line"] for record in records] == [2, 3, 4, 1]
+    assert {record["source"] for record in records} == {"flows.txt"}
+
+
+def test_results_as_csv_have_a_header_and_a_row_a_flow(job: tuple[Command, list[str]]) -> None:
+    command, flows = job
+    rows = list(csv.DictReader(io.StringIO(command.run("results", "--format", "csv", "flows.txt.ckpt").out)))
+    assert [row["flow_id"] for row in rows] == [*flows, "two words"]
+    assert list(rows[0]) == list(Record._fields)
+    assert (rows[1]["code"], rows[2]["code"]) == ("Flow.Locked", "")
+
+
+def test_results_as_ids_can_be_read_by_delete(job: tuple[Command, list[str]]) -> None:
+    command, flows = job
+    listed = command.run("results", "--format", "ids", "--state", "refused", "flows.txt.ckpt").out
+    assert listed == f"{flows[1]}\n"
+    assert command.delete("-c", "again.ckpt", stdin=listed).status == 0
+
+
+@pytest.mark.parametrize(
+    ("states", "places"),
+    [(["deleted"], [0]), (["refused", "pending"], [1, 2]), (["absent"], []), (["invalid"], [3])],
+)
+def test_results_of_named_states_are_shown_alone(
+    job: tuple[Command, list[str]], states: list[str], places: list[int]
+) -> None:
+    command, flows = job
+    options = [word for state in states for word in ("--state", state)]
+    shown = command.run("results", *options, "flows.txt.ckpt").records
+    assert [record["flow_id"] for record in shown] == [[*flows, "two words"][place] for place in places]
+
+
+def test_results_go_to_a_new_private_file_and_never_over_another(job: tuple[Command, list[str]]) -> None:
+    command, _ = job
+    arguments = ("results", "-o", "out.jsonl", "flows.txt.ckpt")
+    first = command.run(*arguments)
+    assert (first.status, first.out, first.err) == (0, "", "")
+    file = command.folder / "out.jsonl"
+    assert len(file.read_text().splitlines()) == 4
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text("mine")
+    second = command.run(*arguments)
+    assert second.status == 2
+    assert "out.jsonl exists already" in second.err
+    assert file.read_text() == "mine"
+
+
+def test_results_whose_reader_goes_away_end_without_a_word(command: Command) -> None:
+    command.write("flows.txt", *(f"two words {number}" for number in range(20_000)))
+    command.delete("--log-level", "error", "flows.txt")
+    with command.flowreaper("results", "flows.txt.ckpt") as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 128 + signal.SIGPIPE
+
+
+def test_results_with_a_closed_standard_output_show_no_traceback(job: tuple[Command, list[str]]) -> None:
+    command, _ = job
+    finished = command.finish("sh", "-c", '"$@" >&-', "sh", *FLOWREAPER, "results", "flows.txt.ckpt")
+    assert finished.status == 0
+
+
+def test_status_counts_by_state_and_by_code(job: tuple[Command, list[str]]) -> None:
+    command, _ = job
+    shown = command.run("status", "flows.txt.ckpt")
+    assert shown.status == 0
+    words = [line.split() for line in shown.out.splitlines()]
+    for row in (
+        ["pending", "1"],
+        ["deleted", "1"],
+        ["refused", "1"],
+        ["1", "Flow.Locked"],
+        ["invalid", "1"],
+        ["total", "4"],
+    ):
+        assert row in words
+
+
+def test_status_as_json_says_what_the_checkpoint_belongs_to(
+    job: tuple[Command, list[str]],
+) -> None:
+    command, _ = job
+    shown = json.loads(command.run("status", "--json", "flows.txt.ckpt").out)
+    assert shown["endpoint"] == command.environment["FLOWREAPER_ENDPOINT"]
+    assert (shown["sandbox"], shown["access_key"], shown["total"]) == (False, "LTAI****0001", 4)
+    assert shown["codes"]["refused"] == {"Flow.Locked": 1}
+
+
+def test_a_live_checkpoint_can_be_read_while_its_run_goes_on(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    first, second = flows = ids(2)
+    with command.flowreaper("delete", "-y", "-c", "live.ckpt", "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(f"{first}\n")
+        process.stdin.flush()
+        wait_for(lambda: service.called(flows) == [first])
+        wait_for(lambda: command.states("live.ckpt") == {"deleted": 1})
+        assert json.loads(command.run("status", "--json", "live.ckpt").out)["states"]["deleted"] == 1
+        assert [record["flow_id"] for record in command.run("results", "live.ckpt").records] == [first]
+        process.stdin.write(f"{second}\n")
+        assert ended(process).status == 0
+    assert list(command.results("live.ckpt")) == flows
+
+
+@pytest.mark.parametrize("name", ["results", "status"])
+@pytest.mark.parametrize(
+    ("file", "words"), [("none", "there is no checkpoint"), ("text", "not a flowreaper")]
+)
+def test_what_is_no_checkpoint_is_a_usage_error(command: Command, name: str, file: str, words: str) -> None:
+    command.write("text", "Dear reader,")
+    shown = command.run(name, file)
+    assert (shown.status, shown.out) == (2, "")
+    assert words in shown.err

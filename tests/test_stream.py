@@ -1,0 +1,132 @@
+"""Outcomes streamed to a file or to standard output."""
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flowreaper.errors import OutputError
+from flowreaper.records import json_line, record_of
+from flowreaper.stream import JsonLines, open_lines
+from tests.samples import claim, outcome
+
+ONE, TWO = (record_of(outcome(claim(row, str(row)))) for row in (1, 2))
+NO_STDOUT = -1
+
+
+def unexpected(name: str) -> None:
+    raise AssertionError(f"{name} was closed")
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for fd in ends:
+        with contextlib.suppress(OSError):  # the test may have closed it
+            os.close(fd)
+
+
+def test_each_outcome_is_a_line_in_the_file_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "results.jsonl"
+    with open_lines(str(target), NO_STDOUT, unexpected) as lines:
+        assert target.read_text() == ""
+        lines.put(ONE)
+        assert target.read_text() == json_line(ONE)
+        lines.put(TWO)
+    assert [json.loads(line)["flow_id"] for line in target.read_text().splitlines()] == ["1", "2"]
+
+
+def test_a_file_that_exists_is_appended_to(tmp_path: Path) -> None:
+    target = tmp_path / "results.jsonl"
+    target.write_text("before\n")
+    with open_lines(str(target), NO_STDOUT, unexpected) as lines:
+        lines.put(ONE)
+    assert target.read_text() == "before\n" + json_line(ONE)
+
+
+def test_a_new_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    target = tmp_path / "results.jsonl"
+    old = os.umask(0)
+    try:
+        with open_lines(str(target), NO_STDOUT, unexpected):
+            assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    finally:
+        os.umask(old)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_symbolic_link_is_not_followed(tmp_path: Path, *, exists: bool) -> None:
+    target = tmp_path / "somebodys"
+    if exists:
+        target.write_text("mine")
+    link = tmp_path / "results.jsonl"
+    link.symlink_to(target)
+    with (
+        pytest.raises(OutputError, match=r"results\.jsonl: it is a symbolic link"),
+        open_lines(str(link), NO_STDOUT, unexpected),
+    ):
+        pass
+    assert target.exists() == exists
+    assert not exists or target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["", "nowhere/results"])
+def test_what_cannot_be_opened_is_an_error_that_says_why(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(OutputError, match=r"cannot write the results to .*(Is a directory|No such file)"),
+        open_lines(str(tmp_path / name), NO_STDOUT, unexpected),
+    ):
+        pass
+
+
+def test_a_name_that_could_steer_a_terminal_is_escaped(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError) as caught,
+        open_lines(f"{tmp_path}/no\x1b[2J/x", NO_STDOUT, unexpected),
+    ):
+        pass
+    assert "no\\x1b[2J" in str(caught.value)
+
+
+def test_a_dash_is_the_given_descriptor_which_stays_open(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    with open_lines("-", writing, unexpected) as lines:
+        lines.put(ONE)
+    os.write(writing, b"open\n")
+    assert os.read(reading, 10_000).decode() == json_line(ONE) + "open\n"
+
+
+def test_a_reader_that_goes_away_ends_the_stream_quietly_and_is_told_once(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    closed: list[str] = []
+    lines = JsonLines(writing, "standard output", closed.append)
+    lines.put(ONE)
+    os.close(reading)
+    for _ in range(3):
+        lines.put(TWO)
+    assert closed == ["standard output"]
+
+
+def test_a_full_disk_is_an_error_that_says_where_the_outcomes_are() -> None:
+    with open_lines("/dev/full", NO_STDOUT, unexpected) as lines:
+        for _ in range(2):
+            with pytest.raises(
+                OutputError, match=r"/dev/full: No space left.*`flowreaper results` writes it out again"
+            ):
+                lines.put(ONE)
+
+
+def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = pipe
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
+    JsonLines(writing, "-", unexpected).put(ONE)
+    monkeypatch.undo()
+    assert os.read(reading, 10_000).decode() == json_line(ONE)
