@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from flowreaper.model import State
 _REDRAW_S = 0.2
 _EVENT_S = 60.0
 _RATE_OVER_S = 10.0
+_COLUMNS = 80
 _ERASE_LINE = "\r\x1b[2K"
 
 
@@ -65,10 +65,17 @@ class Screen:
     def show(self, status: str) -> None:
         """Replace the status line; an empty one removes it."""
         if self.is_terminal and status != self._status:
-            width = shutil.get_terminal_size().columns - 1
+            width = self._columns() - 1
             erase = _ERASE_LINE if self._status else ""
             self._status = status[:width]
             self._put(erase + self._status)
+
+    def _columns(self) -> int:
+        # Not shutil's, which asks standard output: that may be a file.
+        try:
+            return os.get_terminal_size(self._stderr.fileno()).columns or _COLUMNS
+        except (OSError, ValueError):
+            return _COLUMNS
 
     def _put(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # ValueError: the file was closed

@@ -64,8 +64,8 @@ class Settings:
     `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
     `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
-    refused with the same code (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to take again; `treat`
-    says what a code means, before the built-in table.
+    refused with the same code (0: never); `limit` ends the run after so many flows, None for all; `retry`
+    are final states to take again; `treat` says what a code means, before the built-in table.
     """
 
     endpoint: Endpoint

@@ -4,6 +4,7 @@ import asyncio
 import io
 import math
 import os
+import termios
 from typing import Any
 
 import pytest
@@ -115,11 +116,14 @@ def test_the_same_status_is_not_drawn_twice() -> None:
     assert terminal.getvalue() == "1 left"
 
 
-def test_a_status_never_fills_the_last_column_so_that_it_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "10")
-    terminal = Terminal()
-    Screen(terminal).show("0123456789abc")
-    assert terminal.getvalue() == "012345678"
+def test_a_status_never_fills_the_last_column_so_that_it_never_wraps() -> None:
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 10))
+    with os.fdopen(slave, "w") as terminal:
+        Screen(terminal).show("0123456789abc")
+        shown = os.read(master, 100)
+    os.close(master)
+    assert shown == b"012345678"
 
 
 @pytest.mark.parametrize(("stream", "term"), [(io.StringIO, "xterm"), (Terminal, "dumb")])

@@ -44,7 +44,12 @@ class Run:
         self._sources = sources
         self._options = options
         self._screen = Screen(sys.stderr)
-        self._log = make_log(self._screen, LogFormat(options["log_format"]), options["log_level"])
+        shape = LogFormat(options["log_format"])
+        self._log = make_log(self._screen, shape, options["log_level"])
+        # Where events are for machines, the start and the end are events, too; a person is told in words.
+        self._for_machines = shape is LogFormat.JSON or (
+            shape is LogFormat.AUTO and not self._screen.is_terminal
+        )
         self._settings = _settings(ctx, options)
         self._input = InputSettings(
             format=None if options["input_format"] == "auto" else Format(options["input_format"]),
@@ -126,12 +131,13 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_signal, number, job)
         self.say(f"Checkpoint: {printable(str(self._checkpoint))}")
-        self._log.info(
-            "run.started",
-            checkpoint=str(self._checkpoint),
-            endpoint=self._settings.endpoint.url,
-            rate=self._settings.rate,
-        )
+        if self._for_machines:
+            self._log.info(
+                "run.started",
+                checkpoint=str(self._checkpoint),
+                endpoint=self._settings.endpoint.url,
+                rate=self._settings.rate,
+            )
         progress = asyncio.create_task(Progress(self._screen, self._log, job.snapshot).run())
         try:
             return await job.run()
@@ -182,17 +188,18 @@ class Run:
 
     def _tell_end(self, summary: Summary) -> None:
         resume = self._resume_command()
-        self._log.info(
-            "run.ended",
-            ending=summary.ending.value,
-            **{state.value: summary.counts.get(state, 0) for state in State},
-            calls=summary.calls,
-            throttled=summary.throttled,
-            seconds=round(summary.seconds, 1),
-            checkpoint=str(self._checkpoint),
-            error=str(summary.error) if summary.error else None,
-            resume=resume,
-        )
+        if self._for_machines:
+            self._log.info(
+                "run.ended",
+                ending=summary.ending.value,
+                **{state.value: summary.counts.get(state, 0) for state in State},
+                calls=summary.calls,
+                throttled=summary.throttled,
+                seconds=round(summary.seconds, 1),
+                checkpoint=str(self._checkpoint),
+                error=str(summary.error) if summary.error else None,
+                resume=resume,
+            )
         self.say(ending.describe(summary, self._checkpoint, resume))
 
     def _resume_command(self) -> str:

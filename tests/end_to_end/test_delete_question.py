@@ -135,5 +135,6 @@ def test_what_is_told_on_a_terminal_is_no_json(command: Command, ids: Ids) -> No
     command.write("flows.txt", *ids(1))
     with Terminal(command, "delete", "--yes", "flows.txt") as terminal:
         assert terminal.wait() == 0
-    assert "run.started" in terminal.shown
+    assert "Checkpoint: " in terminal.shown
+    assert "run.started" not in terminal.shown
     assert "{" not in terminal.shown
