@@ -128,6 +128,16 @@ class Checkpoint:
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
         return found | ({State.INVALID: invalid} if invalid else {})
 
+    def note(self, name: str, value: str) -> None:
+        """Keep something about the job as a whole, in place of what had this name."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))
+
+    def noted(self, name: str) -> str:
+        """Return what `note` kept under this name; empty if nothing."""
+        with self._errors():
+            return schema.job(self._db).get(name, "")
+
     def known_to(self, other: Path) -> tuple[int, int]:
         """Return how many of these flows another checkpoint holds, and how many of those are final there."""
         with self._errors():
@@ -230,7 +240,9 @@ class Checkpoint:
         try:
             yield
         except _DAMAGE as error:
-            raise CheckpointError(f"checkpoint {printable(str(self.path))}: {error}") from error
+            raise CheckpointError(
+                f"checkpoint {printable(str(self.path))}: {printable(str(error))}"
+            ) from error
 
 
 def _outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
@@ -272,7 +284,9 @@ def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connec
             raise CheckpointRefusedError(f"{name} is not a flowreaper checkpoint: name another file")
         db = connect(f"{path.resolve().as_uri()}?mode=rw")
     except (OSError, sqlite3.Error) as error:
-        raise CheckpointError(f"cannot open or make the checkpoint {name}: {error}") from error
+        raise CheckpointError(
+            f"cannot open or make the checkpoint {name}: {printable(str(error))}"
+        ) from error
     try:
         schema.prepare(db, name, identity)
         # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
@@ -280,7 +294,8 @@ def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connec
         db.execute("PRAGMA synchronous = FULL")
     except _DAMAGE as error:
         db.close()
-        raise CheckpointError(f"checkpoint {name}: {error}") from error
+        # SQLite's words may quote what a forged file holds.
+        raise CheckpointError(f"checkpoint {name}: {printable(str(error))}") from error
     except CheckpointRefusedError:
         db.close()
         raise

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import os
+import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +29,10 @@ from flowreaper.settings import DEFAULT_REGION, Settings, region_endpoint
 from flowreaper.settlement import Log, Settlement
 from flowreaper.sink import Sink, Stream
 from flowreaper.writer import Writer
+
+_STRETCH = "pace_stretch_s"
+_REMEMBER_S = 5.0
+_WORTH_KEEPING = 0.1
 
 Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
 
@@ -67,8 +74,10 @@ class Job:
         self._streams = streams
         self._parts: _Parts | None = None
         self._unfinished = 0
+        self._kept_stretch_s = 0.0
         self._reading = make_feed is not None
         self._ending: Ending | None = None
+        self._expires_at: float | None = None
 
     async def run(self) -> Summary:
         """Run until nothing is left, the limit, `stop`, or trouble that concerns every flow.
@@ -80,8 +89,13 @@ class Job:
             RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
         """
         credentials = await self._credentials.get()
+        self._expires_at = credentials.expires_at
         identity = identity_of(self._settings, credentials.masked_id)
-        with CheckpointLock(self._path):
+        with CheckpointLock(self._path) as lock:
+            if network := lock.network_file_system():
+                self._log.warning(
+                    "checkpoint.on_network_file_system", type=network, checkpoint=str(self._path)
+                )
             checkpoint = open_checkpoint(self._path, identity)
             writer = Writer(checkpoint)
             try:
@@ -130,19 +144,25 @@ class Job:
         left_claimed = checkpoint.doubt_claimed()
         before = checkpoint.counts()
         self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
-        parts = self._parts = self._build(writer, left_claimed)
+        pace = Pace(self._settings.rate, _seconds(checkpoint.noted(_STRETCH)))
+        self._kept_stretch_s = pace.stretch_s
+        parts = self._parts = self._build(writer, left_claimed, pace)
         engine, sink = parts.engine, parts.sink
         if self._ending:
             engine.stop(self._ending)
         async with parts.client:
             feed = self._make_feed(self._deliver) if self._make_feed else None
             reading = asyncio.create_task(self._read(feed, engine))
+            remembering = asyncio.create_task(self._remember(pace, writer))
             try:
                 await engine.run()
+                if engine.ending is not Ending.STOPPED:
+                    await self._keep_pace(pace, writer)
             finally:
+                remembering.cancel()
                 if feed:
                     feed.stop()
-                await reading
+                await asyncio.wait((reading, remembering))
         if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
         return Summary(
@@ -156,7 +176,7 @@ class Job:
             error=engine.error,
         )
 
-    def _build(self, writer: Writer, left_claimed: Sequence[int]) -> "_Parts":
+    def _build(self, writer: Writer, left_claimed: Sequence[int], pace: Pace) -> "_Parts":
         settings = self._settings
         client = Client(
             settings.endpoint,
@@ -167,7 +187,7 @@ class Job:
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
         backlog.take_first(left_claimed)
-        gate = Limiter(Pace(settings.rate))
+        gate = Limiter(pace)
         outage = Outage()
         settlement = Settlement(
             backlog=backlog,
@@ -192,7 +212,22 @@ class Job:
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
 
+    async def _remember(self, pace: Pace, writer: Writer) -> None:
+        """Keep the learned pace now and then, so that the next run need not learn it again, even after a crash."""
+        try:
+            while True:
+                await asyncio.sleep(_REMEMBER_S)
+                await self._keep_pace(pace, writer)
+        except RunError as error:
+            self._failed(error)
+
+    async def _keep_pace(self, pace: Pace, writer: Writer) -> None:
+        if abs(pace.stretch_s - self._kept_stretch_s) > self._kept_stretch_s * _WORTH_KEEPING:
+            self._kept_stretch_s = pace.stretch_s
+            await writer.note(_STRETCH, f"{pace.stretch_s:.4f}")
+
     async def _read(self, feed: Feed | None, engine: Engine) -> None:
+        self._warn_of_expiry()
         try:
             if feed:
                 await feed.run()
@@ -200,7 +235,20 @@ class Job:
             self._failed(error)
         finally:
             self._reading = False
+            self._warn_of_expiry()
             engine.reading_ended()
+
+    def _warn_of_expiry(self) -> None:
+        """Say, once, that the credentials expire before what is known to be left can be done."""
+        left = min(self.snapshot().left, self._settings.limit or sys.maxsize)
+        ends_at = time.time() + left / self._settings.rate
+        if self._expires_at is not None and ends_at > self._expires_at:
+            self._log.warning(
+                "credentials.expire_before_the_end",
+                expire=_utc(self._expires_at),
+                estimated_end=_utc(ends_at),
+            )
+            self._expires_at = None
 
     async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
         if self._parts:
@@ -294,6 +342,17 @@ class _NoLog:
     def debug(self, event: str, **fields: object) -> None: ...
     def info(self, event: str, **fields: object) -> None: ...
     def warning(self, event: str, **fields: object) -> None: ...
+
+
+def _utc(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def identity_of(settings: Settings, access_key: str = "") -> Identity:

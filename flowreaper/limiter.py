@@ -18,7 +18,7 @@ class Limiter:
         self._left_in_slice = 0
 
     async def admit(self) -> float:
-        """Wait until the next call may leave; return that moment, for `admitted` and `throttled`."""
+        """Wait until the next call may leave; return that moment, for `throttled`."""
         loop = asyncio.get_running_loop()
         if self._left_in_slice == 0:
             # A live AsyncLimiter keeps the period that it was made with, so every gap gets its own: one
@@ -32,9 +32,10 @@ class Limiter:
         self._left_in_slice -= 1
         return loop.time()
 
-    def admitted(self, sent_at: float) -> None:
-        """Tell the pace that the service took a call that left at `sent_at`."""
-        self._pace.admitted(sent_at)
+    @property
+    def foreign_per_s(self) -> float | None:
+        """How many calls a second somebody else seems to spend of the quota; None while nothing speaks for that."""
+        return self._pace.foreign_per_s
 
     def throttled(self, sent_at: float, retry_after_s: float) -> None:
         """Tell the pace that the service refused a call for its pace; `retry_after_s` is its wish, or 0."""

@@ -1,6 +1,12 @@
 """When the next call may leave: arithmetic over timestamps. No clock, no await, no log.
 
 Timestamps are seconds of any clock that never goes back; the caller's, always the same one.
+
+How the service counts its second is not documented. Fixed seconds and token buckets admit the full rate; a
+sliding second admits it only if calls arrive exactly as evenly as they leave, and less if somebody else
+spends the same quota. So the pace is the full rate until calls are refused, and then the highest that is
+admitted: what is learned is the *stretch*, by how many seconds the window of one second must be stretched
+for no call to be refused.
 """
 
 from collections import deque
@@ -8,72 +14,132 @@ from collections import deque
 SLICES_PER_S = 50
 """Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
 
-_WINDOW_MARGIN = 1.001
-# A call arrives a little after it was admitted, and not always by the same little: without a margin, six
-# arrivals in one second would follow from five even gaps. It costs 0.1 % of the rate.
+LEAST_STRETCH_S = 0.001
+"""A call arrives a little after it was admitted, and not always by the same little: without a margin, six
+arrivals in one second would follow from five even gaps. It costs 0.1 % of the rate."""
+
+MOST_STRETCH_S = 10.0
+"""At 5 calls a second this is a call every 2.2 s: what is left of the pace while every call is refused."""
 
 _CATCH_UP = 0.1
 # The part of a gap by which a late call may shorten the next one, so that timers that wake late (about 1 ms
 # in asyncio) do not slow the long run. What is later than that is forgotten: no burst after a stall.
 
-_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+# The rest was found with simulated services (tests/benchmarks/simulation.py): small steps, since a controller
+# that halves and doubles settles at a third of its calls refused.
+_LONE_CALLS = 100  # a refusal after so many admitted calls may be bad luck: first only the phase is shifted
+_SETTLED_CALLS = 30  # a refusal after so many asks for a small step; sooner ones for growing steps
+_HASTY_CALLS = 14
+_SMALL_STEP_S = 0.006
+_SMALL_STEP = 0.08  # or this part of the stretch
+_FIRST_STEP_S = 0.018
+_STEP_GROWTH = 1.9
+_LONGEST_STEP = 0.12  # of the stretched window
+_HOLD_S = 14.0  # the stretch stays for so long after a refusal, then shrinks, faster and faster
+_HOLD_LESS = 3.0
+_SHRINKING = 8e-4
+_SHRINKING_POWER = 2.0
+_FOREIGN_STRETCH_S = 0.15  # jitter does not explain a longer one: somebody else spends the quota
 
 
 class Pace:
     """The pace of one account: at most `rate` calls in any one second, evenly, from the first one on.
 
     `rate` is in calls per second, greater than 0. A rate that is no whole number is held over the whole
-    number of calls below it (2.5/s: two calls in any 0.8 s).
+    number of calls below it (2.5/s: two calls in any 0.8 s). `stretch_s` is what an earlier run learned.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, stretch_s: float = LEAST_STRETCH_S) -> None:
         self.rate = rate
         sliced = rate > SLICES_PER_S
-        self._gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
-        slices = SLICES_PER_S if sliced else max(1, int(rate))
-        self._calls_per_slice = rate / slices if sliced else 1.0
+        self._even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
+        self._slices = SLICES_PER_S if sliced else max(1, int(rate))
+        self._calls_per_slice = rate / self._slices if sliced else 1.0
         self._slice = 0
-        self._sent: deque[float] = deque(maxlen=slices)
-        self._window_s = slices * self._gap_s * _WINDOW_MARGIN
+        self._sent: deque[float] = deque(maxlen=self._slices)
         self._even = float("-inf")
         self._paused_until = float("-inf")
-        self._pause_began = float("-inf")
-        self._pause_s = _PAUSE_S
+        # NaN, which a forged checkpoint may hold, compares with nothing: the least is what max() keeps.
+        self._stretch_s = min(MOST_STRETCH_S, max(LEAST_STRETCH_S, stretch_s))
+        self._learned_s = self._stretch_s
+        self._learned_at: float | None = None
+        self._step_s = _FIRST_STEP_S
+        self._refused_at = float("-inf")
+        self._calls_since = _LONE_CALLS
+        self._reactions = 0
 
     @property
     def earliest(self) -> float:
         """The time from which the next slice of calls may leave."""
-        window = self._sent[0] + self._window_s if len(self._sent) == self._sent.maxlen else self._even
+        window_s = self._slices * self._even_gap_s * (1 + self._stretch_s)
+        full = len(self._sent) == self._slices
+        window = self._sent[0] + window_s if full else self._even
         return max(self._even, window, self._paused_until)
+
+    @property
+    def stretch_s(self) -> float:
+        """What was learned, for a later run."""
+        return self._stretch_s
+
+    @property
+    def foreign_per_s(self) -> float | None:
+        """How many calls a second somebody else seems to spend; None while nothing speaks for that."""
+        settled = self._calls_since >= _SETTLED_CALLS and self._reactions > 1
+        if not settled or self._stretch_s < _FOREIGN_STRETCH_S:
+            return None
+        return self.rate - self.rate / (1 + self._stretch_s)
 
     def sent(self, at: float) -> int:
         """Take note that a slice of calls leaves at this time; return how many calls it holds."""
+        if self._learned_at is None:
+            self._learned_at = at
+        self._shrink(at)
+        gap_s = self._even_gap_s * (1 + self._stretch_s)
         self._sent.append(at)
         late_s = at - self._even
-        made_up_s = min(late_s, self._gap_s * _CATCH_UP) if late_s < self._gap_s else 0.0
-        self._even = at + self._gap_s - made_up_s
+        made_up_s = min(late_s, gap_s * _CATCH_UP) if late_s < gap_s else 0.0
+        self._even = at + gap_s - made_up_s
         # Slices of 499/s hold 9 or 10 calls: any 50 of them together hold 499.
         before = self._calls_up_to(self._slice)
         self._slice += 1
-        return self._calls_up_to(self._slice) - before
-
-    def admitted(self, sent_at: float) -> None:
-        """Take note that the service admitted a call that left at `sent_at`."""
-        if sent_at > self._pause_began:
-            self._pause_s = _PAUSE_S
+        calls = self._calls_up_to(self._slice) - before
+        self._calls_since += calls
+        return calls
 
     def throttled(self, sent_at: float, at: float, retry_after_s: float = 0.0) -> None:
         """Take note, at `at`, that the service refused a call of `sent_at` for its pace.
 
-        Calls that were on their way together are one sign, not many. The pause doubles from 1 s to 30 s
-        while even the calls after a pause are refused; the service's own wish is honoured on top.
+        Calls that were on their way together are one sign, not many. The service's own wish to wait is
+        honoured on top.
         """
         self._paused_until = max(self._paused_until, at + retry_after_s)
-        if sent_at > self._pause_began:
-            self._pause_began = at
-            self._paused_until = max(self._paused_until, at + self._pause_s)
-            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        if sent_at <= self._refused_at:
+            return
+        if self._calls_since < _SETTLED_CALLS:
+            self._learn(self._stretch_s + self._step_s, at)
+            if self._calls_since < _HASTY_CALLS:
+                self._step_s = min(self._step_s * _STEP_GROWTH, _LONGEST_STEP * (1 + self._stretch_s))
+        else:
+            lone = self._calls_since >= _LONE_CALLS and self._stretch_s < _SMALL_STEP_S
+            step_s = 0.0 if lone else max(_SMALL_STEP_S, _SMALL_STEP * self._stretch_s)
+            self._learn(self._stretch_s + step_s, at)
+            self._step_s = _FIRST_STEP_S
+        # Half a gap later, calls fall elsewhere into the seconds of a service that counts by its clock.
+        self._even = max(self._even, at) + self._even_gap_s / 2
+        self._refused_at = at
+        self._calls_since = 0
+        self._reactions += 1
+
+    def _learn(self, stretch_s: float, at: float) -> None:
+        self._stretch_s = self._learned_s = min(MOST_STRETCH_S, stretch_s)
+        self._learned_at = at
+
+    def _shrink(self, at: float) -> None:
+        hold_s = _HOLD_S / (1 + _HOLD_LESS * self._learned_s)
+        shrinking_s = at - (self._learned_at or 0.0) - hold_s
+        if shrinking_s > 0 and self._stretch_s > LEAST_STRETCH_S:
+            speed = _SHRINKING * self._learned_s**_SHRINKING_POWER
+            self._stretch_s = max(LEAST_STRETCH_S, self._learned_s - speed * shrinking_s**2)
 
     def _calls_up_to(self, slices: int) -> int:
         # Rounded first: 50 x 9.98 may come out a hair below 499.

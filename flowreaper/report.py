@@ -140,8 +140,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
             schema.check(db, name)
             yield db
     except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
-        # A damaged or forged file can hold any value in any column.
-        raise CheckpointError(f"the checkpoint {name} cannot be read: {error}") from error
+        # A damaged or forged file can hold any value in any column; SQLite quotes what it cannot understand.
+        raise CheckpointError(f"the checkpoint {name} cannot be read: {printable(str(error))}") from error
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -28,8 +28,9 @@ class Ledger(Protocol):
 class Gate(Protocol):
     """What learns from replies about the account's pace."""
 
-    def admitted(self, sent_at: float) -> None:
-        """Take note that the service took the call of that moment."""
+    @property
+    def foreign_per_s(self) -> float | None:
+        """How many calls a second somebody else seems to spend; None while nothing speaks for that."""
         ...
 
     def throttled(self, sent_at: float, retry_after_s: float) -> None:
@@ -104,6 +105,7 @@ class Settlement:
         self._refused_code = ""
         self._refusals = 0
         self._last_silence = Reply(0)
+        self._told_of_others = False
         self.epoch = 0
         self.throttled = 0
 
@@ -130,8 +132,8 @@ class Settlement:
             case Kind.RENEW | Kind.CLOCK | Kind.FATAL:
                 self._again(claim, claim.attempts, in_doubt=in_doubt)
                 return await self._repair(verdict.kind, reply, epoch)
-        self._gate.admitted(sent_at)
         self._repaired.clear()
+        self._tell_of_others()
         inferred = verdict.kind is Kind.ABSENT and in_doubt
         state = State.DELETED if inferred else State(verdict.kind.value)
         self._final(claim, state, reply, claim.attempts + 1, in_doubt=in_doubt)
@@ -163,14 +165,17 @@ class Settlement:
                 attempts -= self._outage.forgive(claim.row)
                 self._again(claim, max(0, attempts), in_doubt=in_doubt)
                 return
-        else:
-            self._gate.admitted(loop_time)
         # A call that never left is never the flow's fault.
         attempts += not silent or reply.reached
         if attempts >= self._max_attempts and not self._outage.suspected:
             self._final(claim, State.GAVE_UP, reply, attempts, in_doubt=in_doubt)
         else:
             self._again(claim, attempts, in_doubt=in_doubt, wait_s=backoff_s(max(1, attempts), self._luck()))
+
+    def _tell_of_others(self) -> None:
+        if self.throttled and not self._told_of_others and self._gate.foreign_per_s is not None:
+            self._told_of_others = True
+            self._log.warning("pace.quota_shared", others_per_s=round(self._gate.foreign_per_s, 1))
 
     def _answered(self) -> None:
         since = self._outage.answered()

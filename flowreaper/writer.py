@@ -21,6 +21,10 @@ class Transactions(Protocol):
         """Record and claim."""
         ...
 
+    def note(self, name: str, value: str) -> None:
+        """Keep something about the job as a whole."""
+        ...
+
 
 class Writer:
     """A checkpoint's transactions as coroutines: run one after another, in the order of the calls.
@@ -43,6 +47,10 @@ class Writer:
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._checkpoint.write, changes, new, again
         )
+
+    async def note(self, name: str, value: str) -> None:
+        """Keep something about the job as a whole; durable when it returns."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
 
     def close(self) -> None:
         """Wait for what is under way, then end the thread."""

@@ -598,3 +598,27 @@ def test_the_breaker_can_be_turned_off() -> None:
     engine = make(ledger, Service(REFUSED), max_refusals=0)
     run(engine)
     assert states(ledger) == {State.REFUSED: 200}
+
+
+def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
+    class Shared(Service):
+        """Admits three calls in any second: two more are somebody else's."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.admitted: list[float] = []
+
+        async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
+            reply = await super().send(flow, timeout_s)
+            now = asyncio.get_running_loop().time()
+            if len([at for at in self.admitted if now - at < 1.0]) >= 3:
+                return THROTTLED
+            self.admitted.append(now)
+            return reply
+
+    ledger, log = Ledger(600), Log()
+    run(make(ledger, Shared(), log=log))
+    assert states(ledger) == {State.DELETED: 600}
+    told = [fields for event, fields in log.events if event == "pace.quota_shared"]
+    assert len(told) == 1
+    assert 1.0 < told[0]["others_per_s"] < 3.0

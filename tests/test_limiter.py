@@ -40,7 +40,7 @@ def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
         first = await limiter.admit()
         waiting = asyncio.create_task(limiter.admit())
         await asyncio.sleep(0.1)
-        limiter.throttled(first, 0.0)
+        limiter.throttled(first, 1.0)
         return await waiting
 
     assert 1.1 <= run_virtual(scenario()) < 1.101

@@ -1,9 +1,10 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.pacing import Pace
+from flowreaper.pacing import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
 
 
 def drive(pace: Pace, count: int, late: list[float], start: float = 100.0) -> list[float]:
@@ -27,7 +28,7 @@ def most_in_a_second(times: list[float]) -> int:
 def test_first_call_leaves_at_once_and_the_next_ones_evenly() -> None:
     times = drive(Pace(5), 5, [0.0])
     assert times[0] == 100.0
-    assert all(abs(b - a - 0.2) < 1e-9 for a, b in pairwise(times))
+    assert all(abs(b - a - 0.2002) < 1e-9 for a, b in pairwise(times))
 
 
 def test_five_a_second_over_an_hour_with_exact_timers() -> None:
@@ -63,14 +64,14 @@ def test_no_burst_after_a_stall() -> None:
     pace = Pace(5)
     drive(pace, 5, [0.0])
     after = drive(pace, 6, [0.0], start=3600.0)
-    assert [round(b - a, 3) for a, b in pairwise(after)] == [0.2, 0.2, 0.2, 0.2, 0.201]
+    assert [round(b - a, 3) for a, b in pairwise(after)] == [0.2, 0.2, 0.2, 0.2, 0.2]
 
 
-def test_a_throttled_call_pauses_the_account_for_a_second() -> None:
-    pace = Pace(5)
-    pace.sent(10.0)
-    pace.throttled(sent_at=10.0, at=10.05)
-    assert pace.earliest == 11.05
+def refuse(pace: Pace, at: float) -> float:
+    """Send a call at this time, have it refused at once, and return the stretch that was learned."""
+    pace.sent(at)
+    pace.throttled(sent_at=at, at=at)
+    return pace.stretch_s
 
 
 def test_the_service_s_own_wish_is_honoured() -> None:
@@ -80,33 +81,98 @@ def test_the_service_s_own_wish_is_honoured() -> None:
     assert pace.earliest == 17.55
 
 
+def test_a_lone_refusal_only_shifts_the_phase_by_half_a_gap() -> None:
+    pace = Pace(5)
+    drive(pace, 200, [0.0])
+    before = pace.earliest
+    assert refuse(pace, before) == LEAST_STRETCH_S
+    assert pace.earliest - before > 0.29
+
+
 def test_calls_that_were_on_their_way_together_are_one_sign() -> None:
     pace = Pace(5)
     for at in (10.0, 10.2, 10.4):
         pace.sent(at)
-    pace.throttled(sent_at=10.0, at=10.5)
-    pace.throttled(sent_at=10.2, at=10.6)
-    pace.throttled(sent_at=10.4, at=10.7)
-    assert pace.earliest == 11.5
+    refuse(pace, 10.6)
+    refuse(pace, 10.8)
+    learned = pace.stretch_s
+    pace.throttled(sent_at=10.2, at=10.85)
+    pace.throttled(sent_at=10.4, at=10.9)
+    assert pace.stretch_s == learned
 
 
-def test_the_pause_doubles_while_the_calls_after_it_are_refused_and_ends_at_thirty_seconds() -> None:
+def test_refusals_one_after_another_stretch_the_window_in_growing_steps() -> None:
     pace = Pace(5)
-    now, pauses = 0.0, []
-    for _ in range(8):
+    refuse(pace, 10.0)
+    learned = [refuse(pace, 10.5 + n) for n in range(5)]
+    steps = [b - a for a, b in pairwise(learned)]
+    assert all(later > step for step, later in pairwise(steps))
+
+
+def test_a_service_that_refuses_everything_gets_a_call_every_two_seconds_at_last() -> None:
+    pace = Pace(5)
+    now = 0.0
+    for _ in range(200):
+        now = max(now, pace.earliest)
+        refuse(pace, now)
+    assert pace.stretch_s == MOST_STRETCH_S
+    assert 2.2 <= pace.earliest - now <= 2.4
+
+
+def test_the_stretch_holds_for_a_while_then_shrinks_back_to_the_full_rate() -> None:
+    pace = Pace(5)
+    learned = [refuse(pace, 10.0 + n) for n in range(8)][-1]
+    pace.sent(19.0)
+    assert pace.stretch_s == learned
+    seen = []
+    for at in range(30, 200, 5):
+        pace.sent(float(at))
+        seen.append(pace.stretch_s)
+    assert all(later <= stretch for stretch, later in pairwise(seen))
+    assert seen[-1] == LEAST_STRETCH_S
+
+
+def test_what_an_earlier_run_learned_is_where_a_new_one_begins() -> None:
+    assert Pace(5, 0.05).stretch_s == 0.05
+    times = drive(Pace(5, 0.05), 30, [0.0])
+    assert most_in_a_second(times) <= 5
+    assert 4.7 < 29 / (times[-1] - times[0]) < 4.8
+
+
+@pytest.mark.parametrize("kept", [float("nan"), float("-inf"), -1.0, 0.0])
+def test_a_kept_stretch_that_is_none_is_ignored(kept: float) -> None:
+    assert Pace(5, kept).stretch_s == LEAST_STRETCH_S
+
+
+def test_a_kept_stretch_beyond_reason_is_cut() -> None:
+    assert Pace(5, float("inf")).stretch_s == MOST_STRETCH_S
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60))
+def test_no_second_holds_more_than_five_whatever_is_refused(calls: list[tuple[float, bool]]) -> None:
+    pace, now, times = Pace(5), 0.0, []
+    for late_s, refused in calls:
+        now = max(now, pace.earliest) + late_s
         pace.sent(now)
-        pace.throttled(sent_at=now, at=now)
-        pauses.append(pace.earliest - now)
-        now = pace.earliest
-    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+        times.append(now)
+        if refused:
+            pace.throttled(sent_at=now, at=now + 0.02)
+    assert most_in_a_second(times) <= 5
 
 
-def test_an_admitted_call_after_the_pause_ends_the_doubling() -> None:
+def test_jitter_of_fifty_milliseconds_is_not_taken_for_somebody_else() -> None:
     pace = Pace(5)
-    pace.sent(0.0)
-    pace.throttled(sent_at=0.0, at=0.1)
-    pace.sent(1.1)
-    pace.admitted(sent_at=1.1)
-    pace.sent(1.3)
-    pace.throttled(sent_at=1.3, at=1.4)
-    assert pace.earliest == 2.4
+    for n in range(3):
+        refuse(pace, 10.0 + n)
+    drive(pace, 40, [0.0], start=13.0)
+    assert pace.foreign_per_s is None
+
+
+def test_a_long_stretch_that_settled_is_somebody_else_s_share() -> None:
+    pace = Pace(5)
+    for n in range(9):
+        refuse(pace, 10.0 + n)
+    assert pace.foreign_per_s is None
+    drive(pace, 31, [0.0], start=19.0)
+    assert pace.foreign_per_s is not None
+    assert 0.5 < pace.foreign_per_s < 3
