@@ -151,8 +151,10 @@ def official_chain(profile: str | None) -> Chain:
                 client = _make_client(profile)
             found = client.get_credential()
         except Exception as error:  # noqa: BLE001 -- the chain raises whatever its parts raise
-            where = f"the profile {printable(profile)} gave none" if profile else "no credentials were found"
-            raise CredentialsError(f"{where} ({printable(str(error), 600)}). {HOW_TO}") from None
+            where = f"the profile {printable(profile)} gave none" if profile else "none were found"
+            raise CredentialsError(
+                f"no credentials: {where}. {HOW_TO}\nIn detail: {printable(str(error), 600)}"
+            ) from None
         return _checked(
             Credentials(found.access_key_id or "", found.access_key_secret or "", found.security_token or ""),
             "the credentials chain",

@@ -154,8 +154,10 @@ class Job:
             feed = self._make_feed(self._deliver) if self._make_feed else None
             reading = asyncio.create_task(self._read(feed, engine))
             remembering = asyncio.create_task(self._remember(pace, writer))
+            read_all = False
             try:
                 await engine.run()
+                read_all = not self._reading
                 if engine.ending is not Ending.STOPPED:
                     await self._keep_pace(pace, writer)
             finally:
@@ -173,6 +175,7 @@ class Job:
             calls=engine.calls,
             throttled=parts.settlement.throttled,
             repeated=sink.repeated,
+            read_all=read_all,
             error=engine.error,
         )
 

@@ -220,7 +220,8 @@ class Summary:
 
     `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
     how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
-    their pace, `repeated` how many ids of its input were known already.
+    their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
+    was not read to its end.
     """
 
     ending: Ending
@@ -230,6 +231,7 @@ class Summary:
     calls: int
     throttled: int
     repeated: int
+    read_all: bool = True
     error: Exception | None = None
 
     @property

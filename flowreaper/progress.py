@@ -90,7 +90,8 @@ class Progress:
         self._screen = screen
         self._log = log
         self._snapshot = snapshot
-        self._recent: deque[tuple[float, int]] = deque()
+        # The first call leaves at the start: between it and another lies a whole number of gaps.
+        self._recent: deque[tuple[float, int]] = deque([(0.0, 1)])
 
     async def run(self) -> None:
         """Keep telling; the status line is gone at the end."""
@@ -115,14 +116,13 @@ class Progress:
             self._screen.show("")
 
     def _rate(self, now: Snapshot) -> float:
-        # Only moments at which another call left are kept: between two of them lies a whole number of gaps.
-        if not self._recent or now.calls != self._recent[-1][1]:
+        if now.calls != self._recent[-1][1]:
             self._recent.append((now.elapsed_s, now.calls))
         while len(self._recent) > 2 and now.elapsed_s - self._recent[0][0] > _RATE_OVER_S:  # noqa: PLR2004 -- two points make a slope
             self._recent.popleft()
         since_s, calls = self._recent[0]
         until_s = self._recent[-1][0] if now.elapsed_s - self._recent[-1][0] < 1 else now.elapsed_s
-        return (now.calls - calls) / (until_s - since_s) if until_s > since_s else 0.0
+        return max(0.0, (now.calls - calls) / (until_s - since_s)) if until_s > since_s else 0.0
 
 
 def describe(now: Snapshot, per_s: float) -> str:

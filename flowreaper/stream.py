@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flowreaper.errors import OutputError
+from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import Record
 from flowreaper.records import json_line
@@ -53,7 +53,7 @@ def open_lines(target: str, stdout: int, closed: Callable[[str], None]) -> Itera
     A new file gets mode 0600; a symbolic link is not followed.
 
     Raises:
-        OutputError: the file cannot be opened.
+        ConfigurationError: the file cannot be opened.
     """
     if target == "-":
         yield JsonLines(stdout, "standard output", closed)
@@ -64,7 +64,7 @@ def open_lines(target: str, stdout: int, closed: Callable[[str], None]) -> Itera
         fd = os.open(Path(target), flags, 0o600)
     except OSError as error:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        raise OutputError(f"cannot write the results to {name}: {why}") from error
+        raise ConfigurationError(f"cannot write the results to {name}: {why}") from error
     try:
         yield JsonLines(fd, name, closed)
     finally:

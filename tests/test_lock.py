@@ -127,7 +127,7 @@ def test_a_symbolic_link_in_its_place_is_not_followed(path: Path, tmp_path: Path
 
 def test_a_folder_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> None:
     with (
-        pytest.raises(CheckpointError, match=r"nowhere.*No such file"),
+        pytest.raises(CheckpointRefusedError, match=r"cannot be made: there is no folder .*nowhere"),
         CheckpointLock(tmp_path / "nowhere" / "c"),
     ):
         pass

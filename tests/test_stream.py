@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowreaper.errors import OutputError
+from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.records import json_line, record_of
 from flowreaper.stream import JsonLines, open_lines
 from tests.samples import claim, outcome
@@ -67,7 +67,7 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path, *, exists: bool) -> Non
     link = tmp_path / "results.jsonl"
     link.symlink_to(target)
     with (
-        pytest.raises(OutputError, match=r"results\.jsonl: it is a symbolic link"),
+        pytest.raises(ConfigurationError, match=r"results\.jsonl: it is a symbolic link"),
         open_lines(str(link), NO_STDOUT, unexpected),
     ):
         pass
@@ -78,7 +78,9 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path, *, exists: bool) -> Non
 @pytest.mark.parametrize("name", ["", "nowhere/results"])
 def test_what_cannot_be_opened_is_an_error_that_says_why(tmp_path: Path, name: str) -> None:
     with (
-        pytest.raises(OutputError, match=r"cannot write the results to .*(Is a directory|No such file)"),
+        pytest.raises(
+            ConfigurationError, match=r"cannot write the results to .*(Is a directory|No such file)"
+        ),
         open_lines(str(tmp_path / name), NO_STDOUT, unexpected),
     ):
         pass
@@ -86,7 +88,7 @@ def test_what_cannot_be_opened_is_an_error_that_says_why(tmp_path: Path, name: s
 
 def test_a_name_that_could_steer_a_terminal_is_escaped(tmp_path: Path) -> None:
     with (
-        pytest.raises(OutputError) as caught,
+        pytest.raises(ConfigurationError) as caught,
         open_lines(f"{tmp_path}/no\x1b[2J/x", NO_STDOUT, unexpected),
     ):
         pass

@@ -144,7 +144,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         sources = _open(options["source"], options["checkpoint"])
         run = Run(ctx, sources, options)
         if options["dry_run"]:
-            run.say(run.plan(access_key=None, read_pipes=True))
+            run.tell_plan()
             return
         terminal = None if options["yes"] else question.require_terminal()
         ctx.exit(asyncio.run(run.run(terminal)))

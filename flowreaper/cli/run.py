@@ -96,6 +96,13 @@ class Run:
             piped=len(readable) < len(self._sources),
         )
 
+    def tell_plan(self) -> None:
+        """Say what a run would do, and nothing else."""
+        plan = self.plan(access_key=None, read_pipes=True)
+        if self._for_machines:
+            self._log.info("run.planned", plan=plan.splitlines())
+        self.say(f"{plan}\nThis is a dry run: nothing was called, nothing was written.")
+
     async def run(self, terminal: int | None) -> int:
         """Ask, run, tell the end, and return the exit status."""
         async with self._service() as (settings, credentials):
@@ -200,12 +207,15 @@ class Run:
                 error=str(summary.error) if summary.error else None,
                 resume=resume,
             )
-        self.say(ending.describe(summary, self._checkpoint, resume))
+        self.say(ending.describe(summary, self._checkpoint, resume, piped=self._piped))
+
+    @property
+    def _piped(self) -> bool:
+        return any(not s.rereadable or s.name == "-" for s in self._sources)
 
     def _resume_command(self) -> str:
         # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
-        piped = any(not s.rereadable or s.name == "-" for s in self._sources)
-        leave_out = ("retry", *(("source",) if piped else ()))
+        leave_out = ("retry", *(("source",) if self._piped else ()))
         extra = () if _typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
         return command_line(self._ctx, leave_out=leave_out, extra=extra)
 

@@ -23,8 +23,8 @@ def error_status(error: FlowreaperError) -> ExitStatus:
     return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
 
-def describe(summary: Summary, checkpoint: Path, resume: str) -> str:
-    """Write a run's end in a few lines; `resume` is the command that goes on."""
+def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = False) -> str:
+    """Write a run's end in a few lines; `resume` is the command that goes on, `piped` whether ids came by pipe."""
     lines = []
     if summary.error:
         lines.append(f"Stopped: {summary.error}")
@@ -37,6 +37,8 @@ def describe(summary: Summary, checkpoint: Path, resume: str) -> str:
         lines.append(f"All runs: {_counts(summary.counts)}")
     file = quoted(str(checkpoint))
     lines.append(f"Checkpoint: {file}, {summary.unfinished:,} left in it")
+    if piped and not summary.read_all:
+        lines.append("The pipe was not read to its end: what it had not brought yet is not in the checkpoint")
     lines += [
         f"To see those {_words(state)}: flowreaper results --state {state.value} {file}"
         for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
