@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
-    from flowreaper.job import Job, delete_flows
+    from flowreaper.job import Job
+    from flowreaper.library import delete_flows
     from flowreaper.model import Credentials, Flow, Record, State, Summary
     from flowreaper.report import read_records, read_status
     from flowreaper.settings import Settings, parse_endpoint
@@ -34,7 +35,8 @@ __all__ = [
 
 _HOMES = {
     "errors": ("ConfigurationError", "FlowreaperError", "RunError"),
-    "job": ("Job", "delete_flows"),
+    "job": ("Job",),
+    "library": ("delete_flows",),
     "model": ("Credentials", "Flow", "Record", "State", "Summary"),
     "report": ("read_records", "read_status"),
     "settings": ("Settings", "parse_endpoint"),

@@ -157,7 +157,9 @@ class _Reader(NamedTuple):
         try:
             header = [cell.strip(BLANKS) for cell in next(rows, [])]
         except csv.Error as error:
-            raise InputError(f"{self.make.source}: the CSV header cannot be read: {error}") from None
+            raise InputError(
+                f"{self.make.source}: the CSV header cannot be read: {printable(str(error))}"
+            ) from None
         if not header:
             return
         id_at = self._column(header, self.id_field, "--id-field", required=True)
@@ -222,7 +224,8 @@ class _Reader(NamedTuple):
     def _broken_record(self, last: bytes | LongLine, error: csv.Error, number: int) -> InvalidEntry:
         if isinstance(last, LongLine):
             return self.make.too_long(last, number)
-        return self.make.invalid(decoded(last), f"the CSV record that ends here is broken: {error}", number)
+        why = printable(str(error))  # it names the delimiter, which may be a tab
+        return self.make.invalid(decoded(last), f"the CSV record that ends here is broken: {why}", number)
 
     def _column(self, header: list[str], field: _Field, option: str, *, required: bool) -> int:
         """Return the column's index, -1 if there is none."""

@@ -2,30 +2,27 @@
 
 import asyncio
 import contextlib
-import os
+import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.client import Client, CredentialSource
-from flowreaper.credentials import StaticSource, find_source
 from flowreaper.engine import Engine
 from flowreaper.errors import FlowreaperError, RunError
-from flowreaper.ids import EntryMaker
 from flowreaper.limiter import Limiter
 from flowreaper.lock import CheckpointLock
-from flowreaper.model import Credentials, Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
+from flowreaper.model import Ending, Entry, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.progress import Snapshot
-from flowreaper.settings import DEFAULT_REGION, Settings, region_endpoint
+from flowreaper.settings import Settings
 from flowreaper.settlement import Log, Settlement
 from flowreaper.sink import Sink, Stream
 from flowreaper.writer import Writer
@@ -158,13 +155,15 @@ class Job:
             try:
                 await engine.run()
                 read_all = not self._reading
-                if engine.ending is not Ending.STOPPED:
+                with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
                     await self._keep_pace(pace, writer)
             finally:
                 remembering.cancel()
                 if feed:
                     feed.stop()
                 await asyncio.wait((reading, remembering))
+        if error := reading.exception():
+            raise error
         if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
         return Summary(
@@ -243,13 +242,11 @@ class Job:
 
     def _warn_of_expiry(self) -> None:
         """Say, once, that the credentials expire before what is known to be left can be done."""
-        left = min(self.snapshot().left, self._settings.limit or sys.maxsize)
-        ends_at = time.time() + left / self._settings.rate
-        if self._expires_at is not None and ends_at > self._expires_at:
+        left_s = min(self.snapshot().left, self._settings.limit or sys.maxsize) / self._settings.rate
+        valid_s = math.inf if self._expires_at is None else self._expires_at - time.time()
+        if left_s > valid_s:
             self._log.warning(
-                "credentials.expire_before_the_end",
-                expire=_utc(self._expires_at),
-                estimated_end=_utc(ends_at),
+                "credentials.expire_before_the_end", valid_s=round(valid_s, 1), estimated_s=round(left_s, 1)
             )
             self._expires_at = None
 
@@ -260,7 +257,7 @@ class Job:
             if new:
                 self._parts.engine.flows_added()
 
-    def _failed(self, error: FlowreaperError) -> None:
+    def _failed(self, error: Exception) -> None:
         if self._parts:
             self._parts.engine.stop(Ending.STOPPED, error)
 
@@ -275,80 +272,6 @@ class _Parts:
     settlement: Settlement
     engine: Engine
     started_at: float
-
-
-class Batches:
-    """A feed of flows that the program already has, in any iterable, taken a batch at a time."""
-
-    def __init__(
-        self, entries: Iterable[Entry | InvalidEntry], deliver: Deliver, batch_size: int = 1000
-    ) -> None:
-        self._entries = entries
-        self._deliver = deliver
-        self._batch_size = batch_size
-        self._stopped = False
-
-    async def run(self) -> None:
-        """Deliver every entry, or until `stop`."""
-        batch: list[Entry | InvalidEntry] = []
-        for entry in self._entries:
-            batch.append(entry)
-            if len(batch) == self._batch_size:
-                await self._deliver(batch)
-                batch = []
-            if self._stopped:
-                return
-        if batch:
-            await self._deliver(batch)
-
-    def stop(self) -> None:
-        """Take no more."""
-        self._stopped = True
-
-
-async def delete_flows(
-    flows: Iterable[str | Flow],
-    *,
-    checkpoint: Path | str,
-    settings: Settings | None = None,
-    credentials: Credentials | None = None,
-    streams: Sequence[Stream] = (),
-    log: Log | None = None,
-) -> Summary:
-    """Delete flows and return what became of them; call it again with the same checkpoint to go on.
-
-    `flows` may be any iterable, as long as you like; it is taken a batch at a time, on the event loop.
-    `settings` default to 5 calls a second at the documented endpoint, `credentials` to the environment's,
-    else the official chain's. What is no flow id becomes an outcome `invalid`.
-
-    Raises:
-        ConfigurationError: the checkpoint is not this job's, or is in use.
-        RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
-    """
-    maker = EntryMaker("flows", "")
-    entries = (
-        maker.entry(*((flow, "") if isinstance(flow, str) else flow), number)
-        for number, flow in enumerate(flows, start=1)
-    )
-    job = Job(
-        settings or Settings(endpoint=region_endpoint(DEFAULT_REGION)),
-        checkpoint=Path(checkpoint),
-        credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
-        log=log or _NoLog(),
-        make_feed=lambda deliver: Batches(entries, deliver),
-        streams=streams,
-    )
-    return await job.run()
-
-
-class _NoLog:
-    def debug(self, event: str, **fields: object) -> None: ...
-    def info(self, event: str, **fields: object) -> None: ...
-    def warning(self, event: str, **fields: object) -> None: ...
-
-
-def _utc(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
 
 
 def _seconds(text: str) -> float:

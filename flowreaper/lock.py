@@ -11,6 +11,9 @@ from typing import Self
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
+from flowreaper.mounts import network_type_at
+
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 class CheckpointLock:
@@ -31,12 +34,17 @@ class CheckpointLock:
         """Take the lock.
 
         Raises:
-            CheckpointRefusedError: another run holds it; the message says who.
+            CheckpointRefusedError: another run holds it (the message says who), or its folder is missing.
             CheckpointError: the lock file cannot be made.
         """
         try:
             while self._fd < 0:
                 self._fd = self._take()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise CheckpointRefusedError(
+                f"the checkpoint {printable(str(self._checkpoint))} cannot be made: there is no folder "
+                f"{printable(str(self._checkpoint.parent))}"
+            ) from error
         except OSError as error:
             raise CheckpointError(
                 f"cannot lock the checkpoint: {printable(str(self._path))}: {error.strerror}"
@@ -50,6 +58,17 @@ class CheckpointLock:
         self._path.unlink(missing_ok=True)
         os.close(self._fd)
         self._fd = -1
+
+    def network_file_system(self) -> str:
+        """Return the type of the network file system that the checkpoint is on; empty for others.
+
+        Other machines may not see the locks there. Known on Linux only.
+        """
+        try:
+            mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return ""
+        return network_type_at(mounts, self._path.resolve())
 
     def _take(self) -> int:
         """Return the locked descriptor, or -1 if the file went away meanwhile."""

@@ -6,6 +6,7 @@ Source of the shapes: the vendor's DeleteFlow page (API version 2020-06-06) and 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from flowreaper import signing
@@ -78,7 +79,12 @@ def signed_request(
 
 def timestamp(now_s: float) -> str:
     """Write seconds since the epoch as the service wants it: ``YYYY-MM-DDTHH:MM:SSZ``."""
-    return datetime.fromtimestamp(int(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _timestamp(int(now_s))
+
+
+@lru_cache(maxsize=1)  # many calls leave in one second, and strftime costs as much as a hash
+def _timestamp(now_s: int) -> str:
+    return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete: bool = True) -> Reply:
@@ -92,8 +98,13 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete
     if answer is None:
         said = _cut(body[:_MESSAGE_LIMIT].decode(errors="backslashreplace"), _MESSAGE_LIMIT)
         what = "the answer is no JSON object" if complete else "the answer was cut short"
+        more = _CUT if len(body) > _MESSAGE_LIMIT else ""
         return Reply(
-            status, message=f"{what}: {said!r}", readable=False, retry_after_ms=retry_after_ms, date=date
+            status,
+            message=f"{what}: {said!r}{more}",
+            readable=False,
+            retry_after_ms=retry_after_ms,
+            date=date,
         )
     code = _word(answer, "Code", _WORD_LIMIT)
     return Reply(

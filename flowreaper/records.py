@@ -2,15 +2,18 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 
 from flowreaper.escaping import csv_cell, printable
 from flowreaper.model import InvalidEntry, Outcome, Record, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NULL = "null"
+_BOOLEAN = {False: "false", True: "true"}
 
 
 class RecordFormat(StrEnum):
@@ -66,8 +69,13 @@ def utc_time(at_ms: int) -> str:
     Raises:
         OverflowError: outside of the years 1 to 9999.
     """
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, milliseconds = divmod(at_ms, 1000)
+    return f"{_utc_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)  # flows that stand side by side ended at nearly the same time
+def _utc_second(at_s: int) -> str:
+    return (_EPOCH + timedelta(seconds=at_s)).replace(tzinfo=None).isoformat()
 
 
 def writer_for(record_format: RecordFormat) -> Callable[[Record], str]:
@@ -84,7 +92,20 @@ def header_for(record_format: RecordFormat) -> str:
 
 def json_line(record: Record) -> str:
     """Write a record as a JSON object on a line of its own."""
-    return json.dumps(record._asdict()) + "\n"
+    # By hand: json.dumps of a dict takes three times as long, and a checkpoint holds a million of them.
+    return (
+        f'{{"flow_id": {_json(record.flow_id)}, "cust_space_id": {_json(record.cust_space_id)},'
+        f' "state": {_json(record.state)}, "inferred": {_BOOLEAN[record.inferred]},'
+        f' "in_doubt": {_BOOLEAN[record.in_doubt]}, "attempts": {record.attempts},'
+        f' "http_status": {_NULL if record.http_status is None else record.http_status},'
+        f' "code": {_json(record.code)}, "message": {_json(record.message)},'
+        f' "request_id": {_json(record.request_id)}, "source": {_json(record.source)},'
+        f' "line": {_NULL if record.line is None else record.line}, "finished_at": {_json(record.finished_at)}}}\n'
+    )
+
+
+def _json(text: str | None) -> str:
+    return _NULL if text is None else encode_basestring_ascii(text)
 
 
 def csv_line(record: Record) -> str:

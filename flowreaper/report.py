@@ -51,11 +51,15 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
         if invalid:
             codes[State.INVALID] = {"": invalid}
-        # A flow that was deleted by inference has the code of absence, so the index narrows this down.
-        (inferred,) = db.execute(
-            "SELECT count(*) FROM flow WHERE state = ? AND code IS NOT 'OK' AND inferred = 1",
-            (schema.NUMBER[State.DELETED],),
-        ).fetchone()
+        # A flow that was deleted by inference has the code of absence: the index leads to these few.
+        inferred = sum(
+            db.execute(
+                "SELECT count(*) FROM flow WHERE state = ? AND code IS ? AND inferred = 1",
+                (schema.NUMBER[State.DELETED], code or None),
+            ).fetchone()[0]
+            for code in codes.get(State.DELETED, {})
+            if code != "OK"
+        )
     return Status(
         endpoint=job.get("endpoint", ""),
         sandbox=job.get("sandbox") == "yes",
@@ -155,7 +159,8 @@ def _open(path: Path) -> sqlite3.Connection:
             return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None)
         # In a folder that cannot be written, SQLite cannot make the shared memory that a WAL file needs;
         # where there is no log, nothing is missing without it.
-        if error.sqlite_errorcode != sqlite3.SQLITE_CANTOPEN or path.with_name(path.name + "-wal").exists():
+        unwritable = error.sqlite_errorcode in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY)
+        if not unwritable or path.with_name(path.name + "-wal").exists():
             raise
         return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
     except sqlite3.DatabaseError:

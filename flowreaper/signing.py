@@ -31,19 +31,20 @@ def canonical_headers(headers: Mapping[str, str]) -> tuple[str, str]:
     Signed are host, content-type and every x-acs-*; others are left out.
     """
     signed = sorted(
-        (name, value.strip())
-        for name, value in ((k.lower(), v) for k, v in headers.items())
-        if name in ("host", "content-type") or name.startswith("x-acs-")
+        [
+            (name, value.strip())
+            for key, value in headers.items()
+            if (name := key.lower()).startswith("x-acs-") or name in ("host", "content-type")
+        ]
     )
-    return "".join(f"{k}:{v}\n" for k, v in signed), ";".join(k for k, _ in signed)
+    return "".join([f"{k}:{v}\n" for k, v in signed]), ";".join([k for k, _ in signed])
 
 
 def canonical_request(
     method: str, path: str, query: str, headers: Mapping[str, str], body_sha256: str
 ) -> str:
     """Join the six parts; `query` is canonical already, `body_sha256` is hex."""
-    block, names = canonical_headers(headers)
-    return f"{method}\n{path}\n{query}\n{block}\n{names}\n{body_sha256}"
+    return _joined(method, path, query, canonical_headers(headers), body_sha256)
 
 
 def string_to_sign(canonical: str) -> str:
@@ -66,7 +67,13 @@ def authorization(
     body_sha256: str = EMPTY_BODY_SHA256,
 ) -> str:
     """Return the Authorization header's value for a request whose other headers are complete."""
-    _, names = canonical_headers(headers)
-    to_sign = string_to_sign(canonical_request(method, path, query, headers, body_sha256))
+    signed_headers = canonical_headers(headers)
+    to_sign = string_to_sign(_joined(method, path, query, signed_headers, body_sha256))
     signed = signature(credentials.access_key_secret, to_sign)
+    names = signed_headers[1]
     return f"{ALGORITHM} Credential={credentials.access_key_id},SignedHeaders={names},Signature={signed}"
+
+
+def _joined(method: str, path: str, query: str, signed_headers: tuple[str, str], body_sha256: str) -> str:
+    block, names = signed_headers
+    return f"{method}\n{path}\n{query}\n{block}\n{names}\n{body_sha256}"

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flowreaper.errors import RunError
 from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome, Record, State
 from flowreaper.records import record_of, record_of_invalid
 
@@ -48,7 +47,7 @@ class Sink:
     stream that fails does not stop the recording.
     """
 
-    def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[RunError], None]) -> None:
+    def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[Exception], None]) -> None:
         self._store = store
         self._streams = streams
         self._failed = failed
@@ -56,7 +55,7 @@ class Sink:
         self._timer: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[list[Claim]]] = set()
         self._has_failed = False
-        self._broken: RunError | None = None
+        self._broken: Exception | None = None
         self.recorded: Counter[State] = Counter()
         self.repeated = 0
 
@@ -106,9 +105,8 @@ class Sink:
 
     def _written(self, task: asyncio.Task[list[Claim]]) -> None:
         self._writes.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error and not isinstance(error, RunError):
-            raise error
+        if not task.cancelled():
+            task.exception()  # asked for, so that asyncio does not complain: `_fail` has told it
 
     async def _write(self, new: int, again: Sequence[int]) -> list[Claim]:
         if self._broken:
@@ -128,19 +126,18 @@ class Sink:
         for stream in self._streams:
             try:
                 stream.put(record)
-            except RunError as error:
-                # What is recorded stays so: a stream that fails ends the run, but loses no outcome.
+            except Exception as error:  # noqa: BLE001 -- a defect of a stream must not lose what is recorded
                 self._fail(error)
 
     async def _guard(self, work: Awaitable[T]) -> T:
         try:
             return await work
-        except RunError as error:
+        except Exception as error:
             self._broken = error
             self._fail(error)
             raise
 
-    def _fail(self, error: RunError) -> None:
+    def _fail(self, error: Exception) -> None:
         if not self._has_failed:
             self._has_failed = True
             self._failed(error)

@@ -281,6 +281,19 @@ def test_a_flow_has_one_claim_at_a_time_and_is_never_claimed_after_its_end(steps
     checkpoint.close()
 
 
+# --- notes
+
+
+def test_what_is_noted_of_the_job_is_known_to_the_next_run_and_may_change(path: Path) -> None:
+    with opened(path) as earlier:
+        assert earlier.noted("pace") == ""
+        earlier.note("pace", "0.2")
+        earlier.note("pace", "0.3")
+        earlier.note("other", "x")
+    with opened(path) as later:
+        assert (later.noted("pace"), later.noted("other")) == ("0.3", "x")
+
+
 # --- comparing
 
 
@@ -421,8 +434,9 @@ def settle_and_claim(checkpoint: Checkpoint) -> object:
         settle_and_claim,
         lambda c: c.doubt_claimed(),
         lambda c: c.reopen([State.REFUSED]),
+        lambda c: c.note("pace", "0.2"),
     ],
-    ids=["add", "write", "doubt_claimed", "reopen"],
+    ids=["add", "write", "doubt_claimed", "reopen", "note"],
 )
 def test_whichever_statement_fails_nothing_of_the_call_is_kept_and_the_next_one_works(
     tmp_path: Path, call: Callable[[Checkpoint], object], message: str
@@ -608,6 +622,7 @@ def test_a_symbolic_link_is_not_followed(
         ("DROP TABLE invalid", lambda c: c.counts()),
         ("DROP TABLE source", lambda c: c.add(entries("2"))),
         ("DROP TABLE flow", lambda c: c.doubt_claimed()),
+        ("UPDATE job SET value = x'00'", lambda c: c.noted("endpoint")),
         ("UPDATE job SET value = x'00'", lambda c: open_checkpoint(c.path, IDENTITY)),
     ],
 )

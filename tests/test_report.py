@@ -21,6 +21,9 @@ from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
 
+# Syncs cost nothing there, and these examples are many.
+_IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 -- for a private folder in it
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -130,6 +133,15 @@ def test_the_most_frequent_code_comes_first(path: Path) -> None:
         replies = [Reply(400, code) for code in codes]
         checkpoint.write([outcome(c, State.REFUSED, r) for c, r in zip(claims, replies, strict=True)])
     assert list(read_status(path).codes[State.REFUSED].items()) == [("B", 3), ("C", 2), ("A", 1)]
+
+
+def test_only_what_was_inferred_counts_as_inferred_whatever_its_code(path: Path) -> None:
+    with contextlib.closing(open_checkpoint(path, IDENTITY)) as checkpoint:
+        checkpoint.add(entries(*"12345"))
+        claims = checkpoint.write([], new=5)
+        made = zip(claims, ["A", "A", "", "", "B"], [True, False, True, False, True], strict=True)
+        checkpoint.write([outcome(c, reply=Reply(200, code), inferred=i) for c, code, i in made])
+    assert read_status(path).inferred == 3
 
 
 def test_an_empty_checkpoint_has_nothing(path: Path) -> None:
@@ -264,6 +276,17 @@ def test_a_checkpoint_in_a_folder_that_cannot_be_written_is_read(open_folder: Pa
         assert read_status(path).inferred == 1
 
 
+def test_a_checkpoint_that_was_closed_while_somebody_read_it_is_read_there_too(open_folder: Path) -> None:
+    path = open_folder / "c.ckpt"
+    left = open_folder / "left.ckpt"
+    with running(path) as checkpoint:
+        checkpoint._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copyfile(path, left)  # in WAL mode, without a log
+    left.chmod(0o444)
+    with mode(open_folder, 0o555):
+        assert states(left) == ALL
+
+
 def test_a_log_that_cannot_be_read_in_such_a_folder_is_an_error_and_not_passed_over(
     open_folder: Path,
 ) -> None:
@@ -328,7 +351,7 @@ def test_a_damaged_checkpoint_is_read_or_is_a_clear_error(
     for place, with_what in damage:
         at = int(place * len(content))
         content[at : at + len(with_what)] = with_what
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as folder:
         path = Path(folder, "c.ckpt")
         path.write_bytes(content[: int(left * len(content))])
         read_all(path)
@@ -369,7 +392,7 @@ def test_any_value_in_any_column_is_read_or_is_a_clear_error(
     sound: bytes, column: tuple[str, str], value: object
 ) -> None:
     table, name = column
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as folder:
         path = Path(folder, "c.ckpt")
         path.write_bytes(sound)
         forge(path, table, name, value)
@@ -380,6 +403,7 @@ def forge(path: Path, table: str, column: str, value: object) -> None:
     """Put a value where the tables of a sound checkpoint do not allow it."""
     names = ["id", *COLUMNS[table]] if table in ("flow", "invalid") else COLUMNS[table]
     with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("BEGIN")
         kept = db.execute(f"SELECT {', '.join(names)} FROM {table}").fetchall()  # noqa: S608 -- names from above
         db.execute(f"DROP TABLE {table}")
         key = "id INTEGER PRIMARY KEY, " if "id" in names and column != "id" else ""

@@ -33,6 +33,9 @@ class FakeCheckpoint:
         self._note(("write", len(changes), new, tuple(again)))
         return [claim(row) for row in again]
 
+    def note(self, name: str, value: str) -> None:
+        self._note(("note", name, value))
+
     def _note(self, call: object) -> None:
         self.entered.set()
         self.gate.wait()
@@ -44,16 +47,27 @@ class FakeCheckpoint:
 
 async def test_calls_run_in_their_order_in_one_thread_that_is_not_the_loops() -> None:
     checkpoint = FakeCheckpoint()
+    checkpoint.gate.clear()
     writer = Writer(checkpoint)
-    results = await asyncio.gather(
+    calls = asyncio.gather(
         writer.add(entries("1", "2")),
         writer.write([], 3, [7]),
         writer.write([Again(7, 0, in_doubt=False)]),
         writer.add(entries("3")),
+        writer.note("pace", "0.2"),
     )
+    await asyncio.to_thread(checkpoint.entered.wait)
+    checkpoint.gate.set()
+    results = await calls
     writer.close()
-    assert list(results) == [Added(2, 0, ()), [claim(7)], [], Added(1, 0, ())]
-    assert checkpoint.calls == [("add", 2), ("write", 0, 3, (7,)), ("write", 1, 0, ()), ("add", 1)]
+    assert list(results) == [Added(2, 0, ()), [claim(7)], [], Added(1, 0, ()), None]
+    assert checkpoint.calls == [
+        ("add", 2),
+        ("write", 0, 3, (7,)),
+        ("write", 1, 0, ()),
+        ("add", 1),
+        ("note", "pace", "0.2"),
+    ]
     assert len(checkpoint.threads) == 1
     assert threading.current_thread().name not in checkpoint.threads
 
@@ -78,6 +92,8 @@ async def test_an_error_comes_out_of_its_own_call_and_the_next_one_runs() -> Non
         await writer.write([])
     with pytest.raises(CheckpointError, match="disk full"):
         await writer.add([])
+    with pytest.raises(CheckpointError, match="disk full"):
+        await writer.note("pace", "0.2")
     checkpoint.error = None
     assert (await writer.add(entries("1"))).new == 1
     writer.close()
@@ -91,8 +107,10 @@ async def test_closing_waits_for_what_is_under_way() -> None:
     await asyncio.to_thread(checkpoint.entered.wait)
     closing = threading.Thread(target=writer.close)
     closing.start()
-    assert closing.is_alive()
+    closing.join(0.02)
+    still_waits = closing.is_alive()
     checkpoint.gate.set()
     closing.join()
+    assert still_waits
     assert checkpoint.calls == [("write", 0, 1, ())]
     await writing

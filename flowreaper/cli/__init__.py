@@ -12,15 +12,26 @@ from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.model import ExitStatus
 
-_COMMANDS = ("delete", "results", "status", "sandbox")
+_COMMANDS = {
+    "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
+    "results": "Write what CHECKPOINT holds, one object a flow; also while a run is going on.",
+    "status": "Count the flows of CHECKPOINT by state and by code, also while a run is going on.",
+    "sandbox": "Serve a sandbox on this machine until it is stopped.",
+}
+# What --help says of each: click would import every command to ask it, which takes 300 ms.
+
 _STANDARD_STREAMS = ((0, os.O_WRONLY), (1, os.O_RDWR), (2, os.O_RDWR))
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's module when the command is wanted."""
+    """Imports a command's module when the command is wanted, and not to name it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
         if cmd_name not in _COMMANDS:
@@ -47,6 +58,16 @@ class _LazyGroup(click.Group):
         except OSError as error:
             where = f"{printable(str(error.filename))}: " if error.filename else ""
             click.echo(f"Error: {where}{error.strerror or error}", err=True)
+            ctx.exit(ExitStatus.STOPPED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001 -- no traceback reaches a user
+            what = printable(f"{type(error).__name__}: {error}")
+            click.echo(
+                f"Error: a defect in flowreaper {__version__}: {what}\nNothing that is recorded is lost: the same"
+                " command goes on. Please report this with what you did.",
+                err=True,
+            )
             ctx.exit(ExitStatus.STOPPED)
 
 

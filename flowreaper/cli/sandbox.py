@@ -37,6 +37,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--foreign", type=_FILE, help="File of ids that belong to somebody else.")
 @click.option("--known", type=_FILE, help="File of the only ids that exist; without it, every id is a draft.")
 @click.option("--trouble", default="", metavar="SCRIPT", help="Trouble to make, such as `reset-after:0.05`.")
+@click.option(
+    "--clock-offset",
+    type=float,
+    default=0.0,
+    metavar="S",
+    help="Its clock is S seconds ahead of this machine's; more than 900 and calls are refused for their date.",
+)
 @click.option("--seed", type=int, default=0, help="Makes the chances of --trouble and --jitter repeatable.")
 def command(
     *,
@@ -49,6 +56,7 @@ def command(
     foreign: Path | None,
     known: Path | None,
     trouble: str,
+    clock_offset: float,
     seed: int,
 ) -> None:
     """Serve a sandbox on this machine until it is stopped, and print how to point any client at it.
@@ -69,6 +77,7 @@ def command(
         foreign=_ids(foreign) or frozenset(),
         known=_ids(known),
         trouble=trouble,
+        clock_offset_s=clock_offset,
         seed=seed,
     )
     asyncio.run(_serve(options, port))
