@@ -208,7 +208,7 @@ def _is_complete(url: str) -> bool:
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     body = b""
-    async for chunk in answer.content.iter_any():
+    while chunk := await answer.content.readany():
         body += chunk
         if len(body) > protocol.BODY_LIMIT:
             answer.close()

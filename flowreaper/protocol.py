@@ -140,7 +140,7 @@ def _word(answer: Mapping[str, object], name: str, limit: int) -> str:
 
 def _cut(text: str, limit: int) -> str:
     # Lone surrogates come out of \udXXX escapes in JSON; neither SQLite nor a terminal takes them.
-    safe = text.encode("utf-8", "backslashreplace").decode()
+    safe = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     return safe if len(safe) <= limit else safe[:limit] + _CUT
 
 
