@@ -78,6 +78,9 @@ async def delete_flows(
 
 
 class _NoLog:
+    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
+        return False
+
     def debug(self, event: str, **fields: object) -> None: ...
     def info(self, event: str, **fields: object) -> None: ...
     def warning(self, event: str, **fields: object) -> None: ...

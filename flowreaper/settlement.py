@@ -1,6 +1,7 @@
 """What a reply does: to its flow, and to the run. It sends nothing, and waits for nothing but a repair."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -52,6 +53,10 @@ class Account(Protocol):
 
 class Log(Protocol):
     """Where events are told: a dotted name, and fields."""
+
+    def is_enabled_for(self, level: int) -> bool:
+        """Return whether events of this level of logging's are told."""
+        ...
 
     def debug(self, event: str, **fields: Any) -> object:
         """Tell what only somebody who searches wants to know."""
@@ -117,7 +122,8 @@ class Settlement:
         """
         verdict = judge(reply, in_doubt=claim.in_doubt, overrides=self._treat)
         in_doubt = claim.in_doubt or verdict.doubt
-        self._tell(claim, reply, verdict.kind, sent_at)
+        if self._log.is_enabled_for(logging.DEBUG):
+            self._tell(claim, reply, verdict.kind, sent_at)
         if reply.readable and reply.status < _SERVER_ERROR:
             self._answered()
         match verdict.kind:

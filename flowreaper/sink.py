@@ -69,6 +69,7 @@ class Sink:
         self.repeated += added.repeated
         found_at_ms = int(time.time() * 1000)
         for entry in added.invalid:
+            self.recorded[State.INVALID] += 1
             self._pass_on(record_of_invalid(entry, found_at_ms))
         return added.new
 
@@ -118,11 +119,12 @@ class Sink:
         claims = await self._guard(self._store.write(group, new, again))
         for change in group:
             if isinstance(change, Outcome):
-                self._pass_on(record_of(change))
+                self.recorded[change.state] += 1
+                if self._streams:
+                    self._pass_on(record_of(change))
         return claims
 
     def _pass_on(self, record: Record) -> None:
-        self.recorded[record.state] += 1
         for stream in self._streams:
             try:
                 stream.put(record)

@@ -69,6 +69,9 @@ class Service:
 
 
 class Log:
+    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
+        return True
+
     def debug(self, event: str, **fields: Any) -> None: ...
     def info(self, event: str, **fields: Any) -> None: ...
     def warning(self, event: str, **fields: Any) -> None: ...

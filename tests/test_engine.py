@@ -129,6 +129,9 @@ class Service:
 
 
 class Log:
+    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
+        return True
+
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 

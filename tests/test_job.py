@@ -22,6 +22,9 @@ from tests.samples import entries
 class Log:
     """Keeps the warnings; `warned` is called at each."""
 
+    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
+        return True
+
     def __init__(self, warned: Callable[[], None] = lambda: None) -> None:
         self.warnings: list[tuple[str, dict[str, object]]] = []
         self._warned = warned
