@@ -63,7 +63,7 @@ class Client:
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s))
+        self._timeout = _bounded(timeout_s)
         self._connections = connections
         self._clock = clock
         self._clock_offset_s = 0.0
@@ -161,7 +161,7 @@ class Client:
     def _timeout_for(self, timeout_s: float | None) -> aiohttp.ClientTimeout:
         if timeout_s is None or timeout_s >= (self._timeout.total or 0):
             return self._timeout
-        return aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s))
+        return _bounded(timeout_s)
 
     async def _exchange(self, request: protocol.Request, timeout: aiohttp.ClientTimeout) -> Reply:  # noqa: ASYNC109 -- aiohttp's own
         if self._session is None:
@@ -176,6 +176,11 @@ class Client:
             except aiohttp.ClientPayloadError:
                 body, complete = b"", False
             return protocol.read_reply(answer.status, answer.headers, body, complete=complete)
+
+
+def _bounded(timeout_s: float) -> aiohttp.ClientTimeout:
+    # Name look-up, TCP and TLS must fail before the whole call does, to be known for a call that never left.
+    return aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, 0.8 * timeout_s))
 
 
 def proxy_for(endpoint: Endpoint) -> str | None:

@@ -97,8 +97,14 @@ class Engine:
         self._claimer_wakes.set()
 
     def stop(self, ending: Ending, error: Exception | None = None) -> None:
-        """Send no more; `run` returns when the calls under way have ended. The first reason counts."""
-        if self.ending is None:
+        """Send no more; `run` returns when the calls under way have ended.
+
+        The first reason counts, but an error counts more than the wish to stop.
+        """
+        if self.ending is not None:
+            if error and self.error is None:
+                self.ending, self.error = ending, error
+        else:
             self.ending, self.error = ending, error
             self._claimer_wakes.set()
             if self._sender:
@@ -179,6 +185,7 @@ class Engine:
         left_s = since + self._outage_limit_s - now
         if left_s <= 0:
             self.stop(Ending.STOPPED, self._settlement.outage_error(now))
+            await asyncio.sleep(0)  # where the cancellation of this task arrives
         wait_s = min(self._outage.probe_wait_s(now), max(left_s, 0.0))
         if wait_s <= 0:
             return True

@@ -14,6 +14,7 @@ PROBE_CAP_S = 10.0
 """The longest time between two probes, and the longest that a probe may take."""
 
 _FIRST_PROBE_S = 1.0
+_ENOUGH_FLOWS = 5
 
 
 class Outage:
@@ -26,41 +27,51 @@ class Outage:
         self._blamed: Counter[int] = Counter()
         self._forgiven: Counter[int] = Counter()
         self._unreached = 0
+        self._said_something = False
         self._interval_s = _FIRST_PROBE_S
         self._probe_at = 0.0
 
     @property
     def suspected(self) -> bool:
         """Whether the last replies hint at an outage: more than one flow got no definite answer."""
-        return self.since is not None or len(self._blamed) > 1
+        undecided = self._streak < SILENT_CALLS
+        return self.since is not None or (undecided and len(self._blamed) > 1)
 
     def answered(self) -> float | None:
         """Take note of a definite answer; return since when there was an outage, if this ends one."""
         since, self.since = self.since, None
         self._streak = self._unreached = 0
+        self._said_something = False
         self._blamed.clear()
         return since
 
-    def silent(self, row: int, at: float, *, reached: bool, flows_left: int) -> bool:
+    def silent(self, row: int, at: float, *, reached: bool, readable: bool, flows_left: int) -> bool:
         """Take note of a call for a flow without a definite answer; return whether an outage begins.
 
         `reached` is False where the call certainly never left: that is never one flow's fault. Else the
-        calls must have been for five flows, or for all that are left, if those are two or more.
+        calls must have been for five flows. If fewer are left, two or more, then for all of these, and none
+        with a `readable` answer: the service itself said there that it failed, perhaps at just these flows.
         """
         if self.since is not None:
             return False
         if self._streak == 0:
             self._first_at = at
         self._streak += 1
-        self._unreached += not reached
-        self._blamed[row] += reached
-        enough_flows = len(self._blamed) >= min(5, max(2, flows_left))
-        if self._streak < SILENT_CALLS or not (enough_flows or self._unreached == self._streak):
+        self._said_something |= readable
+        if reached:
+            self._unreached = 0
+            self._blamed[row] += 1
+        else:
+            self._unreached += 1
+        enough = _ENOUGH_FLOWS if self._said_something else min(_ENOUGH_FLOWS, max(2, flows_left))
+        everything = self._streak >= SILENT_CALLS and len(self._blamed) >= enough
+        if not everything and self._unreached < SILENT_CALLS:
             return False
         self.since = self._first_at
         self._interval_s = _FIRST_PROBE_S
         self._probe_at = at + self._interval_s
-        self._blamed[row] -= reached  # this call was not charged yet
+        if reached:
+            self._blamed[row] -= 1  # this call was not charged yet
         self._forgiven.update(self._blamed)
         return True
 

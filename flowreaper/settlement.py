@@ -16,6 +16,8 @@ from flowreaper.retry import backoff_s
 from flowreaper.verdict import explain, judge
 
 _SERVER_ERROR = 500
+_LONGEST_WISH_S = 300.0
+_WORTH_TELLING_S = 5.0
 
 
 class Ledger(Protocol):
@@ -132,7 +134,7 @@ class Settlement:
                 return None
             case Kind.THROTTLED:
                 self.throttled += 1
-                self._gate.throttled(sent_at, reply.retry_after_ms / 1000)
+                self._gate.throttled(sent_at, self._wish_s(reply))
                 self._again(claim, claim.attempts, in_doubt=in_doubt)
                 return None
             case Kind.RENEW | Kind.CLOCK | Kind.FATAL:
@@ -163,7 +165,9 @@ class Settlement:
             self._last_silence = reply
             was_out = self._outage.since is not None
             left = self._backlog.at_least_left + 1
-            began = self._outage.silent(claim.row, loop_time, reached=reply.reached, flows_left=left)
+            began = self._outage.silent(
+                claim.row, loop_time, reached=reply.reached, readable=reply.readable, flows_left=left
+            )
             if began:
                 self._log.warning("outage.began", http_status=reply.status, message=reply.message)
             if was_out or began:
@@ -177,6 +181,13 @@ class Settlement:
             self._final(claim, State.GAVE_UP, reply, attempts, in_doubt=in_doubt)
         else:
             self._again(claim, attempts, in_doubt=in_doubt, wait_s=backoff_s(max(1, attempts), self._luck()))
+
+    def _wish_s(self, reply: Reply) -> float:
+        """Return how long the service wishes to be left alone; a wish of days is a gateway's mistake."""
+        wish_s = min(reply.retry_after_ms / 1000, _LONGEST_WISH_S)
+        if wish_s >= _WORTH_TELLING_S:
+            self._log.warning("pace.waiting", seconds=wish_s, code=reply.code)
+        return wish_s
 
     def _tell_of_others(self) -> None:
         if self.throttled and not self._told_of_others and self._gate.foreign_per_s is not None:

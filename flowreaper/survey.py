@@ -17,7 +17,7 @@ class Survey:
     """What the input and the checkpoint hold.
 
     `new` flows are in the input alone; `unfinished` ones in the checkpoint (in the input as well or not);
-    `finished` are in the input, but have their outcome already; `reopened` are those that --retry takes
+    `removed` are those of them that are not in the input; `finished` are in the input, but have their outcome already; `reopened` are those that --retry takes
     again; `repeated` and `invalid` are lines of the input.
     """
 
@@ -29,6 +29,7 @@ class Survey:
     invalid: int
     sample: tuple[Flow, ...]
     invalid_sample: tuple[InvalidEntry, ...]
+    removed: int = 0
 
     @property
     def to_call(self) -> int:
@@ -74,9 +75,11 @@ def survey(
         known, finished = gathered.known_to(checkpoint) if exists else (0, 0)
     finally:
         gathered.close()
+    unfinished = states.get(State.PENDING, 0) + states.get(State.CLAIMED, 0)
     return Survey(
         new=new - known,
-        unfinished=states.get(State.PENDING, 0) + states.get(State.CLAIMED, 0),
+        unfinished=unfinished,
+        removed=unfinished - (known - finished),
         finished=finished,
         reopened=sum(states.get(state, 0) for state in retry),
         repeated=repeated,

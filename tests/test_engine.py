@@ -625,3 +625,54 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
     told = [fields for event, fields in log.events if event == "pace.quota_shared"]
     assert len(told) == 1
     assert 1.0 < told[0]["others_per_s"] < 3.0
+
+
+def test_a_failed_write_counts_more_than_the_wish_to_stop() -> None:
+    ledger, service = Ledger(100), Service(latency_s=2.0)
+    engine = make(ledger, service)
+    error = CheckpointError("disk full")
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(1.1)
+        engine.stop(Ending.INTERRUPTED)
+        engine.stop(Ending.STOPPED, error)
+        engine.stop(Ending.STOPPED, CheckpointError("later"))
+        await running
+
+    run_virtual(scenario())
+    assert (engine.ending, engine.error) == (Ending.STOPPED, error)
+
+
+def test_a_last_flow_whose_call_was_cut_and_whose_network_is_gone_meets_the_outage_limit() -> None:
+    ledger = Ledger(1)
+    engine = make(ledger, Service(UNSENT, f1=[LOST]), outage_limit_s=60)
+    run(engine)
+    assert isinstance(engine.error, OutageError)
+    assert ledger.rows == {1: State.PENDING}
+
+
+@pytest.mark.parametrize("always_failing", [2, 4])
+def test_a_few_last_flows_that_the_service_itself_fails_at_give_up(always_failing: int) -> None:
+    ledger = Ledger(20)
+    failing = {f"f{row}": [BROKEN] * 99 for row in range(20, 20 - always_failing, -1)}
+    engine = make(ledger, Service(**failing), max_attempts=10)  # type: ignore[arg-type]  # scripts, not settings
+    run(engine)
+    assert engine.ending is Ending.FINISHED
+    assert states(ledger) == {State.DELETED: 20 - always_failing, State.GAVE_UP: always_failing}
+
+
+def test_no_call_leaves_after_the_outage_limit() -> None:
+    ledger, service = Ledger(20_000), Service()
+    service.down_until, service.down_reply = 1e9, UNSENT
+    engine = make(ledger, service, rate=2000, outage_limit_s=30)
+    run(engine)
+    assert max(service.times) <= 30.0
+
+
+def test_a_wish_to_wait_for_days_is_cut_to_minutes_and_told() -> None:
+    ledger, log = Ledger(3), Log()
+    service = Service(f1=[THROTTLED._replace(retry_after_ms=900_000_000)])
+    run(make(ledger, service, log=log))
+    assert 299 < max(service.times) < 310
+    assert ("pace.waiting", {"seconds": 300.0, "code": THROTTLED.code}) in log.events

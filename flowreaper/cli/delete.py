@@ -135,7 +135,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       aliyun cams ListFlow ... | jq -r '.Data[].FlowId' | flowreaper delete --yes
       flowreaper delete --retry gave_up -c ids.txt.ckpt
 
-    Exit status: 0 every flow is deleted or absent; 1 finished, but some refused, invalid or given up;
+    Exit status: 0 every flow that was taken is deleted or absent; 1 finished, but some refused, invalid or given up;
     2 bad usage or input, or answered No, nothing sent; 3 stopped by something that concerns every flow;
     130 or 143 interrupted. After 3, 130 and 143 the job can go on.
     """

@@ -17,12 +17,18 @@ _TERMINAL = "/dev/tty"
 
 
 def describe_plan(
-    survey: Survey, settings: Settings, *, checkpoint: Path, access_key: str | None, piped: bool
+    survey: Survey,
+    settings: Settings,
+    *,
+    checkpoint: Path,
+    access_key: str | None,
+    piped: bool,
+    sourced: bool = True,
 ) -> str:
     """Write what a run would do, in a few lines.
 
     `access_key` is masked, None where it was not looked up; `piped`: flows that are not counted yet will
-    come from a pipe.
+    come from a pipe; `sourced`: there is an input at all.
     """
     flows = survey.to_call
     limited = settings.limit is not None and settings.limit < flows
@@ -39,6 +45,11 @@ def describe_plan(
     lines += [f"  {text}" for text in _composition(survey, checkpoint)]
     if limited:
         lines.append(f"  --limit: the first {flows:,} of {survey.to_call:,}")
+    if survey.removed and sourced:
+        lines.append(
+            f"  {survey.removed:,} of the unfinished are not in this input: they were read by an earlier run, and"
+            " leaving them out of the input does not take them back; a fresh checkpoint (-c) does"
+        )
     if survey.sample:
         lines.append(f"  for example {', '.join(_name(flow) for flow in survey.sample)}")
     lines += [

@@ -60,6 +60,7 @@ class Run:
         self._checkpoint: Path = options["checkpoint"] or _default_checkpoint(sources)
         self._check_paths()
         self._signal = 0
+        self._signals = 0
 
     def say(self, text: str) -> None:
         """Tell a person something; with --log-format json, stderr is not for persons."""
@@ -94,6 +95,7 @@ class Run:
             checkpoint=self._checkpoint,
             access_key=access_key,
             piped=len(readable) < len(self._sources),
+            sourced=bool(self._sources) and len(readable) == len(self._sources),
         )
 
     def tell_plan(self) -> None:
@@ -127,7 +129,8 @@ class Run:
                 )
                 summary = await self._supervise(job)
         self._tell_end(summary)
-        return 128 + self._signal if self._signal else ending.exit_status(summary)
+        interrupted = self._signal and not summary.error
+        return 128 + self._signal if interrupted else ending.exit_status(summary)
 
     def _confirmed(self, terminal: int, access_key: str) -> bool:
         with question.interruptible():
@@ -136,7 +139,8 @@ class Run:
     async def _supervise(self, job: Job) -> Summary:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal, number, job)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or `&` in a script
+                signal.signal(number, lambda number, _frame: self._received(number, loop, job))
         self.say(f"Checkpoint: {printable(str(self._checkpoint))}")
         if self._for_machines:
             self._log.info(
@@ -166,6 +170,14 @@ class Run:
 
     def _make_feed(self, deliver: Deliver) -> Producer:
         return Producer(self._sources, self._input, deliver)
+
+    def _received(self, number: int, loop: asyncio.AbstractEventLoop, job: Job) -> None:
+        # Not loop.add_signal_handler: that waits for the loop, which may itself wait for a reader of our
+        # output that does not read. Nothing is lost by leaving so: that is what the checkpoint is for.
+        self._signals += 1
+        if self._signals > 1 and not self._signal:
+            os._exit(128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM))
+        loop.call_soon_threadsafe(self._on_signal, number, job)
 
     def _on_signal(self, number: int, job: Job) -> None:
         if self._signal:
@@ -216,7 +228,12 @@ class Run:
     def _resume_command(self) -> str:
         # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
         leave_out = ("retry", *(("source",) if self._piped else ()))
-        extra = () if _typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
+        extra: tuple[str, ...] = (
+            () if _typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
+        )
+        if self._piped:
+            files = [s.path for s in self._sources if s.rereadable and s.path]
+            extra += tuple(f"./{path}" if path.startswith("-") else path for path in files)
         return command_line(self._ctx, leave_out=leave_out, extra=extra)
 
 

@@ -14,7 +14,8 @@ _FINAL = tuple(state for state in State if state.final)
 def exit_status(summary: Summary) -> ExitStatus:
     """Return the exit status of a run that no signal ended."""
     if summary.ending is Ending.STOPPED:
-        return ExitStatus.STOPPED
+        unsent = isinstance(summary.error, ConfigurationError) and not summary.calls
+        return ExitStatus.USAGE if unsent else ExitStatus.STOPPED
     return ExitStatus.INCOMPLETE if summary.failed else ExitStatus.DONE
 
 
