@@ -50,6 +50,7 @@ def test_the_input_is_compared_with_the_checkpoint(path: Path) -> None:
         pass
     found = survey([entries("1", "2", "3", "4", "6", "7")], path, IDENTITY)
     assert (found.new, found.unfinished, found.finished, found.reopened) == (2, 3, 2, 0)
+    assert found.removed == 1
     assert found.to_call == 5
 
 

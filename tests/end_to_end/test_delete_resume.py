@@ -3,6 +3,7 @@
 import random
 import shlex
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 
@@ -193,3 +194,53 @@ def test_the_resume_command_does_not_retry_what_the_run_has_just_closed(begin: B
     limited = command.delete("--retry", "refused", "--limit", "1", "flows.txt")
     assert command.shell(limited.resume.replace("--limit 1", "")).status == 1
     assert Counter(service.called(flows)) == Counter(flows * 2)
+
+
+def test_a_signal_that_is_ignored_stays_ignored_as_nohup_wants(begin: Begin, ids: Ids) -> None:
+    service, command = begin("--latency", "0.2")
+    flows = ids(5)
+    command.write("flows.txt", *flows)
+    ignoring = "trap '' HUP; exec \"$0\" -m flowreaper delete --yes --rate 500 --concurrency 1 flows.txt"
+    with command.start("sh", "-c", ignoring, sys.executable) as process:
+        wait_for(lambda: bool(service.called(flows)))
+        process.send_signal(signal.SIGHUP)
+        assert ended(process).status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 5}
+
+
+def test_two_signals_leave_at_once_though_nobody_reads_the_results(begin: Begin, ids: Ids) -> None:
+    service, command = begin()
+    flows = ids(1000)
+    command.write("flows.txt", *flows)
+    options = ("--rate", "5000", "--results", "-", "--log-level", "error")
+    with command.flowreaper("delete", "--yes", *options, "flows.txt") as process:
+        seen = [0]
+
+        def stuck() -> bool:
+            before, seen[0] = seen[0], len(service.called(flows))
+            return 0 < before == seen[0] < 1000
+
+        wait_for(stuck)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) in (130, 143)
+    assert command.delete("--rate", "5000", "flows.txt").status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 1000}
+
+
+def test_the_resume_command_names_the_files_that_stood_beside_a_pipe(begin: Begin, ids: Ids) -> None:
+    _, command = begin()
+    flows = ids(3)
+    command.write("more.txt", *flows)
+    finished = command.delete("--limit", "1", "-", "more.txt", stdin="")
+    assert finished.status == 0
+    assert finished.resume.endswith(" more.txt")
+    assert command.shell(finished.resume).status == 0
+
+
+def test_input_that_turns_out_broken_before_any_call_is_a_usage_error(begin: Begin, ids: Ids) -> None:
+    service, command = begin()
+    flows = ids(1)
+    command.write("flows.json", "oops", f'["{flows[0]}"]')
+    assert command.delete("flows.json").status == 2
+    assert service.called(flows) == []
