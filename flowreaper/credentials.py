@@ -56,11 +56,13 @@ class ChainSource:
     """Credentials of the official chain, fetched by one caller at a time, in a thread.
 
     The chain blocks: on files, on the network, and on a lock of its own that froze an event loop for 15 s
-    when four coroutines asked at once (measured).
+    when four coroutines asked at once (measured). `make_chain` is called for a new chain when the service
+    takes its credentials for stale: the old one would answer from its cache.
     """
 
-    def __init__(self, chain: Chain, clock: Callable[[], float] = time.monotonic) -> None:
-        self._chain = chain
+    def __init__(self, make_chain: Callable[[], Chain], clock: Callable[[], float] = time.monotonic) -> None:
+        self._make_chain = make_chain
+        self._chain: Chain | None = None
         self._clock = clock
         self._fetching = asyncio.Lock()
         self._credentials: Credentials | None = None
@@ -94,6 +96,7 @@ class ChainSource:
         async with self._fetching:
             if self._credentials is not stale:
                 return
+            self._chain = None
             await self._fetch()
         if stale and self._current() == stale:
             raise CredentialsError(
@@ -106,6 +109,7 @@ class ChainSource:
 
     async def _fetch(self) -> None:
         self._fetched_at = self._clock()
+        self._chain = self._chain or self._make_chain()
         fetched = await asyncio.to_thread(self._chain)
         if fetched != self._credentials:
             self._credentials = fetched
@@ -134,7 +138,7 @@ def find_source(profile: str | None, environment: Mapping[str, str]) -> StaticSo
     Nothing heavy is imported unless the chain is needed.
     """
     found = None if profile else from_environment(environment)
-    return StaticSource(found) if found else ChainSource(official_chain(profile))
+    return StaticSource(found) if found else ChainSource(lambda: official_chain(profile))
 
 
 def official_chain(profile: str | None) -> Chain:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
+
+
+def always(chain: "Chain") -> Callable[[], "Chain"]:
+    return lambda: chain
 
 
 class Chain:
@@ -123,7 +128,7 @@ async def test_what_never_changes_cannot_be_renewed_and_says_whose_key_it_was() 
 
 async def test_many_callers_at_once_share_one_fetch_off_the_event_loop() -> None:
     chain = SlowChain(OLD)
-    source = ChainSource(chain, Clock())
+    source = ChainSource(lambda: chain, Clock())
     callers = [asyncio.ensure_future(source.get()) for _ in range(50)]
     await asyncio.sleep(0)
     chain.let.set()
@@ -134,7 +139,7 @@ async def test_many_callers_at_once_share_one_fetch_off_the_event_loop() -> None
 
 async def test_the_chain_is_asked_again_after_a_minute_and_not_before() -> None:
     clock, chain = Clock(), Chain(OLD, NEW)
-    source = ChainSource(chain, clock)
+    source = ChainSource(lambda: chain, clock)
     assert await source.get() == OLD
     clock.now_s = REFRESH_S - 0.1
     assert await source.get() == OLD
@@ -147,7 +152,7 @@ async def test_the_chain_is_asked_again_after_a_minute_and_not_before() -> None:
 async def test_one_caller_refreshes_while_the_others_go_on_with_what_is_known() -> None:
     clock, chain = Clock(), SlowChain(OLD, NEW)
     chain.let.set()
-    source = ChainSource(chain, clock)
+    source = ChainSource(lambda: chain, clock)
     await source.get()
     chain.let.clear()
     clock.now_s = REFRESH_S
@@ -161,7 +166,7 @@ async def test_one_caller_refreshes_while_the_others_go_on_with_what_is_known() 
 
 async def test_a_failing_refresh_keeps_what_is_known_and_waits_another_minute() -> None:
     clock, chain = Clock(), Chain(OLD, CredentialsError("the metadata service is away"), NEW)
-    source = ChainSource(chain, clock)
+    source = ChainSource(lambda: chain, clock)
     await source.get()
     clock.now_s = REFRESH_S
     assert await asyncio.gather(*(source.get() for _ in range(10))) == [OLD] * 10
@@ -171,7 +176,7 @@ async def test_a_failing_refresh_keeps_what_is_known_and_waits_another_minute() 
 
 
 async def test_a_chain_that_finds_none_at_first_fails_and_may_be_asked_again() -> None:
-    source = ChainSource(Chain(CredentialsError("none"), OLD), Clock())
+    source = ChainSource(always(Chain(CredentialsError("none"), OLD)), Clock())
     with pytest.raises(CredentialsError, match="none"):
         await source.get()
     assert await source.get() == OLD
@@ -180,7 +185,7 @@ async def test_a_chain_that_finds_none_at_first_fails_and_may_be_asked_again() -
 async def test_renewing_is_shared_by_all_who_ask_while_it_goes_on() -> None:
     chain = SlowChain(OLD, NEW)
     chain.let.set()
-    source = ChainSource(chain, Clock())
+    source = ChainSource(lambda: chain, Clock())
     await source.get()
     chain.let.clear()
     renewals = [asyncio.ensure_future(source.renew()) for _ in range(20)]
@@ -192,14 +197,14 @@ async def test_renewing_is_shared_by_all_who_ask_while_it_goes_on() -> None:
 
 
 async def test_renewing_fails_when_the_same_come_back() -> None:
-    source = ChainSource(Chain(OLD), Clock())
+    source = ChainSource(always(Chain(OLD)), Clock())
     await source.get()
     with pytest.raises(CredentialsError, match="still hands out the same"):
         await source.renew()
 
 
 async def test_renewing_fails_when_the_chain_fails_and_keeps_what_is_known() -> None:
-    source = ChainSource(Chain(OLD, CredentialsError("the metadata service is away")), Clock())
+    source = ChainSource(always(Chain(OLD, CredentialsError("the metadata service is away"))), Clock())
     await source.get()
     with pytest.raises(CredentialsError, match="away"):
         await source.renew()
@@ -207,7 +212,7 @@ async def test_renewing_fails_when_the_chain_fails_and_keeps_what_is_known() -> 
 
 
 async def test_renewing_before_the_first_use_fetches_them() -> None:
-    source = ChainSource(Chain(OLD), Clock())
+    source = ChainSource(always(Chain(OLD)), Clock())
     await source.renew()
     assert await source.get() == OLD
 
@@ -313,3 +318,17 @@ assert flowreaper.credentials.from_environment({}) is None
 print(*(name for name in sys.modules if name.startswith(("alibabacloud", "Tea", "darabonba", "requests"))))
 """
     assert run_python(program, tmp_path) == (0, "", "")
+
+
+async def test_a_stale_credential_is_asked_of_a_new_chain_since_the_old_one_answers_from_its_cache() -> None:
+    made: list[Chain] = []
+
+    def make_chain() -> Chain:
+        made.append(Chain(OLD if not made else NEW))
+        return made[-1]
+
+    source = ChainSource(make_chain, Clock())
+    assert await source.get() == OLD
+    await source.renew()
+    assert await source.get() == NEW
+    assert len(made) == 2

@@ -98,7 +98,7 @@ async def test_a_token_that_is_stale_is_renewed_through_the_chain_and_no_flow_is
 
     current = dataclasses.replace(CREDENTIALS, security_token="token-1")
     async with Sandbox(SandboxOptions(window="none", credentials=current)) as sandbox:
-        job = job_of(["1", "2", "3", "4"], tmp_path, sandbox, ChainSource(chain))
+        job = job_of(["1", "2", "3", "4"], tmp_path, sandbox, ChainSource(lambda: chain))
         summary = await job.run()
     assert (summary.error, summary.counts) == (None, {State.DELETED: 4})
     assert len(fetched) == 2
