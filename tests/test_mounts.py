@@ -8,8 +8,8 @@ from flowreaper.mounts import network_type_at, type_at
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 0:40 / /home rw,relatime shared:2 master:1 - nfs4 nas:/home rw,vers=4.2
-31 30 8:2 / /home/local rw - xfs /dev/sdb1 rw
+30 22 0:40 / /srv rw,relatime shared:2 master:1 - nfs4 nas:/srv rw,vers=4.2
+31 30 8:2 / /srv/local rw - xfs /dev/sdb1 rw
 32 22 0:41 / /mnt/with\\040blank rw - cifs //nas/share rw
 33 22 0:42 / /twice rw - ext4 /dev/sdc1 rw
 34 22 0:43 / /twice rw - fuse.sshfs me@nas: rw
@@ -22,9 +22,9 @@ a line of another kernel
     ("path", "kind"),
     [
         ("/ids.txt.ckpt", "ext4"),
-        ("/home/me/ids.txt.ckpt", "nfs4"),
-        ("/homeless/ids.txt.ckpt", "ext4"),
-        ("/home/local/ids.txt.ckpt", "xfs"),
+        ("/srv/me/ids.txt.ckpt", "nfs4"),
+        ("/srvless/ids.txt.ckpt", "ext4"),
+        ("/srv/local/ids.txt.ckpt", "xfs"),
         ("/mnt/with blank/ids.txt.ckpt", "cifs"),
         ("/twice/ids.txt.ckpt", "fuse.sshfs"),
     ],
@@ -35,7 +35,7 @@ def test_the_deepest_and_last_mount_that_holds_the_path_counts(path: str, kind: 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/home/me/x", "nfs4"), ("/twice/x", "fuse.sshfs"), ("/home/local/x", ""), ("/tmp/x", ""), ("/x", "")],  # noqa: S108 -- only parsed
+    [("/srv/me/x", "nfs4"), ("/twice/x", "fuse.sshfs"), ("/srv/local/x", ""), ("/tmp/x", ""), ("/x", "")],  # noqa: S108 -- only parsed
 )
 def test_only_file_systems_of_a_network_are_named(path: str, kind: str) -> None:
     assert network_type_at(MOUNTS, PurePosixPath(path)) == kind
