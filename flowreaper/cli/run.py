@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ from flowreaper.survey import survey
 
 _STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
+_LEAVING_S = 2.0
+"""The longest that leaving at once may take."""
 
 
 class Run:
@@ -175,8 +178,14 @@ class Run:
         # Not loop.add_signal_handler: that waits for the loop, which may itself wait for a reader of our
         # output that does not read. Nothing is lost by leaving so: that is what the checkpoint is for.
         self._signals += 1
+        status = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
         if self._signals > 1 and not self._signal:
-            os._exit(128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM))
+            os._exit(status)
+        if self._signals == 2:  # noqa: PLR2004 -- the second one
+            # The loop may come to wait for such a reader while it leaves.
+            leaving = threading.Timer(_LEAVING_S, os._exit, (status,))
+            leaving.daemon = True
+            leaving.start()
         loop.call_soon_threadsafe(self._on_signal, number, job)
 
     def _on_signal(self, number: int, job: Job) -> None:

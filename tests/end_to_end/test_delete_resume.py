@@ -210,22 +210,22 @@ def test_a_signal_that_is_ignored_stays_ignored_as_nohup_wants(begin: Begin, ids
 
 def test_two_signals_leave_at_once_though_nobody_reads_the_results(begin: Begin, ids: Ids) -> None:
     service, command = begin()
-    flows = ids(1000)
+    flows = ids(3000)  # many seconds of calls: the pipe is full after some 200 outcomes
     command.write("flows.txt", *flows)
-    options = ("--rate", "5000", "--results", "-", "--log-level", "error")
+    options = ("--rate", "1000", "--results", "-", "--log-level", "error")
     with command.flowreaper("delete", "--yes", *options, "flows.txt") as process:
         seen = [0]
 
         def stuck() -> bool:
             before, seen[0] = seen[0], len(service.called(flows))
-            return 0 < before == seen[0] < 1000
+            return 0 < before == seen[0] < 3000
 
         wait_for(stuck)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) in (130, 143)
     assert command.delete("--rate", "5000", "flows.txt").status == 0
-    assert command.states("flows.txt.ckpt") == {"deleted": 1000}
+    assert command.states("flows.txt.ckpt") == {"deleted": 3000}
 
 
 def test_the_resume_command_names_the_files_that_stood_beside_a_pipe(begin: Begin, ids: Ids) -> None:
