@@ -10,8 +10,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from flowreaper import schema
+from flowreaper import schema, statements
 from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
 from flowreaper.model import Added, Again, Claim, Entry, Identity, InvalidEntry, Outcome, State
@@ -51,11 +52,7 @@ class Checkpoint:
                 for e in entries
                 if isinstance(e, Entry)
             ]
-            before = db.total_changes
-            db.executemany(
-                "INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES (?, ?, ?, ?)", flows
-            )
-            new = db.total_changes - before
+            new = statements.ADD.run(db, flows)
         return Added(new, len(entries) - new - len(invalid), invalid)
 
     def write(
@@ -67,30 +64,14 @@ class Checkpoint:
         one again, name its row.
         """
         with self._transaction() as db:
-            outcomes = [c for c in changes if isinstance(c, Outcome)]
-            if outcomes:
-                self._expect(
-                    len(outcomes),
-                    db.executemany(
-                        "UPDATE flow SET state = ?, inferred = ?, in_doubt = ?, attempts = ?, http_status = ?, code = ?,"
-                        " message = ?, request_id = ?, finished_at_ms = ? WHERE id = ? AND state = 1",
-                        map(_outcome_row, outcomes),
-                    ),
-                )
-            released = [c for c in changes if isinstance(c, Again)]
-            if released:
-                self._expect(
-                    len(released),
-                    db.executemany(
-                        "UPDATE flow SET state = 0, attempts = ?, in_doubt = ? WHERE id = ? AND state = 1",
-                        [(c.attempts, c.in_doubt, c.row) for c in released],
-                    ),
-                )
+            outcomes = [_outcome_row(change) for change in changes if isinstance(change, Outcome)]
+            self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
+            released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Again)]
+            self._expect(len(released), statements.RELEASE.run(db, released))
             claims = [self._claim_row(db, row) for row in again]
             pending = self._next_pending(db, new) if new > 0 else []
             claims += pending
-            if claims:
-                db.executemany("UPDATE flow SET state = 1 WHERE id = ?", [(c.row,) for c in claims])
+            statements.CLAIM.run(db, [(claim.row,) for claim in claims])
         if pending:
             self._read_up_to = pending[-1].row
         return claims
@@ -195,17 +176,12 @@ class Checkpoint:
         return self._claim(db, found)
 
     def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
-        # Pending rows have no code, which makes (state, code, id) an ordered index scan.
-        found = db.execute(
-            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
-            " WHERE state = 0 AND code IS NULL AND id > ? ORDER BY id LIMIT ?",
-            (self._read_up_to, count + len(self._left_claimed)),
-        )
+        found = statements.next_pending(db, self._read_up_to, count + len(self._left_claimed))
         # A row that was left claimed may have been put back since: who named it once names it again.
         fresh = [row for row in found if row[0] not in self._left_claimed]
         return [self._claim(db, row) for row in fresh[:count]]
 
-    def _claim(self, db: sqlite3.Connection, found: tuple[int, str, str, int, int, int, int]) -> Claim:
+    def _claim(self, db: sqlite3.Connection, found: Sequence[Any]) -> Claim:
         row, flow_id, space, attempts, in_doubt, source, line = found
         name = self._source_names.get(source)
         if name is None:
@@ -214,10 +190,10 @@ class Checkpoint:
         flow = schema.flow(flow_id, space)
         return Claim(row, flow, schema.number(attempts), bool(in_doubt), name, schema.number(line))
 
-    def _expect(self, count: int, done: sqlite3.Cursor) -> None:
-        if done.rowcount != count:
+    def _expect(self, count: int, changed: int) -> None:
+        if changed != count:
             raise CheckpointError(
-                f"{printable(str(self.path))}: {count - done.rowcount} claimed flows are not claimed in the file:"
+                f"{printable(str(self.path))}: {count - changed} claimed flows are not claimed in the file:"
                 " it was changed by something else while this run went on"
             )
 
@@ -248,6 +224,7 @@ class Checkpoint:
 def _outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
     reply = outcome.reply
     return (
+        outcome.claim.row,
         schema.NUMBER[outcome.state],
         outcome.inferred,
         outcome.in_doubt,
@@ -257,7 +234,6 @@ def _outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
         reply.message or None,
         reply.request_id or None,
         outcome.finished_at_ms,
-        outcome.claim.row,
     )
 
 

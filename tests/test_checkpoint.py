@@ -140,16 +140,6 @@ def test_what_an_earlier_run_left_claimed_is_never_claimed_as_a_pending_flow_too
         assert rows(later.write([], new=2, again=[1])) == [1]
 
 
-def test_claiming_reads_no_more_of_the_table_than_it_claims(checkpoint: Checkpoint) -> None:
-    seen: list[str] = []
-    checkpoint._db.set_trace_callback(seen.append)
-    checkpoint.write([], new=3)
-    checkpoint._db.set_trace_callback(None)
-    (query,) = [sql for sql in seen if "state = 0 AND" in sql]
-    plan = [row[3] for row in checkpoint._db.execute(f"EXPLAIN QUERY PLAN {query}")]
-    assert plan == ["SEARCH flow USING INDEX progress (state=? AND code=? AND rowid>?)"]
-
-
 # --- recording
 
 

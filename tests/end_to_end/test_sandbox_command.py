@@ -42,7 +42,7 @@ def test_it_listens_on_the_port_that_it_is_given_and_says_when_that_is_taken(
 def test_its_quota_throttles_a_client_that_is_too_fast(bare: Command, ids: Ids) -> None:
     flows = ids(12)
     bare.write("flows.txt", *flows)
-    with serve(bare, "--window", "fixed", "--rate", "10") as service:
+    with serve(bare, "--window", "sliding", "--rate", "8") as service:
         command = Command(bare.folder, bare.environment | service.environment)
         finished = command.delete("flows.txt")
         assert finished.status == 0
