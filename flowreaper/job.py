@@ -16,20 +16,17 @@ from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.client import Client, CredentialSource
 from flowreaper.engine import Engine
 from flowreaper.errors import FlowreaperError, RunError
+from flowreaper.kept_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter import Limiter
 from flowreaper.lock import CheckpointLock
 from flowreaper.model import Ending, Entry, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
-from flowreaper.pacing import Pace
 from flowreaper.progress import Snapshot
 from flowreaper.settings import Settings
 from flowreaper.settlement import Log, Settlement
 from flowreaper.sink import Sink, Stream
+from flowreaper.turns import Turns, account_of, turns_folder
 from flowreaper.writer import Writer
-
-_STRETCH = "pace_stretch_s"
-_REMEMBER_S = 5.0
-_WORTH_KEEPING = 0.1
 
 Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
 
@@ -71,7 +68,6 @@ class Job:
         self._streams = streams
         self._parts: _Parts | None = None
         self._unfinished = 0
-        self._kept_stretch_s = 0.0
         self._reading = make_feed is not None
         self._ending: Ending | None = None
         self._expires_at: float | None = None
@@ -95,8 +91,10 @@ class Job:
                 )
             checkpoint = open_checkpoint(self._path, identity)
             writer = Writer(checkpoint)
+            account = account_of(self._settings.endpoint.url, credentials.access_key_id)
             try:
-                summary = await self._run(checkpoint, writer)
+                with Turns(turns_folder(), account, self._no_turns) as turns:
+                    summary = await self._run(checkpoint, writer, turns)
             finally:
                 writer.close()
                 # After a failed write, closing may fail as well; the first failure is the one to tell.
@@ -135,33 +133,33 @@ class Job:
             elapsed_s=now - parts.started_at,
         )
 
-    async def _run(self, checkpoint: Checkpoint, writer: Writer) -> Summary:
+    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: Turns) -> Summary:
         if self._settings.retry:
             checkpoint.reopen(self._settings.retry)
         left_claimed = checkpoint.doubt_claimed()
         before = checkpoint.counts()
         self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
-        pace = Pace(self._settings.rate, _seconds(checkpoint.noted(_STRETCH)))
-        self._kept_stretch_s = pace.stretch_s
-        parts = self._parts = self._build(writer, left_claimed, pace)
+        pace = learned_pace(self._settings.rate, checkpoint.noted(NOTE))
+        kept_pace = KeptPace(pace, writer.note, self._failed)
+        parts = self._parts = self._build(writer, left_claimed, Limiter(pace, turns))
         engine, sink = parts.engine, parts.sink
         if self._ending:
             engine.stop(self._ending)
         async with parts.client:
             feed = self._make_feed(self._deliver) if self._make_feed else None
             reading = asyncio.create_task(self._read(feed, engine))
-            remembering = asyncio.create_task(self._remember(pace, writer))
+            keeping = asyncio.create_task(kept_pace.run())
             read_all = False
             try:
                 await engine.run()
                 read_all = not self._reading
                 with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
-                    await self._keep_pace(pace, writer)
+                    await kept_pace.keep()
             finally:
-                remembering.cancel()
+                keeping.cancel()
                 if feed:
                     feed.stop()
-                await asyncio.wait((reading, remembering))
+                await asyncio.wait((reading, keeping))
         if error := reading.exception():
             raise error
         if engine.error and not isinstance(engine.error, FlowreaperError):
@@ -178,7 +176,7 @@ class Job:
             error=engine.error,
         )
 
-    def _build(self, writer: Writer, left_claimed: Sequence[int], pace: Pace) -> "_Parts":
+    def _build(self, writer: Writer, left_claimed: Sequence[int], gate: Limiter) -> "_Parts":
         settings = self._settings
         client = Client(
             settings.endpoint,
@@ -189,7 +187,6 @@ class Job:
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
         backlog.take_first(left_claimed)
-        gate = Limiter(pace)
         outage = Outage()
         settlement = Settlement(
             backlog=backlog,
@@ -213,20 +210,6 @@ class Job:
             outage_limit_s=settings.outage_limit_s,
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
-
-    async def _remember(self, pace: Pace, writer: Writer) -> None:
-        """Keep the learned pace now and then, so that the next run need not learn it again, even after a crash."""
-        try:
-            while True:
-                await asyncio.sleep(_REMEMBER_S)
-                await self._keep_pace(pace, writer)
-        except RunError as error:
-            self._failed(error)
-
-    async def _keep_pace(self, pace: Pace, writer: Writer) -> None:
-        if abs(pace.stretch_s - self._kept_stretch_s) > self._kept_stretch_s * _WORTH_KEEPING:
-            self._kept_stretch_s = pace.stretch_s
-            await writer.note(_STRETCH, f"{pace.stretch_s:.4f}")
 
     async def _read(self, feed: Feed | None, engine: Engine) -> None:
         self._warn_of_expiry()
@@ -257,6 +240,9 @@ class Job:
             if new:
                 self._parts.engine.flows_added()
 
+    def _no_turns(self, error: OSError) -> None:
+        self._log.info("pace.not_shared_on_this_machine", folder=error.filename, error=error.strerror)
+
     def _failed(self, error: Exception) -> None:
         if self._parts:
             self._parts.engine.stop(Ending.STOPPED, error)
@@ -272,13 +258,6 @@ class _Parts:
     settlement: Settlement
     engine: Engine
     started_at: float
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 def identity_of(settings: Settings, access_key: str = "") -> Identity:

@@ -10,6 +10,8 @@ for no call to be refused.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
 
 SLICES_PER_S = 50
 """Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
@@ -39,7 +41,46 @@ _HOLD_S = 14.0  # the stretch stays for so long after a refusal, then shrinks, f
 _HOLD_LESS = 3.0
 _SHRINKING = 8e-4
 _SHRINKING_POWER = 2.0
+_GIVE_WAY_S = 0.003  # more than timers are late
+_GIVE_WAY_PARTS = 8
+_GONE_AFTER_S = 2.0
+_GONE_AFTER_GAPS = 3
 _FOREIGN_STRETCH_S = 0.15  # jitter does not explain a longer one: somebody else spends the quota
+
+
+class Sharer(NamedTuple):
+    """A run that shares an account's pace with others: when it last looked and sent, and its own pace.
+
+    `sent_at` is negative where it has not sent yet.
+    """
+
+    seen_at: float
+    sent_at: float
+    even_gap_s: float
+    stretch_s: float
+
+
+def turn_wait_s(mine: Sharer, others: Sequence[Sharer]) -> float:
+    """Return how long a run must wait for the turn that it wants now, at `seen_at`; 0 or less: not at all.
+
+    Together the runs keep the pace of the fastest of them, stretched as the most stretched one. Who sent
+    last gives way to who waits, so a slower run is never starved by a faster one.
+    """
+    now = mine.seen_at
+    near = [other for other in others if 0 <= now - other.seen_at < _gone_after_s(other)]
+    if not near:
+        return 0.0
+    gap_s = min(run.even_gap_s for run in (mine, *near)) * (1 + max(run.stretch_s for run in (mine, *near)))
+    give_way_s = min(_GIVE_WAY_S, gap_s / _GIVE_WAY_PARTS) * sum(
+        other.sent_at < mine.sent_at for other in near
+    )
+    # No lateness is made up for here: five such gaps are never less than a second.
+    free_at = max(run.sent_at for run in (mine, *near)) + gap_s
+    return free_at + min(give_way_s, gap_s / 2) - now
+
+
+def _gone_after_s(run: Sharer) -> float:
+    return max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.even_gap_s * (1 + run.stretch_s))
 
 
 class Pace:
@@ -52,7 +93,7 @@ class Pace:
     def __init__(self, rate: float, stretch_s: float = LEAST_STRETCH_S) -> None:
         self.rate = rate
         sliced = rate > SLICES_PER_S
-        self._even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
+        self.even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
         self._slices = SLICES_PER_S if sliced else max(1, int(rate))
         self._calls_per_slice = rate / self._slices if sliced else 1.0
         self._slice = 0
@@ -71,7 +112,7 @@ class Pace:
     @property
     def earliest(self) -> float:
         """The time from which the next slice of calls may leave."""
-        window_s = self._slices * self._even_gap_s * (1 + self._stretch_s)
+        window_s = self._slices * self.even_gap_s * (1 + self._stretch_s)
         full = len(self._sent) == self._slices
         window = self._sent[0] + window_s if full else self._even
         return max(self._even, window, self._paused_until)
@@ -94,7 +135,7 @@ class Pace:
         if self._learned_at is None:
             self._learned_at = at
         self._shrink(at)
-        gap_s = self._even_gap_s * (1 + self._stretch_s)
+        gap_s = self.even_gap_s * (1 + self._stretch_s)
         self._sent.append(at)
         late_s = at - self._even
         made_up_s = min(late_s, gap_s * _CATCH_UP) if late_s < gap_s else 0.0
@@ -125,7 +166,7 @@ class Pace:
             self._learn(self._stretch_s + step_s, at)
             self._step_s = _FIRST_STEP_S
         # Half a gap later, calls fall elsewhere into the seconds of a service that counts by its clock.
-        self._even = max(self._even, at) + self._even_gap_s / 2
+        self._even = max(self._even, at) + self.even_gap_s / 2
         self._refused_at = at
         self._calls_since = 0
         self._reactions += 1

@@ -27,10 +27,13 @@ class Log:
 
     def __init__(self, warned: Callable[[], None] = lambda: None) -> None:
         self.warnings: list[tuple[str, dict[str, object]]] = []
+        self.told: list[tuple[str, dict[str, object]]] = []
         self._warned = warned
 
     def debug(self, event: str, **fields: object) -> None: ...
-    def info(self, event: str, **fields: object) -> None: ...
+    def info(self, event: str, **fields: object) -> None:
+        self.told.append((event, fields))
+
     def warning(self, event: str, **fields: object) -> None:
         self.warnings.append((event, fields))
         self._warned()
@@ -109,3 +112,20 @@ async def test_where_mounts_are_not_listed_nothing_is_said_of_them(
 ) -> None:
     monkeypatch.setattr(lock, "_MOUNTS", tmp_path / "nowhere")
     assert await warnings_of(tmp_path, 1, expires_in_s=None) == []
+
+
+async def test_a_folder_that_runs_cannot_share_is_told_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "turns"
+    folder.symlink_to(tmp_path)
+    monkeypatch.setattr("flowreaper.job.turns_folder", lambda: folder)
+    log = Log()
+    async with Sandbox(SandboxOptions(window="none")) as sandbox:
+        job = job_of(["1", "2"], tmp_path, sandbox, StaticSource(CREDENTIALS), log=log)
+        summary = await job.run()
+    assert summary.counts == {State.DELETED: 2}
+    assert log.warnings == []
+    ((event, fields),) = log.told
+    assert event == "pace.not_shared_on_this_machine"
+    assert fields["folder"] == str(folder)

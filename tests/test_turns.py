@@ -1,0 +1,277 @@
+"""Runs that share a file share the pace, and a file that cannot be used stops none."""
+
+import asyncio
+import fcntl
+import json
+import os
+import random
+import stat
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowreaper.limiter import Limiter
+from flowreaper.pacing import Pace
+from flowreaper.turns import Turns, account_of, turns_folder
+from tests.virtual import run_virtual
+
+
+def unexpected(error: OSError) -> None:
+    raise error
+
+
+def turns(folder: Path, account: str = "account", failed: Callable[[OSError], None] = unexpected) -> Turns:
+    return Turns(folder / "turns", account, failed)
+
+
+def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
+    return own.take(at, even_gap_s, stretch_s)
+
+
+async def call(limiter: Limiter, until_s: float, from_s: float = 0.0) -> list[float]:
+    """Call as fast as a limiter lets through; return when."""
+    await asyncio.sleep(from_s)
+    times = [await limiter.admit()]
+    while times[-1] < until_s:
+        times.append(await limiter.admit())
+    return times
+
+
+def runs(folder: Path, *rates: float, until_s: float = 30.0) -> list[list[float]]:
+    """Let a run of each rate call for half a minute; return when each called."""
+    luck = random.Random(1)  # noqa: S311 -- repeatable lateness
+
+    async def all_of_them() -> list[list[float]]:
+        return await asyncio.gather(*(call(limiter, until_s) for limiter in limiters))
+
+    taking = [turns(folder) for _ in rates]
+    limiters = [Limiter(Pace(rate), own) for rate, own in zip(rates, taking, strict=True)]
+    for own in taking:
+        own.__enter__()
+    try:
+        return run_virtual(all_of_them(), lambda: luck.uniform(0, 0.001))
+    finally:
+        for own in taking:
+            own.__exit__(None, None, None)
+
+
+def per_s(times: list[float]) -> float:
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(1 for other in times[i : i + 60] if other - at < 1.0) for i, at in enumerate(times))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 7])
+def test_runs_of_one_account_keep_its_pace_together_and_share_it_evenly(tmp_path: Path, number: int) -> None:
+    found = runs(tmp_path, *[5.0] * number)
+    together = sorted(at for times in found for at in times)
+    assert most_in_a_second(together) <= 5
+    assert per_s(together) > 4.9
+    shares = [len(times) for times in found]
+    assert max(shares) - min(shares) <= 3
+
+
+def test_a_slower_run_keeps_its_rate_beside_a_faster_one(tmp_path: Path) -> None:
+    slow, fast = runs(tmp_path, 2.0, 5.0)
+    assert most_in_a_second(sorted(slow + fast)) <= 5
+    assert most_in_a_second(slow) <= 2
+    assert per_s(slow) > 1.6  # turns come every 0.2 s, so that its 0.5 s may become 0.6
+    assert per_s(sorted(slow + fast)) > 4.9
+
+
+def test_a_run_is_not_slowed_by_one_with_a_far_higher_rate(tmp_path: Path) -> None:
+    slow, _ = runs(tmp_path, 5.0, 40.0)
+    assert per_s(slow) > 4.5
+
+
+def test_a_run_has_the_whole_pace_again_when_the_other_has_ended(tmp_path: Path) -> None:
+    async def both(one: Limiter, other: Limiter) -> list[float]:
+        times, _ = await asyncio.gather(call(one, 40), call(other, 10))
+        return times
+
+    with turns(tmp_path) as first, turns(tmp_path) as second:
+        times = run_virtual(both(Limiter(Pace(5), first), Limiter(Pace(5), second)))
+    assert per_s([at for at in times if at < 10]) == pytest.approx(2.5, abs=0.1)
+    assert per_s([at for at in times if at > 13]) > 4.98
+
+
+def test_a_run_that_starts_anew_goes_on_from_the_last_call_of_the_one_before(tmp_path: Path) -> None:
+    with turns(tmp_path) as ended:
+        assert take(ended, 100.0) == 0
+    with turns(tmp_path) as new:
+        assert take(new, 100.05) == pytest.approx(0.1502)
+        assert take(new, 100.21) == 0
+
+
+def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None:
+    with turns(tmp_path) as learned, turns(tmp_path) as fresh:
+        take(learned, 100.0, stretch_s=0.5)
+        assert take(fresh, 100.1) == pytest.approx(0.2)
+        assert take(fresh, 100.3) == 0
+        assert take(learned, 100.4, stretch_s=0.5) == pytest.approx(0.2)
+
+
+def test_who_had_the_last_turn_gives_way_to_who_waits(tmp_path: Path) -> None:
+    with turns(tmp_path) as one, turns(tmp_path) as other:
+        take(one, 100.0)
+        take(other, 100.3)
+        wait_of_other, wait_of_one = take(other, 100.4), take(one, 100.4)
+    assert wait_of_one == pytest.approx(0.1002)
+    assert wait_of_other == pytest.approx(0.1032)
+
+
+def test_other_accounts_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    with turns(tmp_path, "a") as one, turns(tmp_path, "b") as other:
+        assert [take(one, 100.0), take(other, 100.0)] == [0, 0]
+    kept = json.loads((tmp_path / "turns" / "turns.json").read_text())
+    assert set(kept) == {"a", "b"}
+
+
+def test_turns_that_are_long_past_or_of_another_boot_are_forgotten(tmp_path: Path) -> None:
+    for _ in range(3):
+        with turns(tmp_path) as past:
+            take(past, 50.0)
+    with turns(tmp_path) as later, turns(tmp_path) as after_a_boot:
+        assert take(later, 1000.0) == 0
+        assert take(after_a_boot, 3.0) == 0
+    kept = json.loads((tmp_path / "turns" / "turns.json").read_text())
+    assert [list(found) for found in kept["account"].values()] == [[3.0, 3.0, 0.2, 0.001]]
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+            ),
+        ).map(lambda value: json.dumps({"account": value}).encode()),
+        st.lists(st.floats(), min_size=4, max_size=4).map(
+            lambda value: json.dumps({"account": {"x": value}}).encode()
+        ),
+    )
+)
+def test_whatever_the_file_holds_a_turn_comes(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "turns").mkdir(mode=0o700)
+    (folder / "turns" / "turns.json").write_bytes(text)
+    with turns(folder) as own:
+        now, waits = 100.0, 0
+        while (wait_s := take(own, now)) > 0:
+            now, waits = now + wait_s, waits + 1
+        assert waits <= 2
+        json.loads((folder / "turns" / "turns.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [[99.9, 99.9, 0.2, 1e9], [99.9, 99.9, 0.0, 0.0], [99.9, 1e9, 0.2, 0.0], [1e9, 99.9, 0.2, 0.0], [99.9]],
+)
+def test_a_run_that_cannot_be_holds_nobody(tmp_path: Path, forged: list[float]) -> None:
+    (tmp_path / "turns").mkdir(mode=0o700)
+    (tmp_path / "turns" / "turns.json").write_text(json.dumps({"account": {"forged": forged}}))
+    with turns(tmp_path) as own:
+        assert take(own, 100.0) == 0
+
+
+def test_a_file_of_a_long_text_is_cut_to_the_short_one(tmp_path: Path) -> None:
+    (tmp_path / "turns").mkdir(mode=0o700)
+    path = tmp_path / "turns" / "turns.json"
+    path.write_text("x" * 100_000)
+    with turns(tmp_path) as own:
+        take(own, 100.0)
+    assert list(json.loads(path.read_text())) == ["account"]
+
+
+def test_the_folder_and_the_file_are_for_this_user_alone(tmp_path: Path) -> None:
+    with turns(tmp_path):
+        pass
+    assert stat.S_IMODE((tmp_path / "turns").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "turns" / "turns.json").stat().st_mode) == 0o600
+
+
+def make_link(path: Path) -> None:
+    (path.parent / "elsewhere").mkdir(mode=0o700)
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def make_open(path: Path) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+
+
+def make_link_inside(path: Path) -> None:
+    path.mkdir(mode=0o700)
+    (path.parent / "precious").write_text("precious")
+    (path / "turns.json").symlink_to(path.parent / "precious")
+
+
+@pytest.mark.parametrize("prepare", [make_link, make_open, make_link_inside, Path.touch])
+def test_a_place_that_somebody_else_prepared_is_not_used(
+    tmp_path: Path, prepare: Callable[[Path], None]
+) -> None:
+    prepare(tmp_path / "turns")
+    errors: list[OSError] = []
+    with turns(tmp_path, failed=errors.append) as own:
+        assert [take(own, 100.0), take(own, 100.0)] == [0, 0]
+    assert len(errors) == 1
+    assert not (tmp_path / "elsewhere" / "turns.json").exists()
+    if prepare is make_link_inside:
+        assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_a_file_that_fails_later_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
+    errors: list[OSError] = []
+    with turns(tmp_path, failed=errors.append) as own:
+        take(own, 100.0)
+        (tmp_path / "turns" / "turns.json").unlink()
+        (tmp_path / "turns").rmdir()
+        (tmp_path / "turns").touch()
+        assert [take(own, 101.0), take(own, 101.0)] == [0, 0]
+    assert len(errors) == 1
+
+
+def test_runs_meet_again_after_the_file_was_cleaned_up(tmp_path: Path) -> None:
+    with turns(tmp_path) as one, turns(tmp_path) as other:
+        take(one, 100.0)
+        (tmp_path / "turns" / "turns.json").unlink()
+        (tmp_path / "turns").rmdir()
+        assert take(one, 101.0) == 0
+        assert take(other, 101.1) == pytest.approx(0.1002)
+
+
+def test_a_lock_that_is_never_let_go_holds_a_run_for_half_a_second(tmp_path: Path) -> None:
+    with turns(tmp_path) as own:
+        take(own, 100.0)
+        stopped = os.open(tmp_path / "turns" / "turns.json", os.O_RDWR)
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        assert 0 < take(own, 101.0) <= 0.01
+        assert 0 < take(own, 101.4) <= 0.01
+        assert take(own, 101.51) == 0
+        assert take(own, 102.0) == 0
+        os.close(stopped)
+        assert take(own, 103.0) == 0
+        assert len(json.loads((tmp_path / "turns" / "turns.json").read_text())["account"]) == 1
+
+
+def test_an_account_is_named_without_its_key() -> None:
+    names = [account_of(url, key) for url in ("https://a", "https://b") for key in ("LTAI1", "LTAI2")]
+    assert len(set(names)) == 4
+    assert not any("LTAI" in name for name in names)
+
+
+def test_each_user_has_a_folder_of_their_own() -> None:
+    assert str(os.geteuid()) in turns_folder().name
+
+
+def test_gaps_are_even_while_two_runs_alternate(tmp_path: Path) -> None:
+    found = runs(tmp_path, 5.0, 5.0, until_s=10)
+    together = sorted(at for times in found for at in times)
+    assert all(0.2 < later - at < 0.206 for at, later in pairwise(together))
