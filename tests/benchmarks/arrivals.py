@@ -8,9 +8,9 @@ from typing import Any
 FOREIGN_ID = "9"
 """How the ids of the other client begin."""
 
-TOLERANCE_S = 0.02
-# Arrivals are seen through two processes' schedulers: six in 980 ms count as six in a second, which a pace of
-# 5.1/s would make.
+TOLERANCE_S = 0.005
+# Arrivals are seen through two processes' schedulers: six in 995 ms count as six in a second, which a pace of
+# 5.03/s would make.
 
 
 @dataclass(frozen=True)

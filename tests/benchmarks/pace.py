@@ -23,12 +23,12 @@ def one_client(options: Sequence[str], flows: int, peer: str = "") -> Seen:
     with tempfile.TemporaryDirectory() as name, sandbox("--latency", "0.02", *options) as service:
         folder = Path(name)
         ids = str(write_ids(folder / "ids.txt", flows))
-        run((*PEERS, peer, ids) if peer else delete(ids), service.environment, folder)
+        run(_words(ids, peer), service.environment, folder)
         return seen(service.calls())
 
 
-def beside_another(flows: int, foreign_s: float) -> tuple[Seen, Seen, float]:
-    """Delete beside a client that spends 2/s for so many seconds.
+def beside_another(flows: int, foreign_s: float, peer: str = "") -> tuple[Seen, Seen, float]:
+    """Let flowreaper, or a peer, delete beside a client that spends 2/s for so many seconds.
 
     Returns what was seen until that client stopped, what was seen in all, and when it stopped.
     """
@@ -38,19 +38,19 @@ def beside_another(flows: int, foreign_s: float) -> tuple[Seen, Seen, float]:
         words = (*PEERS, "foreign", "2", str(foreign_s))
         with ThreadPoolExecutor(1) as pool:
             other = pool.submit(run, words, service.environment, folder)
-            run(delete(ids), service.environment, folder)
+            run(_words(ids, peer), service.environment, folder)
             calls = service.calls()
             other.result()
     stopped = max(call["at_s"] for call in calls if call["flow_id"].startswith(FOREIGN_ID))
     return seen([call for call in calls if call["at_s"] <= stopped]), seen(calls), stopped
 
 
-def two_runs(flows: int) -> Seen:
-    """Let two runs of the same account share its quota; return what both did while both ran."""
+def two_runs(flows: int, peer: str = "") -> Seen:
+    """Let two runs, or two of a peer, share an account's quota; return what both did while both ran."""
     with tempfile.TemporaryDirectory() as name, sandbox(*_sliding(0.02)) as service:
         firsts = (10**15, 2 * 10**15)
         with ThreadPoolExecutor(len(firsts)) as pool:
-            runs = [pool.submit(_one_of_two, service, Path(name) / str(n), flows, n) for n in firsts]
+            runs = [pool.submit(_one_of_two, service, Path(name) / str(n), flows, n, peer) for n in firsts]
             for finished in runs:
                 finished.result()
         calls = service.calls()
@@ -58,9 +58,14 @@ def two_runs(flows: int) -> Seen:
     return seen([call for call in calls if call["at_s"] <= min(both)])
 
 
-def _one_of_two(service: Service, folder: Path, flows: int, first: int) -> None:
+def _one_of_two(service: Service, folder: Path, flows: int, first: int, peer: str) -> None:
     folder.mkdir()
-    run(delete(str(write_ids(folder / "ids.txt", flows, first))), service.environment, folder)
+    ids = str(write_ids(folder / "ids.txt", flows, first))
+    run(_words(ids, peer), service.environment, folder)
+
+
+def _words(ids: str, peer: str) -> Sequence[str]:
+    return (*PEERS, peer, ids) if peer else delete(ids)
 
 
 def _sliding(jitter_s: float) -> tuple[str, ...]:
@@ -86,6 +91,8 @@ def measure(*, quick: bool) -> list[Figure]:
         "even none": lambda: one_client(("--window", "none"), flows, "even"),
         "even sliding 50": lambda: one_client(("--window", "sliding", *jittered), flows, "even"),
         "even sliding 0": lambda: one_client(("--window", "sliding"), flows, "even"),
+        "even beside": lambda: beside_another(beside, beside / 2.5, "even")[0],
+        "even two": lambda: two_runs(flows // 2, "even"),
         "burst fixed": lambda: one_client(("--window", "fixed", *jittered), flows, "burst"),
         "burst bucket": lambda: one_client(("--window", "bucket", *jittered), flows, "burst"),
     }
@@ -112,9 +119,9 @@ def _submit(pool: ThreadPoolExecutor, work: Callable[[], Seen], times: int) -> l
 
 def _figures(found: dict[str, Runs]) -> list[Figure]:
     even, burst = "SDK, AsyncLimiter(1, 0.2)", "SDK, AsyncLimiter(5, 1)"
-    none, peer = found["none"], found["even none"]
+    none = found["none"]
     figures = [
-        _goodput("not counted", none, 4.98, peer, even),
+        _goodput("not counted", none, 4.98, found["even none"], even),
         Figure(
             f"pace, not counted: most calls in any second, less {TOLERANCE_S * 1000:.0f} ms",
             none.most_in_a_second,
@@ -133,8 +140,13 @@ def _figures(found: dict[str, Runs]) -> list[Figure]:
     ):
         peer_name = burst if peer_key.startswith("burst") else even
         figures += _both(name, found[key], least=least, most=most, peer=found[peer_key], peer_name=peer_name)
-    figures += _both("sliding second, another client spends 2/s", found["beside"], least=2.7, most=8)
-    return figures + _both("sliding second, two runs together", found["two"], least=4.3, most=10)
+    for name, key, least, most in (
+        ("sliding second, another client spends 2/s", "beside", 2.7, 8),
+        ("sliding second, two runs on this machine together", "two", 4.3, 10),
+    ):
+        peer = found[f"even {key}"]
+        figures += _both(name, found[key], least=least, most=most, peer=peer, peer_name=even)
+    return figures
 
 
 def _both(
@@ -181,6 +193,8 @@ def simulated() -> list[Figure]:
     hours = [simulate([Pace(5)], hour, seed) for seed in range(5)]
     stopping = Setting("sliding", jitter_s=0.02, seconds=240, foreign_per_s=2, foreign_until_s=120)
     back = [recovery_s(simulate([Pace(5)], stopping, seed), 120) for seed in range(20)]
+    apart = Setting("sliding", jitter_s=0.02, flows=440)
+    strangers = [simulate([Pace(5), Pace(5)], apart, seed) for seed in range(20)]
     return [
         Figure(
             "simulated hour, sliding second, 50 ms jitter: goodput",
@@ -194,6 +208,19 @@ def simulated() -> list[Figure]:
             100 * statistics.median(trace.throttled_share for trace in hours),
             "%",
             0.5,
+        ),
+        Figure(
+            "simulated: two runs on two machines together, 220 flows each: goodput",
+            statistics.median(trace.goodput for trace in strangers),
+            "/s",
+            4.3,
+            at_least=True,
+        ),
+        Figure(
+            "simulated: two runs on two machines together, 220 flows each: throttled",
+            100 * statistics.median(trace.throttled_share for trace in strangers),
+            "%",
+            10,
         ),
         Figure("simulated: back above 4.8/s after the other client stopped, worst of 20", max(back), "s", 60),
     ]

@@ -88,8 +88,12 @@ def run(
     environment: Mapping[str, str],
     folder: Path,
     meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
+    *,
+    one_core: bool = False,
 ) -> Usage:
     """Run a program to its end; `meanwhile` is called once it has started, and may end it.
+
+    `one_core` keeps it on one core (on Linux).
 
     Raises:
         RuntimeError: it ended with an error; not where `meanwhile` was given.
@@ -104,6 +108,8 @@ def run(
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )
+        if one_core and sys.platform == "linux":
+            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
         if meanwhile:
             meanwhile(process)
         _, status, used = os.wait4(process.pid, 0)
