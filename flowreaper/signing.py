@@ -17,6 +17,8 @@ EMPTY_BODY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 def percent_encode(text: str) -> str:
     """Encode as UTF-8, keep only letters, digits and ``-_.~`` (RFC 3986), upper-case hex."""
+    if text.isascii() and text.isalnum():
+        return text  # nearly every id and name there is, for a tenth of the time
     return quote(text, safe="~")
 
 

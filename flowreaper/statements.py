@@ -11,20 +11,21 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 
-_MOST_ROWS = 32
-# A power of two: any number of rows takes few statements, and few different ones, which stay prepared.
-# 32 rows of ten columns are far below the 999 parameters that old SQLites allow.
-
 
 class ManyRows:
-    """A statement with a list of VALUES in it, in place of ``{rows}``, each of so many columns."""
+    """A statement with a list of VALUES in it, in place of ``{rows}``, each of so many columns.
 
-    def __init__(self, text: str, columns: int) -> None:
+    `most_rows` are changed in one step: a power of two, so that any number of rows takes few steps, and few
+    different statements, which stay prepared.
+    """
+
+    def __init__(self, text: str, columns: int, most_rows: int) -> None:
         self.columns = columns
+        self._most_rows = most_rows
         row = f"({', '.join('?' * columns)})"
         self._texts = {
             count: text.format(rows=", ".join([row] * count))
-            for count in (1 << power for power in range(_MOST_ROWS.bit_length()))
+            for count in (1 << power for power in range(most_rows.bit_length()))
         }
 
     def run(self, db: sqlite3.Connection, rows: Sequence[Sequence[object]]) -> int:
@@ -32,23 +33,26 @@ class ManyRows:
         before = db.total_changes
         start = 0
         while left := len(rows) - start:
-            count = min(_MOST_ROWS, 1 << (left.bit_length() - 1))
+            count = min(self._most_rows, 1 << (left.bit_length() - 1))
             db.execute(self._texts[count], tuple(chain.from_iterable(rows[start : start + count])))
             start += count
         return db.total_changes - before
 
 
-ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4)
+# No step has more than the 999 parameters that any SQLite takes (its "Limits In SQLite").
+ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4, 128)
 
-CLAIM = ManyRows("UPDATE flow SET state = 1 WHERE id IN (VALUES {rows})", 1)
+CLAIM = ManyRows("UPDATE flow SET state = 1 WHERE id IN (VALUES {rows})", 1, 512)
 
-# Only claimed rows change. "+": by the id; the index of states would be read from end to end for each.
+# Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
+# looks for its values among all that are given, so more than 64 of them would cost more than they save.
 RELEASE = ManyRows(
     "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"
     " UPDATE flow SET state = 0,"
     " (attempts, in_doubt) = (SELECT attempts, in_doubt FROM given WHERE given.id = flow.id)"
     " WHERE id IN (SELECT id FROM given) AND +state = 1",
     3,
+    64,
 )
 
 _OUTCOME = "state, inferred, in_doubt, attempts, http_status, code, message, request_id, finished_at_ms"
@@ -58,6 +62,7 @@ FINISH = ManyRows(
     f" UPDATE flow SET ({_OUTCOME}) = (SELECT {_OUTCOME} FROM given WHERE given.id = flow.id)"
     " WHERE id IN (SELECT id FROM given) AND +state = 1",
     10,
+    64,
 )
 
 

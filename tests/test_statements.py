@@ -37,7 +37,7 @@ def db() -> Iterator[sqlite3.Connection]:
     made.close()
 
 
-@given(st.integers(0, 300))
+@given(st.integers(0, 1200))
 def test_any_number_of_rows_is_added_in_order(number: int) -> None:
     db = sqlite3.connect(":memory:", isolation_level=None)
     schema.create(db)
@@ -55,15 +55,18 @@ def test_only_new_rows_are_counted(db: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("statement", "row"),
     [
+        (statements.ADD, (1, "", 1, 1)),
         (statements.CLAIM, (1,)),
         (statements.RELEASE, (1, 0, 0)),
         (statements.FINISH, (1, 2, 0, 0, 1, 200, "OK", None, None, 0)),
     ],
 )
-def test_a_hundred_rows_take_four_steps(
+def test_a_hundred_rows_take_three_steps_of_few_parameters(
     db: sqlite3.Connection, statement: statements.ManyRows, row: tuple[object, ...]
 ) -> None:
-    assert steps_of(db, [(number, *row[1:]) for number in range(1, 101)], statement) == 4
+    db.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+    assert steps_of(db, [(number, *row[1:]) for number in range(1, 101)], statement) == 3
+    statement.run(db, [(number, *row[1:]) for number in range(1, 2001)])
 
 
 @given(st.sets(st.integers(1, ROWS + 20)), st.sets(st.integers(1, ROWS)))
