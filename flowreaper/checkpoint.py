@@ -102,10 +102,8 @@ class Checkpoint:
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
         with self._errors():
-            found = {
-                schema.state(state): count
-                for state, count in self._db.execute("SELECT state, count(*) FROM flow GROUP BY state")
-            }
+            states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
+            found = {schema.state(state): count for state, count in states}
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
         return found | ({State.INVALID: invalid} if invalid else {})
 

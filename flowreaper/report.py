@@ -1,6 +1,8 @@
 """Reads a checkpoint, also while a run writes it: records, counts. Takes no lock of the run.
 
-It writes nothing; but what a killed run left half written is rolled back, as SQLite does on opening.
+It writes nothing; but what a killed run left half written is rolled back, as SQLite does on opening. Cursors are
+closed before their connection: since Python 3.13 one that somebody still holds, in an exception's frames for
+example, would keep SQLite's lock on the file.
 """
 
 import contextlib
@@ -45,7 +47,7 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
         codes: dict[State, dict[str, int]] = {}
         found = db.execute(
             "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
-        )
+        ).fetchall()
         for number, code, count in found:
             codes.setdefault(schema.state(number), {})[_text(code) or ""] = count
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
@@ -82,52 +84,54 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
     only = f" WHERE state IN ({marks})" if states else ""
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
-        flows = db.execute(
+        selected = db.execute(
             "SELECT flow_id, cust_space_id, state, inferred, in_doubt, attempts, http_status, code, message,"  # noqa: S608 -- `only` is made of question marks
             f" request_id, source, line, finished_at_ms FROM flow{only} ORDER BY id",
             wanted,
         )
-        for (
-            flow_id,
-            space,
-            state,
-            inferred,
-            doubt,
-            attempts,
-            status,
-            code,
-            message,
-            request,
-            source,
-            line,
-            at,
-        ) in flows:
-            flow = schema.flow(flow_id, space)
-            yield Record(
-                flow.flow_id,
-                flow.cust_space_id or None,
-                schema.state(state),
-                bool(inferred),
-                bool(doubt),
-                schema.number(attempts),
-                None if status is None else schema.number(status),
-                _text(code),
-                _text(message),
-                _text(request),
-                _text(sources.get(source)),
-                schema.number(line),
-                None if at is None else utc_time(schema.number(at)),
-            )
-        if not states or State.INVALID in states:
-            lines = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
-            for text, reason, source, line, at in lines:
-                entry = InvalidEntry(
-                    schema.text(text),
-                    schema.text(reason),
-                    schema.text(sources.get(source, "")),
+        with contextlib.closing(selected) as flows:
+            for (
+                flow_id,
+                space,
+                state,
+                inferred,
+                doubt,
+                attempts,
+                status,
+                code,
+                message,
+                request,
+                source,
+                line,
+                at,
+            ) in flows:
+                flow = schema.flow(flow_id, space)
+                yield Record(
+                    flow.flow_id,
+                    flow.cust_space_id or None,
+                    schema.state(state),
+                    bool(inferred),
+                    bool(doubt),
+                    schema.number(attempts),
+                    None if status is None else schema.number(status),
+                    _text(code),
+                    _text(message),
+                    _text(request),
+                    _text(sources.get(source)),
                     schema.number(line),
+                    None if at is None else utc_time(schema.number(at)),
                 )
-                yield record_of_invalid(entry, schema.number(at))
+        if not states or State.INVALID in states:
+            selected = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
+            with contextlib.closing(selected) as lines:
+                for text, reason, source, line, at in lines:
+                    entry = InvalidEntry(
+                        schema.text(text),
+                        schema.text(reason),
+                        schema.text(sources.get(source, "")),
+                        schema.number(line),
+                    )
+                    yield record_of_invalid(entry, schema.number(at))
 
 
 def _text(value: object) -> str | None:

@@ -134,7 +134,7 @@ def job(db: sqlite3.Connection) -> dict[str, str]:
     Raises:
         ValueError: as `text`.
     """
-    return {text(name): text(value) for name, value in db.execute("SELECT name, value FROM job")}
+    return {text(name): text(value) for name, value in db.execute("SELECT name, value FROM job").fetchall()}
 
 
 def text(value: object) -> str:

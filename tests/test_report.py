@@ -415,6 +415,27 @@ def forge(path: Path, table: str, column: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("table", "column", "value"),
+    [("flow", "state", 99), ("flow", "flow_id", 1), ("invalid", "line", "x"), ("job", "value", 1)],
+)
+def test_an_error_that_is_held_holds_no_lock_on_the_file(
+    tmp_path: Path, sound: bytes, table: str, column: str, value: object
+) -> None:
+    path = tmp_path / "c.ckpt"
+    path.write_bytes(sound)
+    forge(path, table, column, value)
+    held = []
+    for read in (lambda: read_status(path), lambda: list(read_records(path))):
+        try:
+            read()
+        except CheckpointError as error:
+            held.append(error)
+    assert held
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
     [
         ("flow", "flow_id", b"1"),
         ("flow", "flow_id", "1\n2"),

@@ -119,6 +119,9 @@ class _Cursor:
     def fetchone(self) -> Any:
         return next(self._rows, None)
 
+    def fetchall(self) -> list[Any]:
+        return list(self._rows)
+
 
 class _Connection:
     """As much of sqlite3.Connection as a checkpoint needs, over apsw's."""
