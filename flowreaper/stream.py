@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,39 +12,108 @@ from flowreaper.escaping import printable
 from flowreaper.model import Record
 from flowreaper.records import json_line
 
+MOST_HELD = 4 * 1024 * 1024
+"""Bytes that wait for a slow reader, some 12,000 outcomes, before the run waits for it."""
+
+_SIGNALS_S = 0.1
+# Python's handlers of signals run in the main thread, and a signal that the kernel gives to another thread does
+# not wake it: so it wakes by itself.
+
 
 class JsonLines:
-    """Writes each outcome as a JSON object on a line of its own, at once.
+    """Writes each outcome as a JSON object on a line of its own, soon: a thread does, so that no reader is waited for.
 
     A reader that goes away ends the stream, not the run: `closed` is called then, once.
     """
 
-    def __init__(self, fd: int, name: str, closed: Callable[[str], None]) -> None:
+    def __init__(
+        self, fd: int, name: str, closed: Callable[[str], None], *, most_held: int = MOST_HELD
+    ) -> None:
         self._fd = fd
         self._name = name
         self._closed = closed
-        self._open = True
+        self._most_held = most_held
+        self._changed = threading.Condition()
+        self._held = bytearray()
+        self._writing = 0
+        self._ending = False
+        self._broken: OSError | None = None
+        self._told = False
+        # A daemon: a process that must leave at once does not wait for a reader that does not read.
+        self._thread = threading.Thread(target=self._write, name="results", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; end it with `end`."""
+        self._thread.start()
 
     def put(self, record: Record) -> None:
-        """Write one outcome.
+        """Take one outcome; blocks while too much waits to be written.
 
         Raises:
-            OutputError: it could not be written (disk full and the like).
+            OutputError: an earlier one could not be written (disk full and the like).
         """
-        if not self._open:
+        line = json_line(record).encode()
+        with self._changed:
+            while self._broken is None and len(self._held) >= self._most_held:
+                self._changed.wait(_SIGNALS_S)
+            if self._broken is None:
+                self._held += line
+                self._changed.notify_all()
+        self._tell()
+
+    def written(self, within_s: float) -> bool:
+        """Wait until all is written, or cannot be, or for so many seconds; return whether nothing waits any more."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._broken is not None or not (self._held or self._writing), within_s
+            )
+
+    def end(self) -> None:
+        """Write what waits, and end the thread.
+
+        Raises:
+            OutputError: as `put`.
+        """
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        while self._thread.is_alive():
+            self._thread.join(_SIGNALS_S)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._broken is None or self._told:
             return
-        left = json_line(record).encode()
-        try:
-            while left:
-                left = left[os.write(self._fd, left) :]
-        except BrokenPipeError:
-            self._open = False
+        self._told = True
+        if isinstance(self._broken, BrokenPipeError):
             self._closed(self._name)
-        except OSError as error:
-            raise OutputError(
-                f"cannot write the results to {self._name}: {error.strerror}. What was deleted is in the"
-                " checkpoint: `flowreaper results` writes it out again"
-            ) from error
+            return
+        raise OutputError(
+            f"cannot write the results to {self._name}: {self._broken.strerror}. What was deleted is in the"
+            " checkpoint: `flowreaper results` writes it out again"
+        ) from self._broken
+
+    def _write(self) -> None:
+        while lines := self._next():
+            try:
+                while lines:
+                    lines = lines[os.write(self._fd, lines) :]
+            except OSError as error:
+                with self._changed:
+                    self._broken = error
+                    self._held.clear()
+                    self._changed.notify_all()
+                return
+
+    def _next(self) -> bytes:
+        with self._changed:
+            self._writing = 0
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._held or self._ending)
+            lines = bytes(self._held)
+            self._held.clear()
+            self._writing = len(lines)
+            return lines
 
 
 @contextlib.contextmanager
@@ -54,18 +124,24 @@ def open_lines(target: str, stdout: int, closed: Callable[[str], None]) -> Itera
 
     Raises:
         ConfigurationError: the file cannot be opened.
+        OutputError: at the end: something could not be written.
     """
-    if target == "-":
-        yield JsonLines(stdout, "standard output", closed)
-        return
-    name = printable(target)
+    with contextlib.ExitStack() as files:
+        if target == "-":
+            fd, name = stdout, "standard output"
+        else:
+            fd, name = _open(target), printable(target)
+            files.callback(os.close, fd)
+        lines = JsonLines(fd, name, closed)
+        lines.start()
+        files.callback(lines.end)
+        yield lines
+
+
+def _open(target: str) -> int:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(Path(target), flags, 0o600)
+        return os.open(Path(target), flags, 0o600)
     except OSError as error:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        raise ConfigurationError(f"cannot write the results to {name}: {why}") from error
-    try:
-        yield JsonLines(fd, name, closed)
-    finally:
-        os.close(fd)
+        raise ConfigurationError(f"cannot write the results to {printable(target)}: {why}") from error

@@ -4,7 +4,8 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.samples import claim, outcome
 
 ONE, TWO = (record_of(outcome(claim(row, str(row)))) for row in (1, 2))
 NO_STDOUT = -1
+PATIENCE_S = 30.0
 
 
 def unexpected(name: str) -> None:
@@ -31,11 +33,31 @@ def pipe() -> Iterator[tuple[int, int]]:
             os.close(fd)
 
 
-def test_each_outcome_is_a_line_in_the_file_at_once(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def started(fd: int, closed: Callable[[str], None] = unexpected, **how: int) -> Iterator[JsonLines]:
+    lines = JsonLines(fd, "standard output", closed, **how)
+    lines.start()
+    yield lines
+    lines.end()
+
+
+def fill(fd: int) -> int:
+    """Fill a pipe; return how many bytes it took."""
+    os.set_blocking(fd, False)
+    took = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            took += os.write(fd, b"x")
+    os.set_blocking(fd, True)
+    return took
+
+
+def test_each_outcome_is_a_line_in_the_file_while_the_run_goes_on(tmp_path: Path) -> None:
     target = tmp_path / "results.jsonl"
     with open_lines(str(target), NO_STDOUT, unexpected) as lines:
         assert target.read_text() == ""
         lines.put(ONE)
+        assert lines.written(PATIENCE_S)
         assert target.read_text() == json_line(ONE)
         lines.put(TWO)
     assert [json.loads(line)["flow_id"] for line in target.read_text().splitlines()] == ["1", "2"]
@@ -106,21 +128,42 @@ def test_a_dash_is_the_given_descriptor_which_stays_open(pipe: tuple[int, int]) 
 def test_a_reader_that_goes_away_ends_the_stream_quietly_and_is_told_once(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     closed: list[str] = []
-    lines = JsonLines(writing, "standard output", closed.append)
-    lines.put(ONE)
+    with started(writing, closed.append) as lines:
+        lines.put(ONE)
+        assert lines.written(PATIENCE_S)
+        os.close(reading)
+        for _ in range(3):
+            lines.put(TWO)
+            assert lines.written(PATIENCE_S)
+    assert closed == ["standard output"]
+
+
+def test_a_reader_that_goes_away_after_the_last_outcome_is_told_too(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    closed: list[str] = []
     os.close(reading)
-    for _ in range(3):
-        lines.put(TWO)
+    with started(writing, closed.append) as lines:
+        lines.put(ONE)
     assert closed == ["standard output"]
 
 
 def test_a_full_disk_is_an_error_that_says_where_the_outcomes_are() -> None:
     with open_lines("/dev/full", NO_STDOUT, unexpected) as lines:
-        for _ in range(2):
-            with pytest.raises(
-                OutputError, match=r"/dev/full: No space left.*`flowreaper results` writes it out again"
-            ):
-                lines.put(ONE)
+        lines.put(ONE)
+        assert lines.written(PATIENCE_S)
+        with pytest.raises(
+            OutputError, match=r"/dev/full: No space left.*`flowreaper results` writes it out again"
+        ):
+            lines.put(TWO)
+        lines.put(TWO)  # it has been told
+
+
+def test_a_disk_that_is_full_at_the_last_outcome_is_an_error_too() -> None:
+    with (
+        pytest.raises(OutputError, match="No space left"),
+        open_lines("/dev/full", NO_STDOUT, unexpected) as lines,
+    ):
+        lines.put(ONE)
 
 
 def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
@@ -129,6 +172,46 @@ def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
     reading, writing = pipe
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
-    JsonLines(writing, "-", unexpected).put(ONE)
+    with started(writing) as lines:
+        lines.put(ONE)
     monkeypatch.undo()
     assert os.read(reading, 10_000).decode() == json_line(ONE)
+
+
+def test_a_reader_that_does_not_read_is_not_waited_for(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    took = fill(writing)
+    with started(writing) as lines:
+        for _ in range(1000):
+            lines.put(ONE)
+        assert not lines.written(0.01)
+        drained = b""
+        while len(drained) < took + 1000 * len(json_line(ONE)):
+            drained += os.read(reading, 1 << 20)
+        assert lines.written(PATIENCE_S)
+    assert drained[took:].decode() == 1000 * json_line(ONE)
+
+
+def test_what_waits_for_a_reader_is_bounded(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    took = fill(writing)
+    most_held = 3 * len(json_line(ONE))
+    counts = []
+    with started(writing, most_held=most_held) as lines:
+
+        def put() -> None:
+            for number in range(50):
+                lines.put(ONE)
+                counts.append(number)
+
+        putting = threading.Thread(target=put)
+        putting.start()
+        putting.join(0.2)
+        # Three wait, and what the thread took at once.
+        assert putting.is_alive()
+        assert len(counts) <= 6
+        drained = 0
+        while drained < took + 50 * len(json_line(ONE)):
+            drained += len(os.read(reading, 1 << 20))
+        putting.join()
+    assert len(counts) == 50

@@ -21,12 +21,12 @@ from flowreaper.cli import summary as ending
 from flowreaper.cli.options import command_line
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import StaticSource, find_source
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, Job, identity_of
 from flowreaper.log import LogFormat, make_log
-from flowreaper.model import ExitStatus, State, Summary
+from flowreaper.model import Ending, ExitStatus, State, Summary
 from flowreaper.producer import Producer, Source, read_entries
 from flowreaper.progress import Progress, Screen
 from flowreaper.settings import Settings
@@ -35,6 +35,7 @@ from flowreaper.survey import survey
 
 _STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
+_READER_S = 1.0
 _LEAVING_S = 2.0
 """The longest that leaving at once may take."""
 
@@ -117,23 +118,35 @@ class Run:
                 self.say("Nothing was sent.")
                 return ExitStatus.USAGE
             self._warn()
-            with contextlib.ExitStack() as files:
-                streams = []
-                if self._options["results"]:
-                    lines = open_lines(self._options["results"], _STDOUT, self._results_closed)
-                    streams.append(files.enter_context(lines))
-                job = Job(
-                    settings,
-                    checkpoint=self._checkpoint,
-                    credentials=credentials,
-                    log=self._log,
-                    make_feed=self._make_feed if self._sources else None,
-                    streams=streams,
-                )
-                summary = await self._supervise(job)
+            summary = await self._run_job(settings, credentials)
         self._tell_end(summary)
         interrupted = self._signal and not summary.error
         return 128 + self._signal if interrupted else ending.exit_status(summary)
+
+    async def _run_job(self, settings: Settings, credentials: CredentialSource) -> Summary:
+        with contextlib.ExitStack() as files:
+            streams = []
+            if self._options["results"]:
+                lines = open_lines(self._options["results"], _STDOUT, self._results_closed)
+                streams.append(files.enter_context(lines))
+            job = Job(
+                settings,
+                checkpoint=self._checkpoint,
+                credentials=credentials,
+                log=self._log,
+                make_feed=self._make_feed if self._sources else None,
+                streams=streams,
+            )
+            summary = await self._supervise(job)
+            if not all(stream.written(_READER_S) for stream in streams):
+                self.say("All is recorded. Waiting for the reader of the results; Ctrl-C twice leaves.")
+            try:
+                files.close()
+            except OutputError as error:
+                # Told by the run already, or the very last outcomes are what could not be written.
+                if summary.error is None:
+                    return replace(summary, ending=Ending.STOPPED, error=error)
+        return summary
 
     def _confirmed(self, terminal: int, access_key: str) -> bool:
         with question.interruptible():
