@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from flowreaper import chunks as cut
 from flowreaper.chunks import Inexact, LongLine
+from flowreaper.csv_lines import CsvFeed, delimiter, header_cells
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
 from flowreaper.ids import BLANKS, ID_LIMIT, ROUNDED, EntryMaker, decoded, fault, undecoded
@@ -72,7 +72,7 @@ def detect(suffix: str, first_bytes: bytes, id_field: str | None = None) -> Form
     if line.startswith("{"):
         # A ListFlow answer on one line is an object too, but its flows are in its Data.
         return Format.JSONL if isinstance(value, dict) and not _is_listing(value) else Format.JSON
-    if _Field(id_field, _ID).among(cell.strip(BLANKS) for cell in _header_cells(line)):
+    if _Field(id_field, _ID).among(cell.strip(BLANKS) for cell in header_cells(line)):
         return Format.CSV
     return Format.JSONL if line.startswith('"') and isinstance(value, str) else Format.TEXT
 
@@ -152,8 +152,8 @@ class _Reader(NamedTuple):
                 yield self.make.entry(text, "", number)
 
     def read_csv(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
-        feed = _CsvFeed(lines)
-        rows = csv.reader(feed, delimiter=_delimiter(feed.peek()), strict=True, skipinitialspace=True)
+        feed = CsvFeed(lines)
+        rows = csv.reader(feed, delimiter=delimiter(feed.peek()), strict=True, skipinitialspace=True)
         try:
             header = [cell.strip(BLANKS) for cell in next(rows, [])]
         except csv.Error as error:
@@ -243,34 +243,6 @@ class _Reader(NamedTuple):
         return header.index(names[0]) if names else -1
 
 
-class _CsvFeed:
-    """The csv module's source of lines; remembers where it is, so that a broken record can be shown."""
-
-    def __init__(self, lines: Iterator[bytes | LongLine]) -> None:
-        self._lines = lines
-        self.number = 0
-        self.last: bytes | LongLine = b""
-
-    def peek(self) -> bytes | LongLine:
-        """Skip blank lines and return the next one, which stays to be read; empty at the end."""
-        for line in self._lines:
-            if isinstance(line, LongLine) or line.strip():
-                self._lines = chain([line], self._lines)
-                return line
-            self.number += 1
-        return b""
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        self.last = next(self._lines)
-        self.number += 1
-        if isinstance(self.last, LongLine):
-            raise csv.Error("a line is too long")  # the reader drops its record and can go on
-        return decoded(self.last) + "\n"
-
-
 def _json_fault(what: str, value: object) -> str:
     if not isinstance(value, str):
         return f"the {what} is neither a string nor a number"
@@ -284,18 +256,6 @@ def _listed(names: list[str]) -> str:
 @lru_cache(maxsize=1024)
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
-
-
-def _delimiter(header: bytes | LongLine) -> str:
-    text = decoded(header) if isinstance(header, bytes) else ""
-    return next((mark for mark in ",;\t" if mark in text), ",")
-
-
-def _header_cells(line: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=_delimiter(line.encode()), skipinitialspace=True), [])
-    except csv.Error:
-        return []
 
 
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=Inexact, parse_constant=Inexact)
