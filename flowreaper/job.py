@@ -93,7 +93,7 @@ class Job:
             writer = Writer(checkpoint)
             account = account_of(self._settings.endpoint.url, credentials.access_key_id)
             try:
-                with Turns(turns_folder(), account, self._no_turns) as turns:
+                with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
                     summary = await self._run(checkpoint, writer, turns)
             finally:
                 writer.close()
@@ -239,6 +239,9 @@ class Job:
             self._unfinished += new
             if new:
                 self._parts.engine.flows_added()
+
+    def _shared(self) -> None:
+        self._log.info("pace.shared_with_another_run_on_this_machine")
 
     def _no_turns(self, error: OSError) -> None:
         self._log.info("pace.not_shared_on_this_machine", folder=error.filename, error=error.strerror)

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,12 +45,18 @@ class Turns:
     It holds, for each account, the runs that were seen within the last minute. The folder is made
     with mode 0700, and must be this user's alone. Times are of the machine's monotonic clock, which all
     processes share. Where it cannot be used, `failed` is called once, and every turn is free from then on.
+    `met` is called once, when another run of the account is at work.
     """
 
-    def __init__(self, folder: Path, account: str, failed: Callable[[OSError], None]) -> None:
+    def __init__(
+        self, folder: Path, account: str, *, failed: Callable[[OSError], None], met: Callable[[], None]
+    ) -> None:
         self._folder = folder
         self._account = account
         self._failed = failed
+        self._met = met
+        self._has_met = False
+        self._began_at: float | None = None
         self._name = os.urandom(8).hex()
         self._fd: int | None = None
         self._sent_at = _NEVER
@@ -107,7 +113,9 @@ class Turns:
         now = mine.seen_at
         accounts = _read(os.pread(fd, _SIZE_LIMIT, 0), now)
         runs = accounts.setdefault(self._account, {})
-        wait_s = turn_wait_s(mine, [runs[name] for name in runs if name != self._name])
+        others = [runs[name] for name in runs if name != self._name]
+        self._look_for_others(others, now)
+        wait_s = turn_wait_s(mine, others)
         if wait_s <= 0:
             self._sent_at = now
         # Who waits is written down as well: the others give way.
@@ -116,6 +124,14 @@ class Turns:
         os.pwrite(fd, text, 0)
         os.ftruncate(fd, len(text))
         return max(wait_s, 0.0)
+
+    def _look_for_others(self, others: Sequence[Sharer], now: float) -> None:
+        if self._began_at is None:
+            self._began_at = now
+        # One that was last seen before that may have ended.
+        if not self._has_met and any(other.seen_at > self._began_at for other in others):
+            self._has_met = True
+            self._met()
 
     def _open(self) -> int:
         self._folder.mkdir(mode=0o700, exist_ok=True)

@@ -24,8 +24,13 @@ def unexpected(error: OSError) -> None:
     raise error
 
 
-def turns(folder: Path, account: str = "account", failed: Callable[[OSError], None] = unexpected) -> Turns:
-    return Turns(folder / "turns", account, failed)
+def turns(
+    folder: Path,
+    account: str = "account",
+    failed: Callable[[OSError], None] = unexpected,
+    met: Callable[[], None] = lambda: None,
+) -> Turns:
+    return Turns(folder / "turns", account, failed=failed, met=met)
 
 
 def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
@@ -124,6 +129,26 @@ def test_who_had_the_last_turn_gives_way_to_who_waits(tmp_path: Path) -> None:
         wait_of_other, wait_of_one = take(other, 100.4), take(one, 100.4)
     assert wait_of_one == pytest.approx(0.1002)
     assert wait_of_other == pytest.approx(0.1032)
+
+
+def test_another_run_that_is_at_work_is_told_once_and_one_that_has_ended_is_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    with turns(tmp_path) as ended:
+        take(ended, 99.9)
+    with (
+        turns(tmp_path, met=lambda: told.append("one")) as one,
+        turns(tmp_path, "else", met=lambda: told.append("else")) as elsewhere,
+    ):
+        take(one, 100.0)
+        take(one, 100.3)
+        take(elsewhere, 100.3)
+        assert told == []
+        with turns(tmp_path) as other:
+            take(other, 100.4)
+            for at in (100.6, 100.9):
+                take(one, at)
+        take(elsewhere, 101.0)
+    assert told == ["one"]
 
 
 def test_other_accounts_do_not_wait_for_each_other(tmp_path: Path) -> None:
