@@ -244,7 +244,7 @@ class Job:
         self._log.info("pace.shared_with_another_run_on_this_machine")
 
     def _no_turns(self, error: OSError) -> None:
-        self._log.info("pace.not_shared_on_this_machine", folder=error.filename, error=error.strerror)
+        self._log.warning("pace.not_shared_on_this_machine", folder=str(turns_folder()), error=str(error))
 
     def _failed(self, error: Exception) -> None:
         if self._parts:

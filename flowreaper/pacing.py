@@ -42,7 +42,6 @@ _HOLD_LESS = 3.0
 _SHRINKING = 8e-4
 _SHRINKING_POWER = 2.0
 _GIVE_WAY_S = 0.003  # more than timers are late
-_GIVE_WAY_PARTS = 8
 _GONE_AFTER_S = 2.0
 _GONE_AFTER_GAPS = 3
 _FOREIGN_STRETCH_S = 0.15  # jitter does not explain a longer one: somebody else spends the quota
@@ -60,27 +59,40 @@ class Sharer(NamedTuple):
     stretch_s: float
 
 
-def turn_wait_s(mine: Sharer, others: Sequence[Sharer]) -> float:
+def near(others: Sequence[Sharer], now: float) -> list[Sharer]:
+    """Return the runs that are still at work, as far as can be told: one that waits looks every second or so."""
+    return [
+        run
+        for run in others
+        if 0
+        <= now - run.seen_at
+        < max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.even_gap_s * (1 + run.stretch_s))
+    ]
+
+
+def turn_wait_s(mine: Sharer, others: Sequence[Sharer], sent: Sequence[float]) -> float:
     """Return how long a run must wait for the turn that it wants now, at `seen_at`; 0 or less: not at all.
 
-    Together the runs keep the pace of the fastest of them, stretched as the most stretched one. Who sent
-    last gives way to who waits, so a slower run is never starved by a faster one.
+    `others` are the runs near it, `sent` the account's latest turns in order, up to `SLICES_PER_S` of them.
+    Together the runs keep the pace of the fastest, stretched as the most stretched. Who sent last gives way to
+    who waits, so a slower run is never starved by a faster one.
     """
-    now = mine.seen_at
-    near = [other for other in others if 0 <= now - other.seen_at < _gone_after_s(other)]
-    if not near:
-        return 0.0
-    gap_s = min(run.even_gap_s for run in (mine, *near)) * (1 + max(run.stretch_s for run in (mine, *near)))
-    give_way_s = min(_GIVE_WAY_S, gap_s / _GIVE_WAY_PARTS) * sum(
-        other.sent_at < mine.sent_at for other in near
-    )
-    # No lateness is made up for here: five such gaps are never less than a second.
-    free_at = max(run.sent_at for run in (mine, *near)) + gap_s
-    return free_at + min(give_way_s, gap_s / 2) - now
+    even_gap_s = min(run.even_gap_s for run in (mine, *others))
+    stretch_s = max(run.stretch_s for run in (mine, *others))
+    slices = slices_of(even_gap_s)
+    free_at = float("-inf")
+    if len(sent) >= slices:
+        free_at = sent[-slices] + slices * even_gap_s * (1 + stretch_s)
+    if others and sent:
+        gap_s = even_gap_s * (1 + stretch_s)
+        waiting = sum(run.sent_at < min(mine.sent_at, run.seen_at) for run in others)
+        free_at = max(free_at, sent[-1] + gap_s + min(waiting * _GIVE_WAY_S, gap_s / 2))
+    return free_at - mine.seen_at
 
 
-def _gone_after_s(run: Sharer) -> float:
-    return max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.even_gap_s * (1 + run.stretch_s))
+def slices_of(even_gap_s: float) -> int:
+    """Return how many slices of calls a second, or the whole number of gaps below it, holds."""
+    return max(1, int(round(1 / even_gap_s, 6)))  # 1 / (1 / 49) may come out a hair below 49
 
 
 class Pace:
@@ -94,7 +106,7 @@ class Pace:
         self.rate = rate
         sliced = rate > SLICES_PER_S
         self.even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
-        self._slices = SLICES_PER_S if sliced else max(1, int(rate))
+        self._slices = slices_of(self.even_gap_s)
         self._calls_per_slice = rate / self._slices if sliced else 1.0
         self._slice = 0
         self._sent: deque[float] = deque(maxlen=self._slices)
@@ -130,8 +142,11 @@ class Pace:
             return None
         return self.rate - self.rate / (1 + self._stretch_s)
 
-    def sent(self, at: float) -> int:
-        """Take note that a slice of calls leaves at this time; return how many calls it holds."""
+    def sent(self, at: float, turn: int | None = None) -> int:
+        """Take note that a slice of calls leaves at this time; return how many calls it holds.
+
+        `turn` is its number among the slices of all runs of the account; None: there is no other.
+        """
         if self._learned_at is None:
             self._learned_at = at
         self._shrink(at)
@@ -141,9 +156,9 @@ class Pace:
         made_up_s = min(late_s, gap_s * _CATCH_UP) if late_s < gap_s else 0.0
         self._even = at + gap_s - made_up_s
         # Slices of 499/s hold 9 or 10 calls: any 50 of them together hold 499.
-        before = self._calls_up_to(self._slice)
-        self._slice += 1
-        calls = self._calls_up_to(self._slice) - before
+        number = self._slice if turn is None else turn
+        self._slice = number + 1
+        calls = self._calls_up_to(number + 1) - self._calls_up_to(number)
         self._calls_since += calls
         return calls
 

@@ -4,6 +4,7 @@ Without it each run would keep the account's whole pace, and together they would
 machines nothing is shared: there the pace is learned from the service (`flowreaper.pacing`).
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,18 +12,23 @@ import math
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-from flowreaper.pacing import MOST_STRETCH_S, Sharer, turn_wait_s
+from flowreaper.pacing import MOST_STRETCH_S, SLICES_PER_S, Sharer, near, turn_wait_s
 
-_SIZE_LIMIT = 64 * 1024
+_NAME = "turns.json"
+_SIZE_LIMIT = 1024 * 1024
 _FORGET_S = 60.0
 _NEVER = -1.0
+_LONGEST_WAIT_S = 1.0  # who waits looks so often, for the others to know that it is there
 _BUSY_S = 0.001
-_PATIENCE_S = 0.5
-# The lock is held for some 20 microseconds. Who holds it for longer was stopped in the middle of it.
+_PATIENCE_S = (
+    0.5  # the lock is held for well under a millisecond: who holds it longer was stopped in the midst
+)
+_AGAIN_S = 10.0
 
 
 def turns_folder() -> Path:
@@ -39,13 +45,32 @@ def account_of(endpoint: str, access_key_id: str) -> str:
     return hashlib.sha256(f"{endpoint} {access_key_id}".encode()).hexdigest()[:16]
 
 
+class Turn(NamedTuple):
+    """The answer to who wants to send: after how many seconds to ask again, 0 for now.
+
+    `number` counts the turns of all runs; None where they cannot be counted.
+    """
+
+    wait_s: float
+    number: int | None = None
+
+
+@dataclass
+class _Account:
+    """What the file holds of one account: its latest turns in order, how many there were, its runs by name."""
+
+    sent: list[float] = field(default_factory=list)
+    turns: int = 0
+    runs: dict[str, Sharer] = field(default_factory=dict)
+
+
 class Turns:
     """The file `turns.json` in `folder`, from `__enter__` to `__exit__`, and one run's place in it.
 
-    It holds, for each account, the runs that were seen within the last minute. The folder is made
-    with mode 0700, and must be this user's alone. Times are of the machine's monotonic clock, which all
-    processes share. Where it cannot be used, `failed` is called once, and every turn is free from then on.
-    `met` is called once, when another run of the account is at work.
+    It holds, for each account, the runs of the last minute. The folder is made with mode 0700, and must be
+    this user's alone. Times are of the machine's monotonic clock, which all processes share. `met` is called
+    once, when another run of the account is at work; `failed` once, when the file cannot be used: every turn
+    is free then, until it can be used again.
     """
 
     def __init__(
@@ -55,19 +80,17 @@ class Turns:
         self._account = account
         self._failed = failed
         self._met = met
-        self._has_met = False
-        self._began_at: float | None = None
+        self._has_failed = self._has_met = False
         self._name = os.urandom(8).hex()
         self._fd: int | None = None
-        self._sent_at = _NEVER
+        self._open_from = float("-inf")
+        self._began_at: float | None = None
         self._busy_since: float | None = None
+        self._sent_at = _NEVER
+        self._near = 0
 
     def __enter__(self) -> Self:
-        """Open the file, or make it."""
-        try:
-            self._fd = self._open()
-        except OSError as error:
-            self._failed(error)
+        """Return this; the file is opened when it is needed."""
         return self
 
     def __exit__(
@@ -77,55 +100,60 @@ class Turns:
             os.close(self._fd)
             self._fd = None
 
-    def take(self, now: float, even_gap_s: float, stretch_s: float) -> float:
-        """Take a turn and return 0, or return how many seconds to wait before asking again.
+    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
+        """Take a turn, or say how long to wait before asking again.
 
         The gap and its stretch are this run's own (`flowreaper.pacing.Pace`).
         """
-        if self._fd is None:
-            return 0.0
+        if self._fd is None and clock() < self._open_from:
+            return Turn(0.0)
         try:
-            if os.fstat(self._fd).st_nlink == 0:
-                # Somebody cleaned up: the others will make a new one.
-                os.close(self._fd)
-                self._fd = None
-                self._fd = self._open()
-            return self._take_locked(self._fd, Sharer(now, self._sent_at, even_gap_s, stretch_s))
+            fd = self._current()
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                # The clock is read under the lock: what is in the file is never later than that.
+                return self._take(fd, Sharer(clock(), self._sent_at, even_gap_s, stretch_s))
+            finally:
+                fcntl.flock(fd, fcntl.LOCK_UN)
+        except BlockingIOError as error:
+            return self._without(clock(), even_gap_s * (1 + stretch_s), error)
         except OSError as error:
             self.__exit__(None, None, None)
-            self._failed(error)
-            return 0.0
+            self._open_from = clock() + _AGAIN_S
+            self._tell(error)
+            return Turn(0.0)
 
-    def _take_locked(self, fd: int, mine: Sharer) -> float:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if self._busy_since is None:
-                self._busy_since = mine.seen_at
-            return _BUSY_S if mine.seen_at - self._busy_since < _PATIENCE_S else 0.0
-        self._busy_since = None
-        try:
-            return self._take(fd, mine)
-        finally:
-            fcntl.flock(fd, fcntl.LOCK_UN)
-
-    def _take(self, fd: int, mine: Sharer) -> float:
+    def _take(self, fd: int, mine: Sharer) -> Turn:
         now = mine.seen_at
-        accounts = _read(os.pread(fd, _SIZE_LIMIT, 0), now)
-        runs = accounts.setdefault(self._account, {})
-        others = [runs[name] for name in runs if name != self._name]
-        self._look_for_others(others, now)
-        wait_s = turn_wait_s(mine, others)
+        self._busy_since = None
+        text = os.pread(fd, _SIZE_LIMIT, 0)
+        accounts = _read(text, now)
+        account = accounts.setdefault(self._account, _Account())
+        others = near([run for name, run in account.runs.items() if name != self._name], now)
+        self._look_at(others, now)
+        wait_s = turn_wait_s(mine, others, account.sent)
         if wait_s <= 0:
             self._sent_at = now
+            account.sent = [*account.sent, now][-SLICES_PER_S:]
+            account.turns += 1
         # Who waits is written down as well: the others give way.
-        runs[self._name] = mine._replace(sent_at=self._sent_at)
-        text = json.dumps(accounts).encode()
-        os.pwrite(fd, text, 0)
-        os.ftruncate(fd, len(text))
-        return max(wait_s, 0.0)
+        account.runs[self._name] = mine._replace(sent_at=self._sent_at)
+        _write(fd, accounts, len(text))
+        return Turn(0.0, account.turns - 1) if wait_s <= 0 else Turn(min(wait_s, _LONGEST_WAIT_S))
 
-    def _look_for_others(self, others: Sequence[Sharer], now: float) -> None:
+    def _without(self, now: float, gap_s: float, error: OSError) -> Turn:
+        """Answer while somebody else holds the lock: after a while, as many turns as if all took theirs."""
+        if self._busy_since is None:
+            self._busy_since = now
+        free_at = max(self._busy_since + _PATIENCE_S, self._sent_at + gap_s * (1 + self._near))
+        if now < free_at:
+            return Turn(_BUSY_S)
+        self._tell(error)
+        self._sent_at = now
+        return Turn(0.0)
+
+    def _look_at(self, others: Sequence[Sharer], now: float) -> None:
+        self._near = len(others)
         if self._began_at is None:
             self._began_at = now
         # One that was last seen before that may have ended.
@@ -133,42 +161,84 @@ class Turns:
             self._has_met = True
             self._met()
 
-    def _open(self) -> int:
+    def _tell(self, error: OSError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self._failed(error)
+
+    def _current(self) -> int:
+        """Return the descriptor of the file that has the name now: somebody may have cleaned up."""
+        path = self._folder / _NAME
+        if self._fd is not None:
+            mine = os.fstat(self._fd)
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                found = None
+            if found and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
+                return self._fd
+            os.close(self._fd)
+            self._fd = None
         self._folder.mkdir(mode=0o700, exist_ok=True)
         # Others can make a folder of this name first, where everybody may write.
-        found = self._folder.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise PermissionError(1, "it is not this user's alone", str(self._folder))
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(self._folder / "turns.json", flags, 0o600)
+        folder = self._folder.lstat()
+        if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & 0o077:
+            raise PermissionError(errno.EPERM, "it is not a folder of this user alone", str(self._folder))
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self._fd = os.open(path, flags, 0o600)
+        return self._fd
 
 
-def _read(text: bytes, now: float) -> dict[str, dict[str, Sharer]]:
-    """Return the runs that were seen lately, by account and name; what makes no sense is left out.
+def _write(fd: int, accounts: Mapping[str, _Account], over: int) -> None:
+    found = {
+        name: {"sent": account.sent, "turns": account.turns, "runs": account.runs}
+        for name, account in accounts.items()
+    }
+    # In one piece over what was there: a process that is killed in the midst leaves the old or the new.
+    text = json.dumps(found).encode().ljust(over)
+    if os.pwrite(fd, text, 0) != len(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if over > 2 * len(text.rstrip()) or over == _SIZE_LIMIT:
+        os.ftruncate(fd, len(text.rstrip()))
 
-    A process that is killed may leave half a file.
-    """
+
+def _read(text: bytes, now: float) -> dict[str, _Account]:
+    """Return what is not too old of each account; what makes no sense is left out."""
     try:
-        accounts = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    found: dict[str, dict[str, Sharer]] = {}
-    for account, runs in _items(accounts):
-        for name, value in _items(runs):
-            run = _sharer(value)
-            if run and run.sent_at <= run.seen_at <= now < run.seen_at + _FORGET_S:
-                found.setdefault(account, {})[name] = run
-    return found
+    accounts = {}
+    for name, value in _items(found):
+        parts = dict(_items(value))
+        runs = {
+            run: sharer for run, numbers in _items(parts.get("runs")) if (sharer := _sharer(numbers, now))
+        }
+        if runs:
+            accounts[name] = _Account(_times(parts.get("sent"), now), _count(parts.get("turns")), runs)
+    return accounts
 
 
 def _items(value: object) -> list[tuple[str, object]]:
-    return list(value.items()) if isinstance(value, Mapping) else []
+    return list(value.items()) if isinstance(value, dict) else []
 
 
-def _sharer(value: object) -> Sharer | None:
-    if not isinstance(value, list) or len(value) != len(Sharer._fields):
+def _sharer(value: object, now: float) -> Sharer | None:
+    numbers = _floats(value)
+    if len(numbers) != len(Sharer._fields):
         return None
-    if not all(isinstance(number, float) and math.isfinite(number) for number in value):
-        return None
-    run = Sharer(*value)
-    return run if run.even_gap_s > 0 and 0 <= run.stretch_s <= MOST_STRETCH_S else None
+    run = Sharer(*numbers)
+    sound = run.even_gap_s > 0 and 0 <= run.stretch_s <= MOST_STRETCH_S
+    return run if sound and run.sent_at <= run.seen_at <= now < run.seen_at + _FORGET_S else None
+
+
+def _times(value: object, now: float) -> list[float]:
+    return sorted(at for at in _floats(value) if 0 <= at <= now)[-SLICES_PER_S:]
+
+
+def _floats(value: object) -> list[float]:
+    return [n for n in value if isinstance(n, float) and math.isfinite(n)] if isinstance(value, list) else []
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and 0 <= value < 2**53 else 0

@@ -56,6 +56,16 @@ def test_a_throttled_call_closes_the_open_slice() -> None:
     assert run_virtual(scenario()) >= 2.0
 
 
+def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
+    async def scenario() -> list[float]:
+        limiter = Limiter(Pace(1000))
+        await limiter.admit()
+        await asyncio.sleep(10)
+        return await admissions(limiter, 1100)
+
+    assert most_in_a_second(run_virtual(scenario())) <= 1000
+
+
 def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:
     async def scenario() -> float:
         limiter = Limiter(Pace(5))

@@ -1,14 +1,17 @@
 """Runs that share a file share the pace, and a file that cannot be used stops none."""
 
 import asyncio
+import contextlib
 import fcntl
 import json
+import math
 import os
 import random
 import stat
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +37,13 @@ def turns(
 
 
 def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
-    return own.take(at, even_gap_s, stretch_s)
+    return own.take(lambda: at, even_gap_s, stretch_s).wait_s
+
+
+def kept(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what the file holds."""
+    found: dict[str, dict[str, Any]] = json.loads((folder / "turns" / "turns.json").read_text())
+    return found
 
 
 async def call(limiter: Limiter, until_s: float, from_s: float = 0.0) -> list[float]:
@@ -70,6 +79,46 @@ def per_s(times: list[float]) -> float:
 
 def most_in_a_second(times: list[float]) -> int:
     return max(sum(1 for other in times[i : i + 60] if other - at < 1.0) for i, at in enumerate(times))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_second_holds_more_than_the_fastest_rate_while_runs_come_pause_and_go(
+    tmp_path: Path, seed: int
+) -> None:
+    luck = random.Random(seed)  # noqa: S311 -- repeatable lives
+    rate = luck.choice([1.0, 2.5, 5.0, 20.0])
+    times: list[float] = []
+
+    async def live(own: Turns, own_rate: float) -> None:
+        limiter = Limiter(Pace(own_rate), own)
+        await asyncio.sleep(luck.uniform(0, 10))
+        for _ in range(luck.randint(1, 60)):
+            times.append(await limiter.admit())
+            if luck.random() < 0.2:
+                await asyncio.sleep(luck.choice([0.05, 0.15, 0.19, 0.3, 1.0, 3.0]))
+
+    async def all_of_them() -> None:
+        number = luck.randint(2, 5)
+        rates = [rate, *(rate * luck.choice([1, 1, 0.5, 0.1]) for _ in range(number))]
+        await asyncio.gather(*(live(turns(tmp_path), own_rate) for own_rate in rates))
+
+    run_virtual(all_of_them(), lambda: luck.choice([0.0, 0.0005, 0.001, 0.02]))
+    assert most_in_a_second(sorted(times)) <= math.ceil(rate)
+
+
+@pytest.mark.parametrize(("rate", "number"), [(51.0, 8), (60.0, 4), (99.0, 3), (499.0, 3)])
+def test_runs_of_a_high_rate_that_is_no_multiple_of_fifty_keep_it_together(
+    tmp_path: Path, rate: float, number: int
+) -> None:
+    together = sorted(at for times in runs(tmp_path, *[rate] * number, until_s=3.0) for at in times)
+    starts = [at for at in together if at + 1 < together[-1]]
+    assert max(sum(1 for other in together if 0 <= other - at < 1) for at in starts) <= rate
+    assert per_s(together) > 0.93 * rate
+
+
+def test_a_slow_run_that_wants_nothing_now_is_not_given_way_to(tmp_path: Path) -> None:
+    fast, *_ = runs(tmp_path, 50.0, *[0.2] * 4)
+    assert per_s(fast) > 46  # 47.9: give-ways would leave 35
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 7])
@@ -126,7 +175,7 @@ def test_who_had_the_last_turn_gives_way_to_who_waits(tmp_path: Path) -> None:
     with turns(tmp_path) as one, turns(tmp_path) as other:
         take(one, 100.0)
         take(other, 100.3)
-        wait_of_other, wait_of_one = take(other, 100.4), take(one, 100.4)
+        wait_of_one, wait_of_other = take(one, 100.4), take(other, 100.4)
     assert wait_of_one == pytest.approx(0.1002)
     assert wait_of_other == pytest.approx(0.1032)
 
@@ -151,22 +200,52 @@ def test_another_run_that_is_at_work_is_told_once_and_one_that_has_ended_is_not(
     assert told == ["one"]
 
 
+def test_a_run_that_joins_finds_the_second_of_the_others_full(tmp_path: Path) -> None:
+    with turns(tmp_path) as lone, turns(tmp_path) as joining:
+        # The first of them was late, which the second made up for.
+        assert [take(lone, 100 + at) for at in (0.0, 0.18, 0.38, 0.58, 0.78)] == [0] * 5
+        assert take(joining, 100.985) == pytest.approx(0.016)
+
+
+def test_a_run_counts_as_gone_two_seconds_after_it_last_looked(tmp_path: Path) -> None:
+    with turns(tmp_path) as other, turns(tmp_path) as own:
+        take(other, 100.0)
+        assert [take(own, 101.5), take(own, 101.69)] == [0, pytest.approx(0.0102)]
+        assert [take(own, 102.5), take(own, 102.69)] == [0, 0]
+
+
+def test_turns_of_a_time_to_come_hold_nobody(tmp_path: Path) -> None:
+    (tmp_path / "turns").mkdir(mode=0o700)
+    forged = {"sent": [1e9] * 50, "turns": 50, "runs": {"forged": [99.9, 99.9, 0.2, 0.001]}}
+    (tmp_path / "turns" / "turns.json").write_text(json.dumps({"account": forged}))
+    with turns(tmp_path) as own:
+        assert take(own, 100.0) == 0
+
+
+def test_however_many_wait_who_sent_last_gives_way_by_no_more_than_half_a_gap(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(turns(tmp_path)) for _ in range(50)]
+        own = stack.enter_context(turns(tmp_path))
+        take(own, 100.0)
+        for other in others:
+            assert take(other, 100.1) > 0
+        assert take(own, 100.2) == pytest.approx(0.1003)
+
+
 def test_other_accounts_do_not_wait_for_each_other(tmp_path: Path) -> None:
     with turns(tmp_path, "a") as one, turns(tmp_path, "b") as other:
         assert [take(one, 100.0), take(other, 100.0)] == [0, 0]
-    kept = json.loads((tmp_path / "turns" / "turns.json").read_text())
-    assert set(kept) == {"a", "b"}
+    assert set(kept(tmp_path)) == {"a", "b"}
 
 
-def test_turns_that_are_long_past_or_of_another_boot_are_forgotten(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("now", "what"), [(1000.0, "long past"), (3.0, "of another boot")])
+def test_runs_that_are_not_of_this_time_are_forgotten(tmp_path: Path, now: float, what: str) -> None:
     for _ in range(3):
         with turns(tmp_path) as past:
-            take(past, 50.0)
-    with turns(tmp_path) as later, turns(tmp_path) as after_a_boot:
-        assert take(later, 1000.0) == 0
-        assert take(after_a_boot, 3.0) == 0
-    kept = json.loads((tmp_path / "turns" / "turns.json").read_text())
-    assert [list(found) for found in kept["account"].values()] == [[3.0, 3.0, 0.2, 0.001]]
+            take(past, 50.0 + 0.3 * _)
+    with turns(tmp_path) as later:
+        assert take(later, now) == 0, what
+    assert list(kept(tmp_path)["account"]["runs"].values()) == [[now, now, 0.2, 0.001]]
 
 
 @given(
@@ -188,11 +267,11 @@ def test_whatever_the_file_holds_a_turn_comes(tmp_path_factory: pytest.TempPathF
     (folder / "turns").mkdir(mode=0o700)
     (folder / "turns" / "turns.json").write_bytes(text)
     with turns(folder) as own:
-        now, waits = 100.0, 0
+        now = 100.0
         while (wait_s := take(own, now)) > 0:
-            now, waits = now + wait_s, waits + 1
-        assert waits <= 2
-        json.loads((folder / "turns" / "turns.json").read_text())
+            now += max(wait_s, 0.001)
+        assert now < 120
+    kept(folder)
 
 
 @pytest.mark.parametrize(
@@ -201,23 +280,26 @@ def test_whatever_the_file_holds_a_turn_comes(tmp_path_factory: pytest.TempPathF
 )
 def test_a_run_that_cannot_be_holds_nobody(tmp_path: Path, forged: list[float]) -> None:
     (tmp_path / "turns").mkdir(mode=0o700)
-    (tmp_path / "turns" / "turns.json").write_text(json.dumps({"account": {"forged": forged}}))
+    (tmp_path / "turns" / "turns.json").write_text(json.dumps({"account": {"runs": {"forged": forged}}}))
     with turns(tmp_path) as own:
         assert take(own, 100.0) == 0
 
 
-def test_a_file_of_a_long_text_is_cut_to_the_short_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [100, 100_000, 3_000_000])
+def test_a_file_of_a_long_text_is_cut_to_the_short_one(tmp_path: Path, size: int) -> None:
     (tmp_path / "turns").mkdir(mode=0o700)
     path = tmp_path / "turns" / "turns.json"
-    path.write_text("x" * 100_000)
+    path.write_text("x" * size)
     with turns(tmp_path) as own:
-        take(own, 100.0)
-    assert list(json.loads(path.read_text())) == ["account"]
+        for number in range(3):
+            take(own, 100.0 + number)
+    assert kept(tmp_path)["account"]["sent"] == [100.0, 101.0, 102.0]
+    assert path.stat().st_size < 1000
 
 
 def test_the_folder_and_the_file_are_for_this_user_alone(tmp_path: Path) -> None:
-    with turns(tmp_path):
-        pass
+    with turns(tmp_path) as own:
+        take(own, 100.0)
     assert stat.S_IMODE((tmp_path / "turns").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "turns" / "turns.json").stat().st_mode) == 0o600
 
@@ -252,7 +334,7 @@ def test_a_place_that_somebody_else_prepared_is_not_used(
         assert (tmp_path / "precious").read_text() == "precious"
 
 
-def test_a_file_that_fails_later_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_file_that_fails_is_told_once_stops_nothing_and_is_tried_again(tmp_path: Path) -> None:
     errors: list[OSError] = []
     with turns(tmp_path, failed=errors.append) as own:
         take(own, 100.0)
@@ -260,30 +342,74 @@ def test_a_file_that_fails_later_is_told_once_and_stops_nothing(tmp_path: Path) 
         (tmp_path / "turns").rmdir()
         (tmp_path / "turns").touch()
         assert [take(own, 101.0), take(own, 101.0)] == [0, 0]
+        (tmp_path / "turns").unlink()
+        assert take(own, 110.0) == 0
+        assert not (tmp_path / "turns").exists()
+        assert take(own, 111.1) == 0
+        assert kept(tmp_path)["account"]["sent"] == [111.1]
     assert len(errors) == 1
 
 
-def test_runs_meet_again_after_the_file_was_cleaned_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
+def test_runs_meet_again_after_the_file_was_cleaned_up(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "turns" / "turns.json"
     with turns(tmp_path) as one, turns(tmp_path) as other:
         take(one, 100.0)
-        (tmp_path / "turns" / "turns.json").unlink()
-        (tmp_path / "turns").rmdir()
+        if how == "removed":
+            path.unlink()
+            path.parent.rmdir()
+        else:
+            path.rename(path.with_suffix(".old"))
+            if how == "replaced":
+                path.touch()
         assert take(one, 101.0) == 0
         assert take(other, 101.1) == pytest.approx(0.1002)
 
 
-def test_a_lock_that_is_never_let_go_holds_a_run_for_half_a_second(tmp_path: Path) -> None:
-    with turns(tmp_path) as own:
+def test_who_waits_long_looks_again_within_a_second(tmp_path: Path) -> None:
+    with turns(tmp_path) as one, turns(tmp_path) as other:
+        take(one, 100.0, 10.0)
+        assert take(other, 100.1, 10.0) == 1.0
+
+
+def test_the_clock_is_read_where_no_other_run_can_take_its_turn(tmp_path: Path) -> None:
+    with turns(tmp_path) as own, turns(tmp_path) as other:
         take(own, 100.0)
+        waits: list[float] = []
+
+        def clock() -> float:
+            waits.append(take(other, 100.3))
+            return 100.3
+
+        assert own.take(clock, 0.2, 0.001).wait_s == 0
+        assert waits
+        assert min(waits) > 0
+    assert kept(tmp_path)["account"]["sent"] == [100.0, 100.3]
+
+
+def test_a_lock_that_is_never_let_go_leaves_each_run_its_share(tmp_path: Path) -> None:
+    errors: list[OSError] = []
+    with turns(tmp_path, failed=errors.append) as own, turns(tmp_path) as other:
+        take(other, 100.0)
+        take(own, 100.5)
         stopped = os.open(tmp_path / "turns" / "turns.json", os.O_RDWR)
         fcntl.flock(stopped, fcntl.LOCK_EX)
-        assert 0 < take(own, 101.0) <= 0.01
-        assert 0 < take(own, 101.4) <= 0.01
-        assert take(own, 101.51) == 0
-        assert take(own, 102.0) == 0
+        now, free = 101.0, []
+        while now < 111.0:
+            wait_s = take(own, now)
+            assert wait_s <= 0.01
+            if wait_s == 0:
+                free.append(now)
+            now += max(wait_s, 0.001)
+        # The other one takes the other half of five a second.
+        assert len(free) == pytest.approx(2.5 * 10, abs=2)
+        assert free[0] == pytest.approx(101.5, abs=0.01)
         os.close(stopped)
-        assert take(own, 103.0) == 0
-        assert len(json.loads((tmp_path / "turns" / "turns.json").read_text())["account"]) == 1
+        assert take(own, 120.0) == 0
+        fcntl.flock(again := os.open(tmp_path / "turns" / "turns.json", os.O_RDWR), fcntl.LOCK_EX)
+        assert take(own, 121.0) > 0
+        os.close(again)
+    assert len(errors) == 1
 
 
 def test_an_account_is_named_without_its_key() -> None:
