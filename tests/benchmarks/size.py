@@ -117,7 +117,7 @@ def _until(
             time.sleep(0.1)
         moment = time.time()
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # SIGINT is ignored where a script runs this with "&"
 
     usage = run(delete(*arguments), service.environment, folder, interrupt)
     return usage, service.calls()[0]["at_s"] - usage.started_at, moment
