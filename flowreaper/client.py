@@ -62,6 +62,8 @@ class Client:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._endpoint = endpoint
+        self._host = endpoint.host_header
+        self._url = f"{endpoint.url}{protocol.PATH}"
         self._credentials = credentials
         self._timeout = _bounded(timeout_s)
         self._connections = connections
@@ -109,7 +111,7 @@ class Client:
         request = protocol.delete_flow(
             flow,
             credentials,
-            host=self._endpoint.host_header,
+            host=self._host,
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
@@ -117,7 +119,7 @@ class Client:
             return await self._exchange(request, self._timeout_for(timeout_s))
         except aiohttp.ClientConnectorCertificateError as error:
             raise UntrustedServerError(
-                f"the certificate of {self._endpoint.host_header} cannot be trusted: {printable(str(error))}. "
+                f"the certificate of {self._host} cannot be trusted: {printable(str(error))}. "
                 "Nothing was sent. Check the endpoint and the proxy; a private certificate authority goes into "
                 "the file that SSL_CERT_FILE names"
             ) from error
@@ -167,7 +169,7 @@ class Client:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
         # encoded=True: the query goes out byte for byte as it was signed.
-        url = URL(f"{self._endpoint.url}{protocol.PATH}?{request.query}", encoded=True)
+        url = URL(f"{self._url}?{request.query}", encoded=True)
         async with self._session.post(
             url, headers=request.headers, allow_redirects=False, proxy=self._proxy, timeout=timeout
         ) as answer:

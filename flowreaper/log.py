@@ -62,7 +62,8 @@ def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     )
-    return cast("structlog.typing.FilteringBoundLogger", log)
+    # Bound once: the lazy one makes a new logger for each question whether an event would be told.
+    return cast("structlog.typing.FilteringBoundLogger", log.bind())
 
 
 def _escape(_log: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -7,6 +7,7 @@ date and the nonce are headers like any other, and the caller's to choose.
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from flowreaper.model import Credentials
@@ -32,14 +33,19 @@ def canonical_headers(headers: Mapping[str, str]) -> tuple[str, str]:
 
     Signed are host, content-type and every x-acs-*; others are left out.
     """
-    signed = sorted(
-        [
-            (name, value.strip())
-            for key, value in headers.items()
-            if (name := key.lower()).startswith("x-acs-") or name in ("host", "content-type")
-        ]
+    order, names = _signed_names(tuple(headers))
+    return "".join([f"{name}:{headers[key].strip()}\n" for name, key in order]), names
+
+
+@lru_cache(maxsize=16)  # all calls of an account have headers of the same names
+def _signed_names(keys: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Return the names that are signed in their order, each with its key, and the names joined."""
+    order = sorted(
+        (name, key)
+        for key in keys
+        if (name := key.lower()).startswith("x-acs-") or name in ("host", "content-type")
     )
-    return "".join([f"{k}:{v}\n" for k, v in signed]), ";".join([k for k, _ in signed])
+    return tuple(order), ";".join(name for name, _ in order)
 
 
 def canonical_request(
