@@ -30,12 +30,11 @@ class Seen:
         """Throttled calls in a hundred."""
         return 100 * (1 - len(self.admitted) / len(self.times))
 
-    @property
-    def most_in_a_second(self) -> int:
-        """Most calls in any second, less the tolerance."""
+    def most_in_a_second(self, less_s: float = 0.0) -> int:
+        """Most calls in any second that is shorter by so much."""
         most = first = 0
         for last, at in enumerate(self.times):
-            while at - self.times[first] >= 1 - TOLERANCE_S:
+            while at - self.times[first] >= 1 - less_s:
                 first += 1
             most = max(most, last - first + 1)
         return most
@@ -57,10 +56,9 @@ class Runs:
         """Throttled calls in a hundred."""
         return statistics.median(run.throttled_percent for run in self.runs)
 
-    @property
-    def most_in_a_second(self) -> int:
-        """Most calls in any second of any run."""
-        return max(run.most_in_a_second for run in self.runs)
+    def most_in_a_second(self, less_s: float = 0.0) -> int:
+        """Most calls in any such second of any run."""
+        return max(run.most_in_a_second(less_s) for run in self.runs)
 
     @property
     def seconds(self) -> float:

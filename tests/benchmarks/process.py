@@ -21,6 +21,7 @@ from tests.benchmarks.tls_sandbox import AUTHORITY
 from tests.end_to_end.command import FLOWREAPER, ROOT, clean_environment
 
 PEERS = (sys.executable, "-m", "tests.benchmarks.peers")
+SENDS = (sys.executable, "-m", "tests.benchmarks.sends")
 
 
 @dataclass(frozen=True)
