@@ -13,11 +13,6 @@ class Turn(Protocol):
     """The answer to who wants to send."""
 
     @property
-    def at(self) -> float:
-        """When it was given."""
-        ...
-
-    @property
     def wait_s(self) -> float:
         """After how many seconds to ask again; 0: send now."""
         ...
@@ -63,12 +58,10 @@ class Limiter:
         """Wait for a slice; return how many calls it holds, which at some rates may be none."""
         number = None
         while True:
-            now = loop.time()
-            gap_s = self._pace.earliest - now
+            gap_s = self._pace.earliest - loop.time()
             if gap_s <= 0 and self._turns:
-                # The time of the turn counts: with what it takes to have one, each would be a little later.
                 turn = self._turns.take(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
-                now, gap_s, number = turn.at, turn.wait_s, turn.number
+                gap_s, number = turn.wait_s, turn.number
             if gap_s <= 0:
                 break
             # A live AsyncLimiter keeps the period that it was made with, so every gap gets its own: one
@@ -77,6 +70,7 @@ class Limiter:
             gap = AsyncLimiter(1, gap_s)
             await gap.acquire()
             await gap.acquire()
+        now = loop.time()
         self._slice_until = now + self._pace.even_gap_s
         return self._pace.sent(now, number)
 

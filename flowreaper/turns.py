@@ -46,13 +46,12 @@ def account_of(endpoint: str, access_key_id: str) -> str:
 
 
 class Turn(NamedTuple):
-    """The answer, given at `at`, to who wants to send: after how many seconds to ask again, 0 for now.
+    """The answer to who wants to send: after how many seconds to ask again, 0 for now.
 
     `number` counts the turns of all runs; None where they cannot be counted.
     """
 
-    at: float
-    wait_s: float = 0.0
+    wait_s: float
     number: int | None = None
 
 
@@ -106,8 +105,8 @@ class Turns:
 
         The gap and its stretch are this run's own (`flowreaper.pacing.Pace`).
         """
-        if self._fd is None and (now := clock()) < self._open_from:
-            return Turn(now)
+        if self._fd is None and clock() < self._open_from:
+            return Turn(0.0)
         try:
             fd = self._current()
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,10 +119,9 @@ class Turns:
             return self._without(clock(), even_gap_s * (1 + stretch_s), error)
         except OSError as error:
             self.__exit__(None, None, None)
-            now = clock()
-            self._open_from = now + _AGAIN_S
+            self._open_from = clock() + _AGAIN_S
             self._tell(error)
-            return Turn(now)
+            return Turn(0.0)
 
     def _take(self, fd: int, mine: Sharer) -> Turn:
         now = mine.seen_at
@@ -141,9 +139,7 @@ class Turns:
         # Who waits is written down as well: the others give way.
         account.runs[self._name] = mine._replace(sent_at=self._sent_at)
         _write(fd, accounts, len(text))
-        if wait_s > 0:
-            return Turn(now, min(wait_s, _LONGEST_WAIT_S))
-        return Turn(now, number=account.turns - 1)
+        return Turn(0.0, account.turns - 1) if wait_s <= 0 else Turn(min(wait_s, _LONGEST_WAIT_S))
 
     def _without(self, now: float, gap_s: float, error: OSError) -> Turn:
         """Answer while somebody else holds the lock: after a while, as many turns as if all took theirs."""
@@ -151,10 +147,10 @@ class Turns:
             self._busy_since = now
         free_at = max(self._busy_since + _PATIENCE_S, self._sent_at + gap_s * (1 + self._near))
         if now < free_at:
-            return Turn(now, _BUSY_S)
+            return Turn(_BUSY_S)
         self._tell(error)
         self._sent_at = now
-        return Turn(now)
+        return Turn(0.0)
 
     def _look_at(self, others: Sequence[Sharer], now: float) -> None:
         self._near = len(others)
