@@ -86,7 +86,8 @@ def _sliding(jitter_s: float) -> tuple[str, ...]:
 def measure(*, quick: bool) -> list[Figure]:
     """Run several figures at once: they sleep nearly all of the time.
 
-    Those that are about milliseconds come first and alone: a program that starts takes the machine from them.
+    Those that are about milliseconds come first and alone, but for `quick`: a program that starts takes the
+    machine from them.
     """
     flows, beside, rounds = (220, 150, 1) if quick else (220, 220, 3)
     jittered = ("--jitter", "0.05")
@@ -113,8 +114,12 @@ def measure(*, quick: bool) -> list[Figure]:
         "burst fixed": lambda: one_client(("--window", "fixed", *jittered), flows, "burst"),
         "burst bucket": lambda: one_client(("--window", "bucket", *jittered), flows, "burst"),
     }
-    with ThreadPoolExecutor(_AT_ONCE_ALONE) as pool:
-        found = {name: _submit(pool, work, rounds) for name, work in alone.items()}
+    found: dict[str, list[Future[Seen]]] = {}
+    if quick:
+        own = alone | own
+    else:
+        with ThreadPoolExecutor(_AT_ONCE_ALONE) as pool:
+            found = {name: _submit(pool, work, rounds) for name, work in alone.items()}
     with ThreadPoolExecutor(_AT_ONCE_QUICKLY if quick else _AT_ONCE) as pool:
         recovering = None if quick else pool.submit(beside_another, 420, 60.0)
         found |= {name: _submit(pool, work, rounds) for name, work in own.items()}
