@@ -11,7 +11,7 @@ from flowreaper.pacing import Pace
 from tests.benchmarks.arrivals import FOREIGN_ID, TOLERANCE_S, Runs, Seen, seen
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.process import PEERS, SENDS, Service, delete, run, sandbox, write_ids
-from tests.benchmarks.simulation import Setting, recovery_s, simulate
+from tests.benchmarks.simulation import Setting, Trace, recovery_s, simulate
 from tests.end_to_end.command import FLOWREAPER
 
 _AT_ONCE, _AT_ONCE_QUICKLY, _AT_ONCE_ALONE = 5, 16, 3
@@ -225,31 +225,18 @@ def simulated() -> list[Figure]:
     apart = Setting("sliding", jitter_s=0.02, flows=440)
     strangers = [simulate([Pace(5), Pace(5)], apart, seed) for seed in range(20)]
     return [
-        Figure(
-            "simulated hour, sliding second, 50 ms jitter: goodput",
-            statistics.median(trace.goodput for trace in hours),
-            "/s",
-            4.72,
-            at_least=True,
-        ),
-        Figure(
-            "simulated hour, sliding second, 50 ms jitter: throttled",
-            100 * statistics.median(trace.throttled_share for trace in hours),
-            "%",
-            0.5,
-        ),
-        Figure(
-            "simulated: two runs on two machines together, 220 flows each: goodput",
-            statistics.median(trace.goodput for trace in strangers),
-            "/s",
-            4.3,
-            at_least=True,
-        ),
-        Figure(
-            "simulated: two runs on two machines together, 220 flows each: throttled",
-            100 * statistics.median(trace.throttled_share for trace in strangers),
-            "%",
-            10,
+        *_medians("simulated hour, sliding second, 50 ms jitter", hours, least=4.72, most=0.5),
+        *_medians(
+            "simulated: two runs on two machines together, 220 flows each", strangers, least=4.3, most=10
         ),
         Figure("simulated: back above 4.8/s after the other client stopped, worst of 20", max(back), "s", 60),
+    ]
+
+
+def _medians(name: str, traces: Sequence[Trace], *, least: float, most: float) -> list[Figure]:
+    goodput = statistics.median(trace.goodput for trace in traces)
+    throttled = statistics.median(trace.throttled_share for trace in traces)
+    return [
+        Figure(f"{name}: goodput", goodput, "/s", least, at_least=True),
+        Figure(f"{name}: throttled", 100 * throttled, "%", most),
     ]
