@@ -5,6 +5,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -30,6 +31,22 @@ _LATEST_S = 32_503_680_000.0
 
 _SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
 _USER_AGENT = "flowreaper"
+
+
+_left: ContextVar[Callable[[], None]] = ContextVar("_left")
+
+
+class _Request(aiohttp.ClientRequest):
+    """Tells when it was sent.
+
+    aiohttp's tracing would do so before the bytes are written, and for 20 us a call.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        answer = await super().send(conn)
+        # There is no body, so all of it was written.
+        _left.get()()
+        return answer
 
 
 class CredentialSource(Protocol):
@@ -87,6 +104,7 @@ class Client:
             skip_auto_headers=_SKIPPED_HEADERS,
             headers={"User-Agent": _USER_AGENT},
             auto_decompress=False,
+            request_class=_Request,
         )
         return self
 
@@ -97,10 +115,13 @@ class Client:
             await self._session.close()
             self._session = None
 
-    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
+    async def send(
+        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+    ) -> Reply:
         """Sign a DeleteFlow call at this moment, send it, and return what came back.
 
-        `timeout_s` shortens the client's own timeout for this call.
+        `timeout_s` shortens the client's own timeout for this call. `left` is called when its bytes were
+        given to the system, and not at all if they never were.
 
         Raises:
             CredentialsError: there are none to sign with.
@@ -115,6 +136,7 @@ class Client:
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
+        _left.set(left)
         try:
             return await self._exchange(request, self._timeout_for(timeout_s))
         except aiohttp.ClientConnectorCertificateError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from flowreaper.backlog import Backlog
@@ -12,19 +12,37 @@ from flowreaper.outage import PROBE_CAP_S, Outage
 from flowreaper.settlement import Settlement
 
 
+class Admission(Protocol):
+    """A call's permission to leave."""
+
+    @property
+    def at(self) -> float:
+        """When it was given, on the loop's clock."""
+        ...
+
+    def left(self) -> None:
+        """Take note that the call has left, or never will; only the first time counts."""
+        ...
+
+
 class Gate(Protocol):
     """The account's pace. One task waits at a time."""
 
-    async def admit(self) -> float:
-        """Wait until a call may leave; return that moment."""
+    async def admit(self) -> Admission:
+        """Wait until a call may leave. It closes after some that do not leave."""
         ...
 
 
 class Transport(Protocol):
     """One account's calls."""
 
-    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
-        """Send one DeleteFlow call, within this time if it is shorter; raises RunError for what concerns every flow."""
+    async def send(
+        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+    ) -> Reply:
+        """Send one DeleteFlow call, within this time if it is shorter; call `left` when it is on its way.
+
+        Raises RunError for what concerns every flow.
+        """
         ...
 
 
@@ -168,12 +186,12 @@ class Engine:
                 continue
             if self._outage.since is not None and not await self._probe_turn(self._outage.since):
                 continue
-            sent_at = await self._gate.admit()
+            admission = await self._gate.admit()
             probing = self._outage.since is not None
             if probing:
-                self._outage.probe_left(sent_at)
+                self._outage.probe_left(admission.at)
             timeout_s = PROBE_CAP_S if probing else None
-            call = asyncio.create_task(self._call(ready.popleft(), sent_at, timeout_s))
+            call = asyncio.create_task(self._call(ready.popleft(), admission, timeout_s))
             self._in_flight.add(call)
             call.add_done_callback(self._called)
             if self._backlog.runs_low:
@@ -203,17 +221,19 @@ class Engine:
             # A defect of ours: what became of that call is unknown, so its flow stays claimed.
             self.stop(Ending.STOPPED, error if isinstance(error, Exception) else None)
 
-    async def _call(self, claim: Claim, sent_at: float, timeout_s: float | None) -> None:
+    async def _call(self, claim: Claim, admission: Admission, timeout_s: float | None) -> None:
         self.calls += 1
         epoch = self._settlement.epoch
         try:
-            reply = await self._transport.send(claim.flow, timeout_s)
+            reply = await self._transport.send(claim.flow, timeout_s, admission.left)
         except RunError as error:
             # Nothing left for the service, so nothing became of the flow.
             self._ledger.put(Again(claim.row, claim.attempts, claim.in_doubt))
             self.stop(Ending.STOPPED, error)
             return
-        trouble = await self._settlement.settle(claim, reply, sent_at, epoch)
+        finally:
+            admission.left()
+        trouble = await self._settlement.settle(claim, reply, admission.at, epoch)
         if trouble:
             self.stop(Ending.STOPPED, trouble)
         if self._backlog.waiting:

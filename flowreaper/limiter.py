@@ -1,7 +1,9 @@
 """The gate that every call passes: aiolimiter, set by `flowreaper.pacing`."""
 
 import asyncio
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from aiolimiter import AsyncLimiter
@@ -22,6 +24,11 @@ class Turn(Protocol):
         """How many turns all runs of the account had before; None where they cannot be counted."""
         ...
 
+    @property
+    def at(self) -> float | None:
+        """The time of this turn; None where it was not written down."""
+        ...
+
 
 class Turns(Protocol):
     """What the runs of one account share."""
@@ -30,40 +37,67 @@ class Turns(Protocol):
         """Take a turn, or say how long to wait before asking again."""
         ...
 
+    def left(self, turn_at: float, at: float) -> None:
+        """Take note that the calls of the turn of this time left at another."""
+        ...
+
+
+class Admission:
+    """A call's permission to leave, given at the time `at`."""
+
+    __slots__ = ("_slice", "at")
+
+    def __init__(self, at: float, slice_: "_Slice") -> None:
+        self.at = at
+        self._slice: _Slice | None = slice_
+
+    def left(self) -> None:
+        """Take note that the call has left, or never will; only the first time counts."""
+        if self._slice:
+            self._slice.left()
+            self._slice = None
+
 
 class Limiter:
     """Lets calls through one at a time, at the pace of one account, on the running loop's clock.
 
-    Only one task may wait in `admit` at a time. Without `turns` there is no other run.
+    Only one task may wait in `admit` at a time. What is admitted must leave, or the gate closes: a call that
+    is held back between here and the socket would else leave together with those after it. Without `turns`
+    there is no other run.
     """
 
     def __init__(self, pace: Pace, turns: Turns | None = None) -> None:
         self._pace = pace
         self._turns = turns
-        self._left_in_slice = 0
-        self._slice_until = 0.0
+        self._slice: _Slice | None = None
+        self._slice_left = asyncio.Event()
 
-    async def admit(self) -> float:
-        """Wait until the next call may leave; return that moment, for `throttled`."""
+    async def admit(self) -> Admission:
+        """Wait until the next call may leave."""
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._slice_until:
-            self._left_in_slice = 0
+        if self._slice and loop.time() >= self._slice.until:
+            self._slice.close()
         # A slice that is thrown away while one waits for it takes its turn with it.
-        while self._left_in_slice == 0:
-            self._left_in_slice = await self._next_slice(loop)
-        self._left_in_slice -= 1
-        return loop.time()
+        while not (self._slice and self._slice.places):
+            self._slice = await self._next_slice(loop)
+            if not self._slice.places:
+                self._slice.close()
+        return self._slice.admit()
 
-    async def _next_slice(self, loop: asyncio.AbstractEventLoop) -> int:
-        """Wait for a slice; return how many calls it holds, which at some rates may be none."""
-        number = None
+    async def _next_slice(self, loop: asyncio.AbstractEventLoop) -> "_Slice":
+        """Wait for a slice, which at some rates may hold no call."""
+        turn = None
         while True:
             gap_s = self._pace.earliest - loop.time()
             if gap_s <= 0 and self._turns:
                 turn = self._turns.take(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
-                gap_s, number = turn.wait_s, turn.number
+                gap_s = turn.wait_s
             if gap_s <= 0:
                 break
+            if math.isinf(gap_s):
+                self._slice_left.clear()
+                await self._slice_left.wait()
+                continue
             # A live AsyncLimiter keeps the period that it was made with, so every gap gets its own: one
             # that is full now and lets the next call through when the gap has drained. A pause that begins
             # while a call waits here is seen by looking again.
@@ -71,8 +105,14 @@ class Limiter:
             await gap.acquire()
             await gap.acquire()
         now = loop.time()
-        self._slice_until = now + self._pace.even_gap_s
-        return self._pace.sent(now, number)
+        calls = self._pace.begin(now, turn.number if turn else None)
+        return _Slice(loop, calls, now, now + self._pace.even_gap_s, partial(self._left, turn))
+
+    def _left(self, turn: Turn | None, at: float) -> None:
+        self._pace.left(at)
+        self._slice_left.set()
+        if self._turns and turn and turn.at is not None:
+            self._turns.left(turn.at, at)
 
     @property
     def foreign_per_s(self) -> float | None:
@@ -82,5 +122,45 @@ class Limiter:
     def throttled(self, sent_at: float, retry_after_s: float) -> None:
         """Tell the pace that the service refused a call for its pace; `retry_after_s` is its wish, or 0."""
         # The rest of an open slice was admitted before the service said no.
-        self._left_in_slice = 0
+        if self._slice:
+            self._slice.close()
         self._pace.throttled(sent_at, asyncio.get_running_loop().time(), retry_after_s)
+
+
+class _Slice:
+    """Calls that are admitted until `until`, and are one for the pace until the last of them has left."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        places: int,
+        begun_at: float,
+        until: float,
+        left: Callable[[float], None],
+    ) -> None:
+        self.places = places
+        self.until = until
+        self._loop = loop
+        self._under_way = 0
+        self._left_at = begun_at
+        self._left = left
+        self._has_left = False
+
+    def admit(self) -> Admission:
+        self.places -= 1
+        self._under_way += 1
+        return Admission(self._loop.time(), self)
+
+    def close(self) -> None:
+        self.places = 0
+        self._look()
+
+    def left(self) -> None:
+        self._under_way -= 1
+        self._left_at = self._loop.time()
+        self._look()
+
+    def _look(self) -> None:
+        if not (self.places or self._under_way or self._has_left):
+            self._has_left = True
+            self._left(self._left_at)

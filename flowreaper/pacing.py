@@ -9,7 +9,7 @@ admitted: what is learned is the *stretch*, by how many seconds the window of on
 for no call to be refused.
 """
 
-from collections import deque
+from bisect import insort
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ SLICES_PER_S = 50
 """Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
 
 LEAST_STRETCH_S = 0.001
-"""A call arrives a little after it was admitted, and not always by the same little: without a margin, six
-arrivals in one second would follow from five even gaps. It costs 0.1 % of the rate."""
+"""A call arrives a little after it left, and not always by the same little: without a margin, six arrivals in
+one second would follow from six calls that left in little more. It costs 0.1 % of the rate."""
 
 MOST_STRETCH_S = 10.0
 """At 5 calls a second this is a call every 2.2 s: what is left of the pace while every call is refused."""
@@ -109,7 +109,8 @@ class Pace:
         self._slices = slices_of(self.even_gap_s)
         self._calls_per_slice = rate / self._slices if sliced else 1.0
         self._slice = 0
-        self._sent: deque[float] = deque(maxlen=self._slices)
+        self._leaving = 0
+        self._left_at: list[float] = []
         self._even = float("-inf")
         self._paused_until = float("-inf")
         # NaN, which a forged checkpoint may hold, compares with nothing: the least is what max() keeps.
@@ -123,10 +124,13 @@ class Pace:
 
     @property
     def earliest(self) -> float:
-        """The time from which the next slice of calls may leave."""
+        """The time from which the next slice of calls may begin; infinite until one of those before has left."""
+        places = self._slices - self._leaving
+        if places <= 0:
+            return float("inf")
         window_s = self._slices * self.even_gap_s * (1 + self._stretch_s)
-        full = len(self._sent) == self._slices
-        window = self._sent[0] + window_s if full else self._even
+        full = len(self._left_at) >= places
+        window = self._left_at[-places] + window_s if full else self._even
         return max(self._even, window, self._paused_until)
 
     @property
@@ -142,16 +146,18 @@ class Pace:
             return None
         return self.rate - self.rate / (1 + self._stretch_s)
 
-    def sent(self, at: float, turn: int | None = None) -> int:
-        """Take note that a slice of calls leaves at this time; return how many calls it holds.
+    def begin(self, at: float, turn: int | None = None) -> int:
+        """Begin a slice of calls at this time; return how many calls it holds.
 
-        `turn` is its number among the slices of all runs of the account; None: there is no other.
+        Until its last call has `left`, the slice counts as one that may leave at any moment: between here and
+        the socket, the system can hold a call back, or it waits for a connection. `turn` is the slice's
+        number among those of all runs of the account; None: there is no other.
         """
         if self._learned_at is None:
             self._learned_at = at
         self._shrink(at)
         gap_s = self.even_gap_s * (1 + self._stretch_s)
-        self._sent.append(at)
+        self._leaving += 1
         late_s = at - self._even
         made_up_s = min(late_s, gap_s * _CATCH_UP) if late_s < gap_s else 0.0
         self._even = at + gap_s - made_up_s
@@ -161,6 +167,12 @@ class Pace:
         calls = self._calls_up_to(number + 1) - self._calls_up_to(number)
         self._calls_since += calls
         return calls
+
+    def left(self, at: float) -> None:
+        """Take note that the last call of a slice, of any that has begun, left at this time."""
+        self._leaving -= 1
+        insort(self._left_at, at)
+        del self._left_at[: -self._slices]
 
     def throttled(self, sent_at: float, at: float, retry_after_s: float = 0.0) -> None:
         """Take note, at `at`, that the service refused a call of `sent_at` for its pace.

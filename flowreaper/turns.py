@@ -4,6 +4,7 @@ Without it each run would keep the account's whole pace, and together they would
 machines nothing is shared: there the pace is learned from the service (`flowreaper.pacing`).
 """
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -11,6 +12,7 @@ import json
 import math
 import os
 import stat
+from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +51,12 @@ def account_of(endpoint: str, access_key_id: str) -> str:
 class Turn(NamedTuple):
     """The answer to who wants to send: after how many seconds to ask again, 0 for now.
 
-    `number` counts the turns of all runs; None where they cannot be counted.
+    `number` counts the turns of all runs, `at` is the time of this one; None where they cannot be counted.
     """
 
     wait_s: float
     number: int | None = None
+    at: float | None = None
 
 
 @dataclass
@@ -140,7 +143,27 @@ class Turns:
         # Who waits is written down as well: the others give way.
         account.runs[self._name] = mine._replace(sent_at=self._sent_at)
         _write(fd, accounts, len(text))
-        return Turn(0.0, account.turns - 1) if wait_s <= 0 else Turn(min(wait_s, _LONGEST_WAIT_S))
+        return Turn(0.0, account.turns - 1, now) if wait_s <= 0 else Turn(min(wait_s, _LONGEST_WAIT_S))
+
+    def left(self, turn_at: float, at: float) -> None:
+        """Let the turn of this time count from another, at which its calls left.
+
+        Nothing changes where nobody is near to know of it, or somebody holds the lock just now.
+        """
+        if self._near == 0 or self._fd is None:
+            return
+        with contextlib.suppress(OSError):  # what is wrong with the file, the next turn tells
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                text = os.pread(self._fd, _SIZE_LIMIT, 0)
+                accounts = _read(text, at)
+                sent = accounts[self._account].sent if self._account in accounts else []
+                if turn_at in sent:
+                    sent.remove(turn_at)
+                    insort(sent, at)
+                    _write(self._fd, accounts, len(text))
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def _without(self, now: float, gap_s: float, error: OSError) -> Turn:
         """Answer while somebody else holds the lock: after a while, as many turns as if all took theirs."""

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +111,14 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[int]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Serve on a free port of this machine, and yield it."""
     under_way: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         under_way.add(asyncio.ensure_future(_serve(handler, reader, writer)))
 
-    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls) as server:
         yield server.sockets[0].getsockname()[1]
     for task in under_way:
         task.cancel()
@@ -182,6 +183,48 @@ async def test_a_flow_is_deleted_and_the_answer_read() -> None:
     assert (reply.status, reply.code, reply.readable, reply.reached) == (200, "OK", True, True)
     assert reply.request_id
     assert reply.date
+
+
+async def test_a_call_has_left_when_the_system_has_all_of_its_bytes() -> None:
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+
+        def left() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(5)
+                received.append(connection.recv(65_536))
+                connection.sendall(ANSWER)
+
+        async with client_of(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            reply = await client.send(Flow("1"), left=left)
+    assert reply.code == "OK"
+    (request,) = received
+    assert request.startswith(b"POST ")
+    assert request.endswith(b"\r\n\r\n")
+
+
+async def test_a_call_that_waits_for_a_connection_has_not_left() -> None:
+    left: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for so_far in (["1"], ["1", "2"]):
+            await reader.readuntil(b"\r\n\r\n")
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert left == so_far
+            writer.write(ANSWER)
+
+    async with serving(answer) as port, client_of(f"http://127.0.0.1:{port}", connections=1) as client:
+        calls = [client.send(Flow(flow_id), left=partial(left.append, flow_id)) for flow_id in ("1", "2")]
+        assert [reply.code for reply in await asyncio.gather(*calls)] == ["OK", "OK"]
+
+
+async def test_a_call_that_found_no_connection_has_not_left() -> None:
+    async with client_of(f"http://127.0.0.1:{free_port()}") as client:
+        reply = await client.send(Flow("1"), left=lambda: pytest.fail("it has not left"))
+    assert not reply.reached
 
 
 async def test_a_refusal_is_returned_in_the_services_words() -> None:
@@ -533,6 +576,22 @@ async def test_a_certificate_of_an_authority_in_ssl_cert_file_is_trusted(
         for number in range(3):
             assert (await client.send(Flow(str(number)))).code == "OK"
         assert len({call.peer_port for call in sandbox.ledger.calls}) == 1
+
+
+async def test_a_call_over_tls_has_left_before_its_answer(authority: trustme.CA, trusted: None) -> None:
+    left = asyncio.Event()
+
+    async def answer_after_that(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await left.wait()
+        writer.write(ANSWER)
+
+    context = server_context(authority.issue_cert("127.0.0.1"))
+    async with (
+        serving(answer_after_that, context) as port,
+        client_of(f"https://127.0.0.1:{port}", timeout_s=5) as client,
+    ):
+        assert (await client.send(Flow("1"), left=left.set)).code == "OK"
 
 
 async def refuses(certificate: trustme.LeafCert, says: str) -> None:

@@ -1,7 +1,7 @@
 """What the engine costs, in counts that do not depend on the machine; tests/benchmarks measures the seconds."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,13 @@ class Service:
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:  # noqa: ARG002 -- the engine's port
+    async def send(
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
+        left: Callable[[], None] = lambda: None,
+    ) -> Reply:
+        left()
         self.times.append(asyncio.get_running_loop().time())
         await asyncio.sleep(LATENCY_S)
         return Reply(200, "OK", "None", f"R-{flow.flow_id}")

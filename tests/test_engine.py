@@ -92,7 +92,10 @@ class Service:
         self.on_renew: Callable[[], None] = lambda: None
         self.on_correct: Callable[[], None] = lambda: None
 
-    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
+    async def send(
+        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+    ) -> Reply:
+        left()
         now = asyncio.get_running_loop().time()
         self.calls.append((now, flow.flow_id))
         self.under_way += 1
@@ -292,6 +295,44 @@ def test_a_call_that_never_left_puts_nothing_in_doubt() -> None:
     assert ledger.rows == {1: State.ABSENT}
 
 
+def test_calls_that_find_no_connection_do_not_close_the_gate() -> None:
+    class Unreachable(Service):
+        """Knows of no call that left, and says so after a second."""
+
+        async def send(
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,  # noqa: ARG002 -- no call leaves
+        ) -> Reply:
+            return await super().send(flow, timeout_s)
+
+    ledger, service = Ledger(30), Unreachable(latency_s=1.0)
+    run(make(ledger, service))
+    assert states(ledger) == {State.DELETED: 30}
+    assert len(service.times) == 30
+
+
+def test_calls_that_wait_for_a_connection_do_not_leave_together() -> None:
+    class SlowToConnect(Service):
+        """Connections take as long as they take; the service notes when calls leave."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.luck = random.Random(5)  # noqa: S311 -- repeatable delays
+
+        async def send(
+            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        ) -> Reply:
+            await asyncio.sleep(self.luck.choice([0.001, 0.001, 0.15, 2.0]))
+            return await super().send(flow, timeout_s, left)
+
+    ledger, service = Ledger(300), SlowToConnect()
+    run(make(ledger, service))
+    assert states(ledger) == {State.DELETED: 300}
+    assert most_in_a_second(sorted(service.times)) == 5
+
+
 def test_doubt_outlives_throttling_and_a_later_definite_failure() -> None:
     ledger = Ledger(1)
     unavailable = Reply(400, "ServiceUnavailable", "later", "R")
@@ -487,10 +528,12 @@ def test_flows_that_come_late_are_called_at_once() -> None:
 
 def test_a_defect_in_a_call_stops_the_run_and_leaves_its_flow_claimed() -> None:
     class Broken(Service):
-        async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
+        async def send(
+            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        ) -> Reply:
             if flow.flow_id == "3":
                 raise ZeroDivisionError
-            return await super().send(flow, timeout_s)
+            return await super().send(flow, timeout_s, left)
 
     ledger = Ledger(10)
     engine = make(ledger, Broken())
@@ -611,8 +654,10 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
             super().__init__()
             self.admitted: list[float] = []
 
-        async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:
-            reply = await super().send(flow, timeout_s)
+        async def send(
+            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        ) -> Reply:
+            reply = await super().send(flow, timeout_s, left)
             now = asyncio.get_running_loop().time()
             if len([at for at in self.admitted if now - at < 1.0]) >= 3:
                 return THROTTLED

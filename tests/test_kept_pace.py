@@ -33,7 +33,8 @@ def throttle(pace: Pace, times: int) -> None:
     """Let a pace learn."""
     for number in range(times):
         at = 100.0 + 10 * number
-        pace.sent(at)
+        pace.begin(at)
+        pace.left(at)
         pace.throttled(at, at + 0.1)
 
 

@@ -1,14 +1,25 @@
 import asyncio
 import random
+from collections.abc import Callable
 from itertools import pairwise
 
-from flowreaper.limiter import Limiter
+import pytest
+
+from flowreaper.limiter import Admission, Limiter
 from flowreaper.pacing import Pace
+from flowreaper.turns import Turn
 from tests.virtual import run_virtual
 
 
+async def send(limiter: Limiter) -> float:
+    """Send a call that leaves as soon as it is admitted; return when."""
+    admission = await limiter.admit()
+    admission.left()
+    return admission.at
+
+
 async def admissions(limiter: Limiter, count: int) -> list[float]:
-    return [await limiter.admit() for _ in range(count)]
+    return [await send(limiter) for _ in range(count)]
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -37,8 +48,8 @@ def test_high_rates_are_admitted_in_slices() -> None:
 def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
     async def scenario() -> float:
         limiter = Limiter(Pace(5))
-        first = await limiter.admit()
-        waiting = asyncio.create_task(limiter.admit())
+        first = await send(limiter)
+        waiting = asyncio.create_task(send(limiter))
         await asyncio.sleep(0.1)
         limiter.throttled(first, 1.0)
         return await waiting
@@ -49,9 +60,9 @@ def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
 def test_a_throttled_call_closes_the_open_slice() -> None:
     async def scenario() -> float:
         limiter = Limiter(Pace(1000))
-        sent_at = await limiter.admit()
+        sent_at = await send(limiter)
         limiter.throttled(sent_at, 2.0)
-        return await limiter.admit()
+        return await send(limiter)
 
     assert run_virtual(scenario()) >= 2.0
 
@@ -59,21 +70,118 @@ def test_a_throttled_call_closes_the_open_slice() -> None:
 def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
     async def scenario() -> list[float]:
         limiter = Limiter(Pace(1000))
-        await limiter.admit()
+        await send(limiter)
         await asyncio.sleep(10)
         return await admissions(limiter, 1100)
 
     assert most_in_a_second(run_virtual(scenario())) <= 1000
 
 
+def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_after_the_gate() -> None:
+    luck = random.Random(2)  # noqa: S311 -- repeatable delays
+    times: list[float] = []
+
+    async def call(admission: Admission) -> None:
+        if (held_s := luck.choice([0, 0, 0, 0.002, 0.1, 0.5, 3.0])) > 0:
+            await asyncio.sleep(held_s)
+        times.append(asyncio.get_running_loop().time())
+        admission.left()
+
+    async def scenario() -> None:
+        limiter = Limiter(Pace(5))
+        async with asyncio.TaskGroup() as calls:
+            for _ in range(500):
+                calls.create_task(call(await limiter.admit()))
+
+    run_virtual(scenario(), late_s=lambda: luck.uniform(0, 0.0012))
+    assert len(times) == 500
+    assert most_in_a_second(sorted(times)) == 5
+
+
+def test_calls_that_do_not_leave_close_the_gate_until_one_of_them_does() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(5))
+        held = [await limiter.admit() for _ in range(5)]
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        held[3].left()
+        left_at = asyncio.get_running_loop().time()
+        return (await waiting).at - left_at
+
+    assert 1.001 <= run_virtual(scenario()) < 1.002
+
+
+def test_that_a_call_has_left_counts_once() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(5))
+        held = [await limiter.admit() for _ in range(5)]
+        for _ in range(5):
+            held[0].left()
+        await limiter.admit()
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        waiting.cancel()
+        return 0
+
+    run_virtual(scenario())
+
+
+def test_a_slice_has_left_when_its_last_call_has() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(100))
+        held = []
+        for _ in range(50):
+            await send(limiter)
+            held.append(await limiter.admit())
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        held[7].left()
+        left_at = asyncio.get_running_loop().time()
+        return (await waiting).at - left_at
+
+    assert 1.001 <= run_virtual(scenario()) < 1.002
+
+
+def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(100))
+        await send(limiter)
+        await asyncio.sleep(0.5)
+        for _ in range(98):
+            await send(limiter)
+        return await send(limiter)
+
+    # 49 gaps after 0.5 s; a second after that, if the first slice had left when the next one came.
+    assert run_virtual(scenario()) == pytest.approx(0.5 + 49 * 0.02002, abs=0.003)
+
+
+def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
+    class ManyTurns:
+        """Others had so many turns that 51 calls a second are not to be told from 50."""
+
+        def __init__(self) -> None:
+            self.taken = 0
+
+        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+            self.taken += 1
+            return Turn(0.0, 2**62 if self.taken < 100 else 0, clock())
+
+        def left(self, turn_at: float, at: float) -> None: ...
+
+    assert 1.9 < run_virtual(send(Limiter(Pace(51), ManyTurns()))) < 2.1
+
+
 def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:
     async def scenario() -> float:
         limiter = Limiter(Pace(5))
-        await limiter.admit()
-        waiting = asyncio.create_task(limiter.admit())
+        await send(limiter)
+        waiting = asyncio.create_task(send(limiter))
         await asyncio.sleep(0.05)
         waiting.cancel()
         await asyncio.wait([waiting])
-        return await limiter.admit()
+        return await send(limiter)
 
     assert 0.2 <= run_virtual(scenario()) < 0.201

@@ -1,3 +1,5 @@
+import heapq
+import math
 from itertools import pairwise
 
 import pytest
@@ -7,12 +9,19 @@ from hypothesis import strategies as st
 from flowreaper.pacing import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
 
 
+def send(pace: Pace, at: float) -> int:
+    """Send a slice of calls that all leave at once; return how many."""
+    calls = pace.begin(at)
+    pace.left(at)
+    return calls
+
+
 def drive(pace: Pace, count: int, late: list[float], start: float = 100.0) -> list[float]:
     """Send as soon as the pace allows, each send late by the next of `late` (cycled); return the times."""
     now, times = start, []
     for number in range(count):
         now = max(now, pace.earliest) + late[number % len(late)]
-        times += [now] * pace.sent(now)
+        times += [now] * send(pace, now)
     return times
 
 
@@ -60,6 +69,58 @@ def test_a_rate_that_is_no_whole_number_is_never_passed_by_more_than_one_call(
     assert most_in_a_second(drive(Pace(rate), 200, late)) <= rate + 1
 
 
+@given(
+    st.sampled_from([0.5, 1.0, 3.0, 5.0, 7.0, 50.0, 499.0]),
+    st.lists(st.one_of(st.floats(0, 0.002), st.floats(0, 0.3), st.floats(0, 12)), min_size=1, max_size=60),
+)
+def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_their_way(
+    rate: float, held_s: list[float]
+) -> None:
+    pace, now = Pace(rate), 100.0
+    times: list[float] = []
+    on_their_way: list[tuple[float, int]] = []
+
+    def leave_until(at: float) -> None:
+        while on_their_way and on_their_way[0][0] <= at:
+            left_at, calls = heapq.heappop(on_their_way)
+            pace.left(left_at)
+            times.extend([left_at] * calls)
+
+    for number in range(150):
+        while pace.earliest > now:
+            now = min(pace.earliest, on_their_way[0][0] if on_their_way else math.inf)
+            leave_until(now)
+        heapq.heappush(on_their_way, (now + held_s[number % len(held_s)], pace.begin(now)))
+        leave_until(now)
+    leave_until(math.inf)
+    assert most_in_a_second(times) <= max(1, rate)
+
+
+def test_a_call_that_was_held_back_begins_its_second_when_it_leaves() -> None:
+    pace = Pace(5)
+    pace.begin(100.0)
+    pace.left(100.15)
+    drive(pace, 4, [0.0])
+    assert pace.earliest == pytest.approx(101.151)
+
+
+def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_other() -> None:
+    pace = Pace(5)
+    pace.begin(100.0)
+    times = drive(pace, 40, [0.0], start=100.2)
+    assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(4, abs=0.1)
+
+
+def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
+    pace = Pace(5)
+    for number in range(5):
+        assert pace.earliest < 200
+        pace.begin(100.0 + number)
+    assert pace.earliest == math.inf
+    pace.left(107.0)
+    assert pace.earliest == pytest.approx(108.001)
+
+
 def test_no_burst_after_a_stall() -> None:
     pace = Pace(5)
     drive(pace, 5, [0.0])
@@ -69,14 +130,14 @@ def test_no_burst_after_a_stall() -> None:
 
 def refuse(pace: Pace, at: float) -> float:
     """Send a call at this time, have it refused at once, and return the stretch that was learned."""
-    pace.sent(at)
+    send(pace, at)
     pace.throttled(sent_at=at, at=at)
     return pace.stretch_s
 
 
 def test_the_service_s_own_wish_is_honoured() -> None:
     pace = Pace(5)
-    pace.sent(10.0)
+    send(pace, 10.0)
     pace.throttled(sent_at=10.0, at=10.05, retry_after_s=7.5)
     assert pace.earliest == 17.55
 
@@ -92,7 +153,7 @@ def test_a_lone_refusal_only_shifts_the_phase_by_half_a_gap() -> None:
 def test_calls_that_were_on_their_way_together_are_one_sign() -> None:
     pace = Pace(5)
     for at in (10.0, 10.2, 10.4):
-        pace.sent(at)
+        send(pace, at)
     refuse(pace, 10.6)
     refuse(pace, 10.8)
     learned = pace.stretch_s
@@ -122,11 +183,11 @@ def test_a_service_that_refuses_everything_gets_a_call_every_two_seconds_at_last
 def test_the_stretch_holds_for_a_while_then_shrinks_back_to_the_full_rate() -> None:
     pace = Pace(5)
     learned = [refuse(pace, 10.0 + n) for n in range(8)][-1]
-    pace.sent(19.0)
+    send(pace, 19.0)
     assert pace.stretch_s == learned
     seen = []
     for at in range(30, 200, 5):
-        pace.sent(float(at))
+        send(pace, float(at))
         seen.append(pace.stretch_s)
     assert all(later <= stretch for stretch, later in pairwise(seen))
     assert seen[-1] == LEAST_STRETCH_S
@@ -153,7 +214,7 @@ def test_no_second_holds_more_than_five_whatever_is_refused(calls: list[tuple[fl
     pace, now, times = Pace(5), 0.0, []
     for late_s, refused in calls:
         now = max(now, pace.earliest) + late_s
-        pace.sent(now)
+        send(pace, now)
         times.append(now)
         if refused:
             pace.throttled(sent_at=now, at=now + 0.02)

@@ -46,12 +46,19 @@ def kept(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+async def send(limiter: Limiter) -> float:
+    """Send a call that leaves as soon as it is admitted; return when."""
+    admission = await limiter.admit()
+    admission.left()
+    return admission.at
+
+
 async def call(limiter: Limiter, until_s: float, from_s: float = 0.0) -> list[float]:
     """Call as fast as a limiter lets through; return when."""
     await asyncio.sleep(from_s)
-    times = [await limiter.admit()]
+    times = [await send(limiter)]
     while times[-1] < until_s:
-        times.append(await limiter.admit())
+        times.append(await send(limiter))
     return times
 
 
@@ -93,7 +100,7 @@ def test_no_second_holds_more_than_the_fastest_rate_while_runs_come_pause_and_go
         limiter = Limiter(Pace(own_rate), own)
         await asyncio.sleep(luck.uniform(0, 10))
         for _ in range(luck.randint(1, 60)):
-            times.append(await limiter.admit())
+            times.append(await send(limiter))
             if luck.random() < 0.2:
                 await asyncio.sleep(luck.choice([0.05, 0.15, 0.19, 0.3, 1.0, 3.0]))
 
@@ -161,6 +168,33 @@ def test_a_run_that_starts_anew_goes_on_from_the_last_call_of_the_one_before(tmp
     with turns(tmp_path) as new:
         assert take(new, 100.05) == pytest.approx(0.1502)
         assert take(new, 100.21) == 0
+
+
+def test_a_call_that_left_late_begins_the_second_of_all_runs_then(tmp_path: Path) -> None:
+    with turns(tmp_path) as own, turns(tmp_path) as other:
+        for run, at in ((own, 99.8), (other, 99.9), (own, 100.1)):
+            take(run, at)
+        sent = list(kept(tmp_path)["account"]["sent"])
+        own.left(100.1, 100.25)
+        assert kept(tmp_path)["account"]["sent"] == [*sent[:-1], 100.25]
+        own.left(100.1, 100.3)  # known no more by its old time
+        assert take(other, 100.35) == pytest.approx(100.25 + 0.2002 - 100.35)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_that_a_call_left_late_changes_nothing_where_nobody_is_near_or_the_file_is_held(
+    tmp_path: Path, *, held: bool
+) -> None:
+    with turns(tmp_path) as own, turns(tmp_path) as other:
+        if held:
+            take(other, 99.5)
+        take(own, 100.1)
+        before = kept(tmp_path)
+        with (tmp_path / "turns" / "turns.json").open() as file:
+            if held:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            own.left(100.1, 100.25)
+        assert kept(tmp_path) == before
 
 
 def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None:

@@ -28,8 +28,12 @@ class Pace(Protocol):
         """The time from which the next call may leave."""
         ...
 
-    def sent(self, at: float) -> int:
-        """Take note that a call leaves."""
+    def begin(self, at: float) -> int:
+        """Take note that a call is about to leave."""
+        ...
+
+    def left(self, at: float) -> None:
+        """Take note that it left."""
         ...
 
     def throttled(self, sent_at: float, at: float) -> None:
@@ -129,7 +133,8 @@ class _Simulation:
         while True:
             while pace.earliest > self._now:
                 yield pace.earliest + self._luck.uniform(0, _WAKES_LATE_S)
-            pace.sent(self._now)
+            pace.begin(self._now)
+            pace.left(self._now)
             self._begin(self._arrival(), self._call(pace, self._now))
             yield self._now
 

@@ -104,8 +104,14 @@ class Transport:
         self._how = how
         self._sending = sending
 
-    async def send(self, flow: Flow, timeout_s: float | None = None) -> Reply:  # noqa: ARG002 -- the engine's port
+    async def send(
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
+        left: Callable[[], None] = lambda: None,
+    ) -> Reply:
         self._sending(flow)
+        left()
         how = self._how()
         await asyncio.sleep(0.03)
         reply = self._service.call(flow.flow_id, how)
