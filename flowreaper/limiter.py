@@ -53,9 +53,9 @@ class Admission:
 
     def left(self) -> None:
         """Take note that the call has left, or never will; only the first time counts."""
-        if self._slice:
-            self._slice.left()
+        if slice_ := self._slice:
             self._slice = None
+            slice_.left()
 
 
 class Limiter:
@@ -80,8 +80,6 @@ class Limiter:
         # A slice that is thrown away while one waits for it takes its turn with it.
         while not (self._slice and self._slice.places):
             self._slice = await self._next_slice(loop)
-            if not self._slice.places:
-                self._slice.close()
         return self._slice.admit()
 
     async def _next_slice(self, loop: asyncio.AbstractEventLoop) -> "_Slice":
@@ -106,7 +104,10 @@ class Limiter:
             await gap.acquire()
         now = loop.time()
         calls = self._pace.begin(now, turn.number if turn else None)
-        return _Slice(loop, calls, now, now + self._pace.even_gap_s, partial(self._left, turn))
+        left = partial(self._left, turn)
+        if not calls:
+            left(now)
+        return _Slice(loop, calls, now, now + self._pace.even_gap_s, left)
 
     def _left(self, turn: Turn | None, at: float) -> None:
         self._pace.left(at)
@@ -144,7 +145,6 @@ class _Slice:
         self._under_way = 0
         self._left_at = begun_at
         self._left = left
-        self._has_left = False
 
     def admit(self) -> Admission:
         self.places -= 1
@@ -152,15 +152,13 @@ class _Slice:
         return Admission(self._loop.time(), self)
 
     def close(self) -> None:
-        self.places = 0
-        self._look()
+        if self.places:
+            self.places = 0
+            if not self._under_way:
+                self._left(self._left_at)
 
     def left(self) -> None:
         self._under_way -= 1
         self._left_at = self._loop.time()
-        self._look()
-
-    def _look(self) -> None:
-        if not (self.places or self._under_way or self._has_left):
-            self._has_left = True
+        if not (self.places or self._under_way):
             self._left(self._left_at)
