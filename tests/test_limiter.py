@@ -133,8 +133,10 @@ def test_a_slice_has_left_when_its_last_call_has() -> None:
         limiter = Limiter(Pace(100))
         held = []
         for _ in range(50):
-            await send(limiter)
+            first = await limiter.admit()
             held.append(await limiter.admit())
+            first.left()
+            first.left()
         waiting = asyncio.create_task(limiter.admit())
         await asyncio.sleep(30)
         assert not waiting.done()
@@ -143,6 +145,31 @@ def test_a_slice_has_left_when_its_last_call_has() -> None:
         return (await waiting).at - left_at
 
     assert 1.001 <= run_virtual(scenario()) < 1.002
+
+
+def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(100))
+        held = []
+        for _ in range(50):
+            held.append(await limiter.admit())
+            await asyncio.sleep(0.03)
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        for admission in held[:2]:
+            admission.left()
+        left_at = asyncio.get_running_loop().time()
+        await waiting
+        for _ in range(2):
+            await limiter.admit()
+        last = await limiter.admit()
+        closed = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not closed.done()
+        return last.at - left_at
+
+    assert 1.02 <= run_virtual(scenario()) < 1.03
 
 
 def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
@@ -172,6 +199,29 @@ def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
         def left(self, turn_at: float, at: float) -> None: ...
 
     assert 1.9 < run_virtual(send(Limiter(Pace(51), ManyTurns()))) < 2.1
+
+
+def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
+    class Recorded:
+        def __init__(self) -> None:
+            self.told: list[tuple[float, float]] = []
+
+        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+            return Turn(0.0, 7, clock() - 0.001)
+
+        def left(self, turn_at: float, at: float) -> None:
+            self.told.append((turn_at, at))
+
+    async def scenario() -> None:
+        turns = Recorded()
+        admission = await Limiter(Pace(5), turns).admit()
+        await asyncio.sleep(0.25)
+        admission.left()
+        ((turn_at, at),) = turns.told
+        assert turn_at == pytest.approx(-0.001, abs=1e-6)
+        assert at == pytest.approx(0.25, abs=1e-6)
+
+    run_virtual(scenario())
 
 
 def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:

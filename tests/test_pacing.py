@@ -1,5 +1,6 @@
 import heapq
 import math
+import pickle
 from itertools import pairwise
 
 import pytest
@@ -109,6 +110,23 @@ def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_ot
     pace.begin(100.0)
     times = drive(pace, 40, [0.0], start=100.2)
     assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(4, abs=0.1)
+
+
+def test_it_does_not_matter_in_which_order_it_is_told_when_calls_left() -> None:
+    pace = Pace(5)
+    for at in (100.0, 100.2, 100.4, 100.6, 100.8):
+        pace.begin(at)
+    for at in (100.95, 100.3, 100.5, 100.7, 100.1):
+        pace.left(at)
+    assert pace.earliest == pytest.approx(101.101)
+
+
+def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
+    pace = Pace(5)
+    drive(pace, 50, [0.0])
+    size = len(pickle.dumps(pace))
+    drive(pace, 5000, [0.0], start=200.0)
+    assert len(pickle.dumps(pace)) <= size + 10
 
 
 def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
