@@ -33,7 +33,7 @@ CONCURRENCY = 50
 
 def measure(*, quick: bool) -> list[Figure]:
     """Measure over http and TLS, both sides in turn."""
-    rounds = 1 if quick else 7
+    rounds = 1 if quick else 11
     figures = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
