@@ -16,9 +16,8 @@ from typing import NamedTuple
 SLICES_PER_S = 50
 """Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
 
-LEAST_STRETCH_S = 0.001
-"""A call arrives a little after it left, and not always by the same little: without a margin, six arrivals in
-one second would follow from six calls that left in little more. It costs 0.1 % of the rate."""
+LEAST_STRETCH_S = 0.0002
+"""The service's second may be a little longer than this machine's: clocks run apart by some 100 ppm."""
 
 MOST_STRETCH_S = 10.0
 """At 5 calls a second this is a call every 2.2 s: what is left of the pace while every call is refused."""
@@ -29,7 +28,8 @@ _CATCH_UP = 0.1
 
 # The rest was found with simulated services (tests/benchmarks/simulation.py): small steps, since a controller
 # that halves and doubles settles at a third of its calls refused.
-_LONE_CALLS = 100  # a refusal after so many admitted calls may be bad luck: first only the phase is shifted
+_LONE_CALLS = 100  # a refusal after so many admitted calls may be bad luck: hardly more than a shift of phase
+_LONE_STEP_S = 0.0008  # a call arrives a little after it left, and not always by the same little
 _SETTLED_CALLS = 30  # a refusal after so many asks for a small step; sooner ones for growing steps
 _HASTY_CALLS = 14
 _SMALL_STEP_S = 0.006
@@ -189,7 +189,7 @@ class Pace:
                 self._step_s = min(self._step_s * _STEP_GROWTH, _LONGEST_STEP * (1 + self._stretch_s))
         else:
             lone = self._calls_since >= _LONE_CALLS and self._stretch_s < _SMALL_STEP_S
-            step_s = 0.0 if lone else max(_SMALL_STEP_S, _SMALL_STEP * self._stretch_s)
+            step_s = _LONE_STEP_S if lone else max(_SMALL_STEP_S, _SMALL_STEP * self._stretch_s)
             self._learn(self._stretch_s + step_s, at)
             self._step_s = _FIRST_STEP_S
         # Half a gap later, calls fall elsewhere into the seconds of a service that counts by its clock.

@@ -38,7 +38,7 @@ def most_in_a_second(times: list[float]) -> int:
 def test_first_call_leaves_at_once_and_the_next_ones_evenly() -> None:
     times = drive(Pace(5), 5, [0.0])
     assert times[0] == 100.0
-    assert all(abs(b - a - 0.2002) < 1e-9 for a, b in pairwise(times))
+    assert all(abs(b - a - 0.2 * (1 + LEAST_STRETCH_S)) < 1e-9 for a, b in pairwise(times))
 
 
 def test_five_a_second_over_an_hour_with_exact_timers() -> None:
@@ -102,7 +102,7 @@ def test_a_call_that_was_held_back_begins_its_second_when_it_leaves() -> None:
     pace.begin(100.0)
     pace.left(100.15)
     drive(pace, 4, [0.0])
-    assert pace.earliest == pytest.approx(101.151)
+    assert pace.earliest == pytest.approx(100.15 + 1 + LEAST_STRETCH_S)
 
 
 def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_other() -> None:
@@ -118,7 +118,7 @@ def test_it_does_not_matter_in_which_order_it_is_told_when_calls_left() -> None:
         pace.begin(at)
     for at in (100.95, 100.3, 100.5, 100.7, 100.1):
         pace.left(at)
-    assert pace.earliest == pytest.approx(101.101)
+    assert pace.earliest == pytest.approx(100.1 + 1 + LEAST_STRETCH_S)
 
 
 def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
@@ -136,7 +136,7 @@ def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
         pace.begin(100.0 + number)
     assert pace.earliest == math.inf
     pace.left(107.0)
-    assert pace.earliest == pytest.approx(108.001)
+    assert pace.earliest == pytest.approx(107.0 + 1 + LEAST_STRETCH_S)
 
 
 def test_no_burst_after_a_stall() -> None:
@@ -160,11 +160,11 @@ def test_the_service_s_own_wish_is_honoured() -> None:
     assert pace.earliest == 17.55
 
 
-def test_a_lone_refusal_only_shifts_the_phase_by_half_a_gap() -> None:
+def test_a_lone_refusal_shifts_the_phase_by_half_a_gap_and_costs_a_tenth_of_a_percent_at_most() -> None:
     pace = Pace(5)
     drive(pace, 200, [0.0])
     before = pace.earliest
-    assert refuse(pace, before) == LEAST_STRETCH_S
+    assert LEAST_STRETCH_S < refuse(pace, before) <= 0.001
     assert pace.earliest - before > 0.29
 
 
