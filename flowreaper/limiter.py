@@ -112,7 +112,9 @@ class Limiter:
     def _left(self, turn: Turn | None, at: float) -> None:
         self._pace.left(at)
         self._slice_left.set()
-        if self._turns and turn and turn.at is not None:
+        # The next turn of all runs comes a gap after this one: after the last call of a slice, which may leave
+        # at the end of its 20 ms, that would be a gap too late.
+        if self._turns and turn and turn.at is not None and not self._pace.sliced:
             self._turns.left(turn.at, at)
 
     @property

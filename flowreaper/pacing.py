@@ -104,10 +104,10 @@ class Pace:
 
     def __init__(self, rate: float, stretch_s: float = LEAST_STRETCH_S) -> None:
         self.rate = rate
-        sliced = rate > SLICES_PER_S
-        self.even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
+        self.sliced = rate > SLICES_PER_S
+        self.even_gap_s = 1 / SLICES_PER_S if self.sliced else 1 / rate
         self._slices = slices_of(self.even_gap_s)
-        self._calls_per_slice = rate / self._slices if sliced else 1.0
+        self._calls_per_slice = rate / self._slices if self.sliced else 1.0
         self._slice = 0
         self._leaving = 0
         self._left_at: list[float] = []

@@ -123,6 +123,24 @@ def test_runs_of_a_high_rate_that_is_no_multiple_of_fifty_keep_it_together(
     assert per_s(together) > 0.93 * rate
 
 
+def test_calls_that_leave_at_the_end_of_their_slice_do_not_halve_the_pace_of_two_runs(tmp_path: Path) -> None:
+    async def leave_late(limiter: Limiter, until_s: float) -> list[float]:
+        loop = asyncio.get_running_loop()
+        times = [0.0]
+        while times[-1] < until_s:
+            admission = await limiter.admit()
+            loop.call_later(0.018, admission.left)
+            times.append(admission.at)
+        return times[1:]
+
+    async def both(one: Limiter, other: Limiter) -> list[list[float]]:
+        return list(await asyncio.gather(leave_late(one, 5), leave_late(other, 5)))
+
+    with turns(tmp_path) as first, turns(tmp_path) as second:
+        found = run_virtual(both(Limiter(Pace(100), first), Limiter(Pace(100), second)))
+    assert per_s(sorted(at for times in found for at in times)) > 90
+
+
 def test_a_slow_run_that_wants_nothing_now_is_not_given_way_to(tmp_path: Path) -> None:
     fast, *_ = runs(tmp_path, 50.0, *[0.2] * 4)
     assert per_s(fast) > 46  # 47.9: give-ways would leave 35
