@@ -37,7 +37,7 @@ class Turns(Protocol):
         """Take a turn, or say how long to wait before asking again."""
         ...
 
-    def left(self, turn_at: float, at: float) -> None:
+    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         """Take note that the calls of the turn of this time left at another."""
         ...
 
@@ -115,7 +115,7 @@ class Limiter:
         # The next turn of all runs comes a gap after this one: after the last call of a slice, which may leave
         # at the end of its 20 ms, that would be a gap too late.
         if self._turns and turn and turn.at is not None and not self._pace.sliced:
-            self._turns.left(turn.at, at)
+            self._turns.left(asyncio.get_running_loop().time, turn.at, at)
 
     @property
     def foreign_per_s(self) -> float | None:

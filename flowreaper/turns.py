@@ -145,7 +145,7 @@ class Turns:
         _write(fd, accounts, len(text))
         return Turn(0.0, account.turns - 1, now) if wait_s <= 0 else Turn(min(wait_s, _LONGEST_WAIT_S))
 
-    def left(self, turn_at: float, at: float) -> None:
+    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         """Let the turn of this time count from another, at which its calls left.
 
         Nothing changes where nobody is near to know of it, or somebody holds the lock just now.
@@ -156,7 +156,8 @@ class Turns:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
                 text = os.pread(self._fd, _SIZE_LIMIT, 0)
-                accounts = _read(text, at)
+                # Under the lock, as in `take`: the others may have taken turns since the calls left.
+                accounts = _read(text, clock())
                 sent = accounts[self._account].sent if self._account in accounts else []
                 if turn_at in sent:
                     sent.remove(turn_at)

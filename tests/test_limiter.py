@@ -196,7 +196,7 @@ def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
             self.taken += 1
             return Turn(0.0, 2**62 if self.taken < 100 else 0, clock())
 
-        def left(self, turn_at: float, at: float) -> None: ...
+        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
 
     assert 1.9 < run_virtual(send(Limiter(Pace(51), ManyTurns()))) < 2.1
 
@@ -209,7 +209,7 @@ def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
         def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
             return Turn(0.0, 7, clock() - 0.001)
 
-        def left(self, turn_at: float, at: float) -> None:
+        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:  # noqa: ARG002 -- the port
             self.told.append((turn_at, at))
 
     async def scenario() -> None:

@@ -193,10 +193,23 @@ def test_a_call_that_left_late_begins_the_second_of_all_runs_then(tmp_path: Path
         for run, at in ((own, 99.8), (other, 99.9), (own, 100.1)):
             take(run, at)
         sent = list(kept(tmp_path)["account"]["sent"])
-        own.left(100.1, 100.25)
+        own.left(lambda: 100.25, 100.1, 100.25)
         assert kept(tmp_path)["account"]["sent"] == [*sent[:-1], 100.25]
-        own.left(100.1, 100.3)  # known no more by its old time
+        own.left(lambda: 100.3, 100.1, 100.3)  # known no more by its old time
         assert take(other, 100.35) == pytest.approx(100.25 + 0.2002 - 100.35)
+
+
+def test_a_turn_that_another_run_took_after_a_call_left_is_not_lost_when_that_is_written_down(
+    tmp_path: Path,
+) -> None:
+    with turns(tmp_path) as own, turns(tmp_path) as other:
+        for run, at in ((other, 99.8), (own, 100.1), (other, 100.31)):
+            assert take(run, at) == 0
+        before = kept(tmp_path)["account"]
+        own.left(lambda: 100.32, 100.1, 100.3)
+        after = kept(tmp_path)["account"]
+    assert after["sent"] == [99.8, 100.3, 100.31]
+    assert after["runs"] == before["runs"]
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -211,7 +224,7 @@ def test_that_a_call_left_late_changes_nothing_where_nobody_is_near_or_the_file_
         with (tmp_path / "turns" / "turns.json").open() as file:
             if held:
                 fcntl.flock(file, fcntl.LOCK_EX)
-            own.left(100.1, 100.25)
+            own.left(lambda: 100.25, 100.1, 100.25)
         assert kept(tmp_path) == before
 
 
