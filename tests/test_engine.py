@@ -566,6 +566,28 @@ def test_an_outage_pauses_the_run_blames_no_flow_and_ends_within_twelve_seconds(
     assert [event for event, _ in log.events] == ["outage.began", "outage.ended"]
 
 
+def test_an_outage_in_which_connections_hang_pauses_the_run_and_blames_no_flow() -> None:
+    class Hanging(Service):
+        """Finds no connection for ten seconds a call while it is down; then no call has left."""
+
+        async def send(
+            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        ) -> Reply:
+            down = self.down_from <= asyncio.get_running_loop().time() < self.down_until
+            return await super().send(flow, timeout_s, (lambda: None) if down else left)
+
+    ledger, service = Ledger(500), Hanging()
+    service.down_from, service.down_until = 20.0, 200.0
+    service.down_reply, service.hangs_s = UNSENT, 10.0
+    run(make(ledger, service))
+    assert states(ledger) == {State.DELETED: 500}
+    tried = [at for at in service.times if service.down_from <= at < service.down_until]
+    # Five places at the gate, so two rounds of hanging calls until eight have found no connection; then probes.
+    assert len([at for at in tried if at < 41.0]) <= 11
+    assert len([at for at in tried if at >= 41.0]) <= 160 / 10 + 2
+    assert min(at for at in service.times if at >= service.down_until) <= service.down_until + 12
+
+
 def test_an_outage_of_a_few_last_flows_blames_none_of_them() -> None:
     ledger, service = Ledger(3), Service()
     service.down_until = 900.0
