@@ -28,6 +28,10 @@ _CATCH_UP = 0.1
 
 # The rest was found with simulated services (tests/benchmarks/simulation.py): small steps, since a controller
 # that halves and doubles settles at a third of its calls refused.
+# Timers that wake late bring calls slowly on through the seconds of a service that counts by its clock. Those
+# that are refused left just before such a second; a little more than their jitter (here 50 ms) puts them just
+# behind it, the longest way from the next.
+_SHIFT = 0.3  # of a gap
 _LONE_CALLS = 100  # a refusal after so many admitted calls may be bad luck: hardly more than a shift of phase
 _LONE_STEP_S = 0.0008  # a call arrives a little after it left, and not always by the same little
 _SETTLED_CALLS = 30  # a refusal after so many asks for a small step; sooner ones for growing steps
@@ -192,8 +196,7 @@ class Pace:
             step_s = _LONE_STEP_S if lone else max(_SMALL_STEP_S, _SMALL_STEP * self._stretch_s)
             self._learn(self._stretch_s + step_s, at)
             self._step_s = _FIRST_STEP_S
-        # Half a gap later, calls fall elsewhere into the seconds of a service that counts by its clock.
-        self._even = max(self._even, at) + self.even_gap_s / 2
+        self._even = max(self._even, at) + self.even_gap_s * _SHIFT
         self._refused_at = at
         self._calls_since = 0
         self._reactions += 1

@@ -160,12 +160,13 @@ def test_the_service_s_own_wish_is_honoured() -> None:
     assert pace.earliest == 17.55
 
 
-def test_a_lone_refusal_shifts_the_phase_by_half_a_gap_and_costs_a_tenth_of_a_percent_at_most() -> None:
+def test_a_lone_refusal_shifts_the_phase_and_costs_a_tenth_of_a_percent_at_most() -> None:
     pace = Pace(5)
     drive(pace, 200, [0.0])
     before = pace.earliest
     assert LEAST_STRETCH_S < refuse(pace, before) <= 0.001
-    assert pace.earliest - before > 0.29
+    # Later by more than the jitter of 50 ms, on top of the next gap.
+    assert 0.25 < pace.earliest - before < 0.29
 
 
 def test_calls_that_were_on_their_way_together_are_one_sign() -> None:

@@ -47,7 +47,8 @@ class Setting:
 
     Calls arrive up to `jitter_s` late, evenly spread. Another client sends `foreign_per_s` calls a second
     until `foreign_until_s`. A run ends after `flows` admitted calls or `seconds`. Timers wake up to 1 ms
-    late and the network adds some 0.2 ms, as on a real machine.
+    late and the network adds some 0.2 ms, as on a real machine; a call leaves `leaves_late_s` after it was let
+    through.
     """
 
     window: str
@@ -57,6 +58,7 @@ class Setting:
     foreign_per_s: float = 0.0
     foreign_until_s: float = float("inf")
     latency_s: float = 0.02
+    leaves_late_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -134,6 +136,8 @@ class _Simulation:
             while pace.earliest > self._now:
                 yield pace.earliest + self._luck.uniform(0, _WAKES_LATE_S)
             pace.begin(self._now)
+            if self._setting.leaves_late_s:
+                yield self._now + self._setting.leaves_late_s
             pace.left(self._now)
             self._begin(self._arrival(), self._call(pace, self._now))
             yield self._now
