@@ -1,6 +1,6 @@
 """The command: one click command a file, shared options in one. What is slow to import waits until it is needed."""
 
-import os
+import contextlib
 import signal
 import sys
 from importlib import import_module
@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from flowreaper import __version__
+from flowreaper.cli import streams
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.model import ExitStatus
@@ -19,8 +20,6 @@ _COMMANDS = {
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
 }
 # What --help says of each: click would import every command to ask it, which takes 300 ms.
-
-_STANDARD_STREAMS = ((0, os.O_WRONLY), (1, os.O_RDWR), (2, os.O_RDWR))
 
 
 class _LazyGroup(click.Group):
@@ -45,28 +44,27 @@ class _LazyGroup(click.Group):
         except FlowreaperError as error:
             from flowreaper.cli.summary import error_status
 
-            click.echo(f"Error: {error}", err=True)
+            streams.tell(f"Error: {error}")
             ctx.exit(error_status(error))
         except KeyboardInterrupt:
             # Before a run listens for signals itself, so nothing was sent; click would say 1.
-            click.echo(err=True)
+            streams.tell("")
             ctx.exit(128 + signal.SIGINT)
-        except BrokenPipeError:
-            # The reader wanted no more. What is still buffered must not fail again when Python exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(128 + signal.SIGPIPE)
+        except BrokenPipeError as error:
+            ctx.exit(streams.cannot_write(error))
         except OSError as error:
+            if status := streams.flush(0):
+                ctx.exit(status)
             where = f"{printable(str(error.filename))}: " if error.filename else ""
-            click.echo(f"Error: {where}{error.strerror or error}", err=True)
+            streams.tell(f"Error: {where}{error.strerror or error}")
             ctx.exit(ExitStatus.STOPPED)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:  # noqa: BLE001 -- no traceback reaches a user
             what = printable(f"{type(error).__name__}: {error}")
-            click.echo(
+            streams.tell(
                 f"Error: a defect in flowreaper {__version__}: {what}\nNothing that is recorded is lost: the same"
-                " command goes on. Please report this with what you did.",
-                err=True,
+                " command goes on. Please report this with what you did."
             )
             ctx.exit(ExitStatus.STOPPED)
 
@@ -93,21 +91,18 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; the entry point."""
-    _open_closed_streams()
-    cli.main(prog_name="flowreaper", args=sys.argv[1:])
-
-
-def _open_closed_streams() -> None:
-    """Put the null device where a standard stream was closed.
-
-    Else the next file that is opened, say the checkpoint, would take its place and what is printed.
-    Standard input cannot be read then, rather than be empty.
-    """
-    for fd, flags in _STANDARD_STREAMS:
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, flags)  # takes the lowest free number, which is this one
-    # None is what Python makes of a closed stream.
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 -- a descriptor, open until the end
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 -- the same
+    streams.open_closed()
+    try:
+        # Not as click would run it: what it cannot tell on a broken stream would end in a traceback.
+        status = cli.main(prog_name="flowreaper", args=sys.argv[1:], standalone_mode=False) or 0
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else ExitStatus.STOPPED
+    except click.ClickException as error:
+        with contextlib.suppress(OSError):
+            error.show()
+        status = error.exit_code
+    except click.Abort:
+        status = 128 + signal.SIGINT
+    except OSError as error:
+        status = streams.cannot_write(error)  # the help, which click writes before it invokes a command
+    sys.exit(streams.flush(status))

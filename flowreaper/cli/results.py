@@ -1,13 +1,15 @@
 """``flowreaper results``: what is recorded of each flow."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from flowreaper.cli.options import checkpoint_argument, state_option
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import State
 from flowreaper.records import RecordFormat, header_for, writer_for
@@ -45,7 +47,7 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
     records = read_records(checkpoint, [State(s) for s in state])
     write = writer_for(shape)
     first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
-    with _open(output) as out:
+    with _named(output), _open(output) as out:
         gathered = header_for(shape)
         if first:
             gathered += write(first)
@@ -59,6 +61,21 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
                 parts, size = [], 0
         out.write("".join(parts).encode())
         out.flush()
+
+
+@contextlib.contextmanager
+def _named(output: Path | None) -> Iterator[None]:
+    """Say of what cannot be written where it should have gone; a reader who wants no more is told nothing."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = printable(str(output)) if output else "standard output"
+        raise OutputError(
+            f"cannot write to {where}: {error.strerror}. What was written is not all of it: once there is room,"
+            " begin again"
+        ) from error
 
 
 def _open(output: Path | None) -> BinaryIO:

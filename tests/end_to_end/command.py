@@ -34,11 +34,14 @@ _PROXIES = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """Return this environment without anything that the command under test listens to."""
+    """Return this environment without anything that the command under test, or its interpreter, listens to.
+
+    PYTHONUNBUFFERED, say, would hide what an ordinary user's Python does with what it could not write.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("FLOWREAPER_", "ALIBABA_")) and not _PROXIES.fullmatch(name)
+        if not name.startswith(("FLOWREAPER_", "ALIBABA_", "PYTHON")) and not _PROXIES.fullmatch(name)
     }
     scripts = sysconfig.get_path("scripts")
     return kept | {
