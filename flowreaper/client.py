@@ -33,7 +33,17 @@ _SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
 _USER_AGENT = "flowreaper"
 
 
-_left: ContextVar[Callable[[], None]] = ContextVar("_left")
+class _Leaving:
+    """Whether a call has begun to leave; tells so once its bytes were given to the system."""
+
+    __slots__ = ("begun", "left")
+
+    def __init__(self, left: Callable[[], None]) -> None:
+        self.begun = False
+        self.left = left
+
+
+_leaving: ContextVar[_Leaving] = ContextVar("_leaving")
 
 
 class _Request(aiohttp.ClientRequest):
@@ -43,10 +53,16 @@ class _Request(aiohttp.ClientRequest):
     """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        answer = await super().send(conn)
-        # There is no body, so all of it was written.
-        _left.get()()
-        return answer
+        if conn.protocol is None or conn.protocol.should_close:
+            # It waited unused, and something came: that would be taken for the answer to this call.
+            raise aiohttp.ClientConnectionError("the connection holds bytes that answer no call")
+        leaving = _leaving.get()
+        leaving.begun = True
+        try:
+            return await super().send(conn)
+        finally:
+            # There is no body, so all of it was written, or as much as ever will be.
+            leaving.left()
 
 
 class CredentialSource(Protocol):
@@ -121,7 +137,7 @@ class Client:
         """Sign a DeleteFlow call at this moment, send it, and return what came back.
 
         `timeout_s` shortens the client's own timeout for this call. `left` is called when its bytes were
-        given to the system, and not at all if they never were.
+        given to the system, and not at all if none was.
 
         Raises:
             CredentialsError: there are none to sign with.
@@ -136,7 +152,8 @@ class Client:
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
-        _left.set(left)
+        leaving = _Leaving(left)
+        _leaving.set(leaving)
         try:
             return await self._exchange(request, self._timeout_for(timeout_s))
         except aiohttp.ClientConnectorCertificateError as error:
@@ -148,12 +165,15 @@ class Client:
         except aiohttp.ClientHttpProxyError as error:
             # Its own text holds the proxy's URL, and so perhaps a password.
             return _no_connection(f"the proxy answered {error.status} {printable(error.message)}")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return _no_connection(_describe(error))
-        except TimeoutError:
+        except TimeoutError as error:
+            if not leaving.begun:
+                return _no_connection(_describe(error))
             within_s = self._timeout_for(timeout_s).total
             return Reply(0, message=f"no answer within {within_s:g} s", readable=False)
         except (aiohttp.ClientError, OSError) as error:
+            if not leaving.begun:
+                # Also what a proxy did before it let the call through.
+                return _no_connection(_describe(error))
             return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
 
     async def renew_credentials(self) -> None:

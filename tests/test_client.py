@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -389,6 +390,31 @@ async def test_a_reset_is_a_lost_answer_and_the_call_is_not_sent_again(trouble: 
     assert reply.message.startswith("the answer was lost: ")
 
 
+async def test_an_answer_that_no_call_asked_for_is_not_taken_for_the_next_call_s() -> None:
+    idle = asyncio.Event()
+    arrived: list[str] = []
+
+    async def answer_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                arrived.append(re.findall(r"FlowId=(\w+)", request.decode())[0])
+                writer.write(ANSWER)
+                if len(arrived) == 1:
+                    await idle.wait()
+                    writer.write(ANSWER)
+
+    async with serving(answer_twice) as port, client_of(f"http://127.0.0.1:{port}") as client:
+        assert (await client.send(Flow("1"))).code == "OK"
+        idle.set()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        surplus = await client.send(Flow("2"), left=lambda: pytest.fail("it has not left"))
+        assert (surplus.readable, surplus.reached) == (False, False)
+        assert surplus.message == "no connection: the connection holds bytes that answer no call"
+        assert (await client.send(Flow("3"))).code == "OK"
+    assert arrived == ["1", "3"]
+
+
 async def test_a_server_that_hangs_up_on_a_request_leaves_a_lost_answer() -> None:
     recorder = Recorder(b"")
     async with serving(recorder) as port:
@@ -671,7 +697,8 @@ async def test_a_proxy_that_fails_is_told_without_its_password(
     async with serving(Recorder(answer)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{port}")
         reply = await send_one(REMOTE)
-    assert (reply.status, reply.readable) == (0, False)
+    # Whatever it was, it was before the call.
+    assert (reply.status, reply.readable, reply.reached) == (0, False, False)
     assert says in reply.message
     assert reply.message.isprintable()
     assert PASSWORD not in repr(reply)
