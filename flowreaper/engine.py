@@ -20,6 +20,11 @@ class Admission(Protocol):
         """When it was given, on the loop's clock."""
         ...
 
+    @property
+    def has_left(self) -> bool:
+        """Whether `left` was called."""
+        ...
+
     def left(self) -> None:
         """Take note that the call has left, or never will; only the first time counts."""
         ...
@@ -129,30 +134,57 @@ class Engine:
                 self._sender.cancel()
 
     def abandon(self) -> None:
-        """Leave now: the calls under way are cut off, their flows stay claimed."""
+        """Leave now: the calls under way are cut off, and the flows of those that have left stay claimed."""
         self.stop(Ending.INTERRUPTED)
+        # A call that has not even begun could not put its flow back.
+        asyncio.get_running_loop().call_soon(self._cut_off)
+
+    def _cut_off(self) -> None:
         for call in self._in_flight:
             call.cancel()
 
     async def run(self) -> None:
-        """Return when nothing is left to do, or after `stop`; what is known is recorded then."""
+        """Return when nothing is left to do, or after `stop`; what is known is recorded then.
+
+        When it is cancelled, it does what `abandon` does before it ends so.
+        """
         claimer = asyncio.create_task(self._claim())
         self._sender = asyncio.create_task(self._send())
+        tasks = (claimer, self._sender)
+        for task in tasks:
+            task.add_done_callback(self._stop_with)
         if self.ending:
             self._sender.cancel()
-        await asyncio.wait((claimer, self._sender))
-        while self._in_flight:
-            await asyncio.wait(self._in_flight)
-        # Claimed but never sent: they go back, and no doubt falls on them.
-        for claim in self._backlog.ready:
-            self._ledger.put(Again(claim.row, claim.attempts, claim.in_doubt))
-        await self._ledger.flush()
-        for task in (claimer, self._sender):
+        try:
+            await self._end(tasks)
+        except asyncio.CancelledError:
+            self.abandon()
+            await self._end(tasks)
+            raise
+        for task in tasks:
             if not task.cancelled() and (error := task.exception()):
                 raise error
         if self.ending is None:
             limited = self._backlog.limit_reached and self._backlog.unread
             self.ending = Ending.LIMIT if limited else Ending.FINISHED
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Wait until nothing is under way, and record what is known."""
+        await asyncio.wait(tasks)
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
+        # Claimed but never sent: they go back, and no doubt falls on them.
+        while self._backlog.ready:
+            self._put_back(self._backlog.ready.popleft())
+        await self._ledger.flush()
+
+    def _put_back(self, claim: Claim) -> None:
+        self._ledger.put(Again(claim.row, claim.attempts, claim.in_doubt))
+
+    def _stop_with(self, task: asyncio.Task[None]) -> None:
+        """Let a defect of ours end the run: the other tasks would wait for this one for ever."""
+        if not task.cancelled() and (error := task.exception()):
+            self.stop(Ending.STOPPED, error if isinstance(error, Exception) else None)
 
     async def _claim(self) -> None:
         """Keep the sender supplied, until nothing is left."""
@@ -217,9 +249,8 @@ class Engine:
         self._sender_wakes.set()
         if not self._in_flight:
             self._claimer_wakes.set()
-        if not call.cancelled() and (error := call.exception()):
-            # A defect of ours: what became of that call is unknown, so its flow stays claimed.
-            self.stop(Ending.STOPPED, error if isinstance(error, Exception) else None)
+        # What became of a call that met a defect is unknown, so its flow stays claimed.
+        self._stop_with(call)
 
     async def _call(self, claim: Claim, admission: Admission, timeout_s: float | None) -> None:
         self.calls += 1
@@ -228,9 +259,13 @@ class Engine:
             reply = await self._transport.send(claim.flow, timeout_s, admission.left)
         except RunError as error:
             # Nothing left for the service, so nothing became of the flow.
-            self._ledger.put(Again(claim.row, claim.attempts, claim.in_doubt))
+            self._put_back(claim)
             self.stop(Ending.STOPPED, error)
             return
+        except asyncio.CancelledError:
+            if not admission.has_left:
+                self._put_back(claim)
+            raise
         finally:
             admission.left()
         trouble = await self._settlement.settle(claim, reply, admission.at, epoch)

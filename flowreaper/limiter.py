@@ -51,6 +51,11 @@ class Admission:
         self.at = at
         self._slice: _Slice | None = slice_
 
+    @property
+    def has_left(self) -> bool:
+        """Whether `left` was called."""
+        return self._slice is None
+
     def left(self) -> None:
         """Take note that the call has left, or never will; only the first time counts."""
         if slice_ := self._slice:

@@ -253,7 +253,7 @@ def _sharer(value: object, now: float) -> Sharer | None:
     if len(numbers) != len(Sharer._fields):
         return None
     run = Sharer(*numbers)
-    sound = run.even_gap_s > 0 and 0 <= run.stretch_s <= MOST_STRETCH_S
+    sound = run.even_gap_s >= 1 / SLICES_PER_S and 0 <= run.stretch_s <= MOST_STRETCH_S
     return run if sound and run.sent_at <= run.seen_at <= now < run.seen_at + _FORGET_S else None
 
 

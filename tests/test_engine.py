@@ -16,11 +16,12 @@ from flowreaper.errors import (
     OutageError,
     RunError,
 )
-from flowreaper.limiter import Limiter
+from flowreaper.limiter import Limiter, Turns
 from flowreaper.model import Again, Claim, Ending, Flow, Kind, Outcome, Reply, State
 from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.settlement import Settlement
+from flowreaper.turns import Turn
 from tests.virtual import run_virtual
 
 OK = Reply(200, "OK", "None", "R-1")
@@ -161,10 +162,11 @@ def make(
     max_refusals: int = 50,
     outage_limit_s: float = 3600.0,
     log: Log | None = None,
+    turns: Turns | None = None,
 ) -> Engine:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
-    gate = Limiter(Pace(rate))
+    gate = Limiter(Pace(rate), turns)
     outage = Outage()
     engine = Engine(
         backlog=backlog,
@@ -496,6 +498,92 @@ def test_abandoning_leaves_the_calls_under_way_claimed() -> None:
 
     assert run_virtual(scenario()) < 2.2
     assert states(ledger) == {State.CLAIMED: len(service.calls), State.PENDING: 100 - len(service.calls)}
+
+
+class Hanging(Service):
+    """Flows of even ids find no connection, and wait for one."""
+
+    async def send(
+        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+    ) -> Reply:
+        if int(flow.flow_id) % 2 == 0:
+            await asyncio.sleep(1000)
+        return await super().send(flow, timeout_s, left)
+
+
+@pytest.mark.parametrize("at_s", [0.6000001, 2.1])
+def test_abandoning_returns_the_flows_whose_calls_never_left(at_s: float) -> None:
+    ledger, service = Ledger(100), Hanging(latency_s=3.0)
+    engine = make(ledger, service)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(at_s)
+        engine.abandon()
+        await running
+
+    run_virtual(scenario())
+    left = len(service.calls)
+    assert 0 < left < engine.calls
+    assert states(ledger) == {State.CLAIMED: left, State.PENDING: 100 - left}
+    assert not any(ledger.in_doubt.values())
+
+
+def test_a_call_that_is_abandoned_before_it_has_begun_returns_its_flow() -> None:
+    ledger, service = Ledger(1), Service()
+    engine = make(ledger, service)
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        while not engine.in_flight:  # noqa: ASYNC110 -- nothing tells of a call that has not begun
+            await asyncio.sleep(0)
+        assert engine.calls == 0
+        engine.abandon()
+        await running
+
+    run_virtual(scenario())
+    assert states(ledger) == {State.CLAIMED if service.calls else State.PENDING: 1}
+    assert engine.in_flight == 0
+
+
+def test_a_run_that_is_cancelled_cuts_its_calls_off_and_leaves_nothing_running() -> None:
+    ledger, service = Ledger(100, commit_s=0.05), Hanging(latency_s=3.0)
+    engine = make(ledger, service)
+
+    async def scenario() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.1):
+                await engine.run()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run_virtual(scenario())
+    left = len(service.calls)
+    assert states(ledger) == {State.CLAIMED: left, State.PENDING: 100 - left}
+
+
+@pytest.mark.parametrize("where", ["gate", "ledger"])
+def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
+    class BrokenLedger(Ledger):
+        async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
+            if where == "ledger" and service.calls:
+                raise ZeroDivisionError
+            return await super().claim(new, again)
+
+    class BrokenTurns:
+        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the Protocol's signature
+            if where == "gate" and clock() > 1:
+                raise ZeroDivisionError
+            return Turn(0.0)
+
+        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
+            pass
+
+    ledger, service = BrokenLedger(100), Service(latency_s=3.0)
+    engine = make(ledger, service, turns=BrokenTurns())
+    with pytest.raises(ZeroDivisionError):
+        run(engine)
+    assert isinstance(engine.error, ZeroDivisionError)
+    assert states(ledger) == {State.DELETED: len(service.calls), State.PENDING: 100 - len(service.calls)}
 
 
 def test_a_stop_before_the_start_sends_nothing() -> None:

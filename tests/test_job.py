@@ -1,5 +1,6 @@
 """What a job warns about before it goes wrong, and mends when it has."""
 
+import asyncio
 import dataclasses
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from flowreaper.credentials import ChainSource, StaticSource
 from flowreaper.job import Job
 from flowreaper.library import Batches
 from flowreaper.model import Credentials, State
+from flowreaper.report import read_status
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.settings import Settings, parse_endpoint
 from tests.samples import entries
@@ -128,3 +130,23 @@ async def test_a_folder_that_runs_cannot_share_is_told_and_stops_nothing(
     ((event, fields),) = log.warnings
     assert event == "pace.not_shared_on_this_machine"
     assert fields["folder"] == str(folder)
+
+
+async def test_a_job_that_is_cancelled_leaves_nothing_running_and_only_what_it_sent_in_doubt(
+    tmp_path: Path,
+) -> None:
+    ids = [str(1000 + n) for n in range(200)]
+    async with Sandbox(SandboxOptions(window="none", known=frozenset(), latency_s=0.3)) as sandbox:
+        running = asyncio.create_task(job_of(ids, tmp_path, sandbox, StaticSource(CREDENTIALS)).run())
+        while sandbox.ledger.total < 5:  # noqa: ASYNC110 -- calls arrive at another part of this process
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        called = sandbox.ledger.total
+        await job_of(ids, tmp_path, sandbox, StaticSource(CREDENTIALS)).run()
+    assert called < len(ids)
+    states = read_status(tmp_path / "job.ckpt").states
+    # Nothing was there. Only where a call was cut off can that not be known.
+    assert sum(states.values()) == states[State.ABSENT] + states[State.DELETED] == len(ids)
+    assert states[State.DELETED] <= called

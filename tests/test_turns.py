@@ -341,7 +341,7 @@ def test_whatever_the_file_holds_a_turn_comes(tmp_path_factory: pytest.TempPathF
 
 @pytest.mark.parametrize(
     "forged",
-    [[99.9, 99.9, 0.2, 1e9], [99.9, 99.9, 0.0, 0.0], [99.9, 1e9, 0.2, 0.0], [1e9, 99.9, 0.2, 0.0], [99.9]],
+    [[99.9, 99.9, 0.2, 1e9], [99.9, 99.9, 5e-324, 0.0], [99.9, 1e9, 0.2, 0.0], [1e9, 99.9, 0.2, 0.0], [99.9]],
 )
 def test_a_run_that_cannot_be_holds_nobody(tmp_path: Path, forged: list[float]) -> None:
     (tmp_path / "turns").mkdir(mode=0o700)
