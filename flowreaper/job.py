@@ -114,6 +114,11 @@ class Job:
         if self._parts:
             self._parts.engine.abandon()
 
+    @property
+    def in_flight(self) -> int:
+        """How many calls are under way."""
+        return self._parts.engine.in_flight if self._parts else 0
+
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
         parts = self._parts

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import math
 import os
-import signal
 import sys
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +17,7 @@ from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli import summary as ending
 from flowreaper.cli.options import command_line
+from flowreaper.cli.signals import Signals
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import StaticSource, find_source
 from flowreaper.errors import ConfigurationError, OutputError
@@ -36,8 +35,6 @@ from flowreaper.survey import survey
 _STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
 _READER_S = 1.0
-_LEAVING_S = 2.0
-"""The longest that leaving at once may take."""
 
 
 class Run:
@@ -63,8 +60,7 @@ class Run:
         )
         self._checkpoint: Path = options["checkpoint"] or _default_checkpoint(sources)
         self._check_paths()
-        self._signal = 0
-        self._signals = 0
+        self._signals: Signals | None = None
 
     def say(self, text: str) -> None:
         """Tell a person something; with --log-format json, stderr is not for persons."""
@@ -120,8 +116,9 @@ class Run:
             self._warn()
             summary = await self._run_job(settings, credentials)
         self._tell_end(summary)
-        interrupted = self._signal and not summary.error
-        return 128 + self._signal if interrupted else ending.exit_status(summary)
+        if self._signals and self._signals.status and not summary.error:
+            return self._signals.status
+        return ending.exit_status(summary)
 
     async def _run_job(self, settings: Settings, credentials: CredentialSource) -> Summary:
         with contextlib.ExitStack() as files:
@@ -153,10 +150,8 @@ class Run:
             return question.confirmed(terminal, self.plan(access_key, read_pipes=False))
 
     async def _supervise(self, job: Job) -> Summary:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or `&` in a script
-                signal.signal(number, lambda number, _frame: self._received(number, loop, job))
+        self._signals = Signals(job, self.say)
+        self._signals.listen(asyncio.get_running_loop())
         self.say(f"Checkpoint: {printable(str(self._checkpoint))}")
         if self._for_machines:
             self._log.info(
@@ -186,33 +181,6 @@ class Run:
 
     def _make_feed(self, deliver: Deliver) -> Producer:
         return Producer(self._sources, self._input, deliver)
-
-    def _received(self, number: int, loop: asyncio.AbstractEventLoop, job: Job) -> None:
-        # Not loop.add_signal_handler: that waits for the loop, which may itself wait for a reader of our
-        # output that does not read. Nothing is lost by leaving so: that is what the checkpoint is for.
-        self._signals += 1
-        status = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-        if self._signals > 1 and not self._signal:
-            os._exit(status)
-        if self._signals == 2:  # noqa: PLR2004 -- the second one
-            # The loop may come to wait for such a reader while it leaves.
-            leaving = threading.Timer(_LEAVING_S, os._exit, (status,))
-            leaving.daemon = True
-            leaving.start()
-        loop.call_soon_threadsafe(self._on_signal, number, job)
-
-    def _on_signal(self, number: int, job: Job) -> None:
-        if self._signal:
-            self.say(
-                "Leaving at once; the flows whose answers are missing are in doubt, and come first next time."
-            )
-            job.abandon()
-            return
-        # SIGHUP is treated as SIGTERM, also in the exit status.
-        self._signal = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
-        waiting = job.snapshot().in_flight
-        self.say(f"Stopping: waiting for {waiting} calls under way. Once more leaves at once.")
-        job.stop()
 
     def _results_closed(self, name: str) -> None:
         self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))

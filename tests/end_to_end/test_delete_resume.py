@@ -5,6 +5,7 @@ import random
 import shlex
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -99,6 +100,29 @@ def test_ctrl_c_waits_for_the_calls_under_way(begin: Begin, ids: Ids) -> None:
         wait_for(lambda: service.called(flows) == flows)
         process.send_signal(signal.SIGINT)
         assert ended(process).status == 130
+    assert command.states("flows.txt.ckpt") == {"deleted": 3}
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 0.003, 0.1])
+@pytest.mark.parametrize(
+    "pair",
+    [(signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM), (signal.SIGHUP, signal.SIGHUP)],
+    ids=["as systemd sends them", "as they are delivered", "as a shell sends them"],
+)
+def test_two_signals_of_one_event_wait_for_the_calls_under_way(
+    begin: Begin, ids: Ids, pair: tuple[signal.Signals, signal.Signals], apart_s: float
+) -> None:
+    service, command = begin("--latency", "0.5")
+    flows = ids(3)
+    command.write("flows.txt", *flows)
+    with command.flowreaper("delete", "--yes", "--rate", "500", "flows.txt") as process:
+        wait_for(lambda: service.called(flows) == flows)
+        for number in pair:
+            process.send_signal(number)
+            time.sleep(apart_s)
+        finished = ended(process)
+    assert finished.status == 143
+    assert "Stopping: waiting for 3 calls under way. Once more leaves at once." in finished.told
     assert command.states("flows.txt.ckpt") == {"deleted": 3}
 
 
