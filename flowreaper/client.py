@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Protocol, Self
@@ -187,7 +188,9 @@ class Client:
     def correct_clock(self, date: str) -> bool:
         """Follow the service's clock, whose Date header is `date`; return whether that says something new."""
         try:
-            theirs = parsedate_to_datetime(date).timestamp()
+            named = parsedate_to_datetime(date)
+            # HTTP's dates are GMT (RFC 9110, 5.6.7), also one that does not say so.
+            theirs = (named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp()
         except (ValueError, TypeError, OverflowError):  # TypeError: no date at all, before Python 3.12
             return False
         if not 0 <= theirs <= _LATEST_S:

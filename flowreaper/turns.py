@@ -31,6 +31,7 @@ _PATIENCE_S = (
     0.5  # the lock is held for well under a millisecond: who holds it longer was stopped in the midst
 )
 _AGAIN_S = 10.0
+_LATE_S = 0.01
 
 
 def turns_folder() -> Path:
@@ -148,9 +149,10 @@ class Turns:
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         """Let the turn of this time count from another, at which its calls left.
 
-        Nothing changes where nobody is near to know of it, or somebody holds the lock just now.
+        Nothing changes where somebody holds the lock just now, or where nobody is near to know of it and a run
+        that joins later would hardly see the difference.
         """
-        if self._near == 0 or self._fd is None:
+        if self._fd is None or (self._near == 0 and at - turn_at < _LATE_S):
             return
         with contextlib.suppress(OSError):  # what is wrong with the file, the next turn tells
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from functools import partial
@@ -532,6 +533,21 @@ async def test_a_date_that_says_nothing_new_is_told_apart() -> None:
     assert not client.correct_clock(formatdate(NOW_S + 3600, usegmt=True))
     assert client.correct_clock(formatdate(NOW_S - 60, usegmt=True))
     assert client.clock_offset_s == -60
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "", "+0000"])
+async def test_a_date_that_names_no_zone_is_gmt_wherever_this_machine_is(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Singapore")
+    time.tzset()
+    try:
+        client = client_of("127.0.0.1", clock=Clock())
+        client.correct_clock(f"Tue, 14 Nov 2023 22:13:25 {zone}".strip())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert client.clock_offset_s == 5
 
 
 @pytest.mark.parametrize(

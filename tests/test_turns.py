@@ -212,20 +212,32 @@ def test_a_turn_that_another_run_took_after_a_call_left_is_not_lost_when_that_is
     assert after["runs"] == before["runs"]
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_that_a_call_left_late_changes_nothing_where_nobody_is_near_or_the_file_is_held(
-    tmp_path: Path, *, held: bool
+@pytest.mark.parametrize(
+    ("another", "late_s", "held"), [(False, 0.005, False), (True, 0.15, True), (False, 0.15, True)]
+)
+def test_that_a_call_left_late_changes_nothing_where_nobody_could_tell_or_the_file_is_held(
+    tmp_path: Path, *, another: bool, late_s: float, held: bool
 ) -> None:
     with turns(tmp_path) as own, turns(tmp_path) as other:
-        if held:
+        if another:
             take(other, 99.5)
         take(own, 100.1)
         before = kept(tmp_path)
         with (tmp_path / "turns" / "turns.json").open() as file:
             if held:
                 fcntl.flock(file, fcntl.LOCK_EX)
-            own.left(lambda: 100.25, 100.1, 100.25)
+            own.left(lambda: 100.25, 100.1, 100.1 + late_s)
         assert kept(tmp_path) == before
+
+
+def test_a_run_that_joins_after_a_stall_of_another_finds_its_second_full(tmp_path: Path) -> None:
+    with turns(tmp_path) as stalled, turns(tmp_path) as new:
+        begun = [100.0, 100.2, 100.4, 100.6, 100.8]
+        for at in begun:
+            assert take(stalled, at) == 0
+        for at in begun:
+            stalled.left(lambda: 103.0, at, 103.0)
+        assert take(new, 103.05) == pytest.approx(0.95, abs=0.002)
 
 
 def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None:
