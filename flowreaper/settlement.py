@@ -18,6 +18,7 @@ from flowreaper.verdict import explain, judge
 _SERVER_ERROR = 500
 _LONGEST_WISH_S = 300.0
 _WORTH_TELLING_S = 5.0
+_MINUTES_FROM_S = 120
 
 
 class Ledger(Protocol):
@@ -149,12 +150,14 @@ class Settlement:
 
     def outage_error(self, now: float) -> OutageError:
         """Return the error for an outage that has lasted too long; `now` is on the loop's clock."""
-        minutes = (now - (self._outage.since or now)) / 60
+        seconds = now - (self._outage.since or now)
+        silent = f"{seconds / 60:.0f} minutes" if seconds >= _MINUTES_FROM_S else f"{seconds:.0f} seconds"
         last = self._last_silence
         status = f"HTTP {last.status} " if last.status else ""
         return OutageError(
-            f"the service has not answered for {minutes:.0f} minutes; the last try: {status}{printable(last.message)}. "
-            "No flow is blamed. Check the network, the proxy and the endpoint, then go on; --outage-limit waits longer"
+            f"the service has not answered for {silent}; the last try: {status}{printable(last.message)}. "
+            "No flow is blamed for that. Check the network, the proxy and the endpoint, then go on; --outage-limit"
+            " waits longer"
         )
 
     def _settle_transient(self, claim: Claim, reply: Reply, *, in_doubt: bool) -> None:

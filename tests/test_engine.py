@@ -690,14 +690,16 @@ def test_a_last_flow_that_cannot_be_connected_for_waits_for_the_network() -> Non
     assert ledger.rows == {1: State.DELETED}
 
 
-def test_an_outage_longer_than_the_limit_stops_the_run() -> None:
+@pytest.mark.parametrize(("limit_s", "told"), [(30, "30 seconds"), (600, "10 minutes")])
+def test_an_outage_longer_than_the_limit_stops_the_run(limit_s: float, told: str) -> None:
     ledger, service = Ledger(100), Service()
     service.down_until = 1e9
-    engine = make(ledger, service, outage_limit_s=600)
+    engine = make(ledger, service, outage_limit_s=limit_s)
     run(engine)
     assert isinstance(engine.error, OutageError)
     assert "--outage-limit" in str(engine.error)
-    assert 595 < max(service.times) < 602
+    assert f"has not answered for {told};" in str(engine.error)
+    assert limit_s - 10 < max(service.times) < limit_s + 2
     assert states(ledger) == {State.PENDING: 100}
     assert set(ledger.attempts.values()) == {0}
 
