@@ -109,13 +109,13 @@ class Limiter:
             await gap.acquire()
         now = loop.time()
         calls = self._pace.begin(now, turn.number if turn else None)
-        left = partial(self._left, turn)
+        left = partial(self._left, turn, calls)
         if not calls:
             left(now)
         return _Slice(loop, calls, now, now + self._pace.even_gap_s, left)
 
-    def _left(self, turn: Turn | None, at: float) -> None:
-        self._pace.left(at)
+    def _left(self, turn: Turn | None, calls: int, at: float) -> None:
+        self._pace.left(at, calls)
         self._slice_left.set()
         # The next turn of all runs comes a gap after this one: after the last call of a slice, which may leave
         # at the end of its 20 ms, that would be a gap too late.

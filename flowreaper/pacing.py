@@ -9,6 +9,7 @@ admitted: what is learned is the *stretch*, by how many seconds the window of on
 for no call to be refused.
 """
 
+import math
 from bisect import insort
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -112,9 +113,10 @@ class Pace:
         self.even_gap_s = 1 / SLICES_PER_S if self.sliced else 1 / rate
         self._slices = slices_of(self.even_gap_s)
         self._calls_per_slice = rate / self._slices if self.sliced else 1.0
+        self._uneven = self._calls_per_slice != int(self._calls_per_slice)
         self._slice = 0
-        self._leaving = 0
-        self._left_at: list[float] = []
+        self._leaving = self._calls_leaving = 0
+        self._left: list[tuple[float, int]] = []
         self._even = float("-inf")
         self._paused_until = float("-inf")
         # NaN, which a forged checkpoint may hold, compares with nothing: the least is what max() keeps.
@@ -133,8 +135,8 @@ class Pace:
         if places <= 0:
             return float("inf")
         window_s = self._slices * self.even_gap_s * (1 + self._stretch_s)
-        full = len(self._left_at) >= places
-        window = self._left_at[-places] + window_s if full else self._even
+        full = len(self._left) >= places
+        window = self._left[-places][0] + window_s if full else self._even
         return max(self._even, window, self._paused_until)
 
     @property
@@ -169,14 +171,27 @@ class Pace:
         number = self._slice if turn is None else turn
         self._slice = number + 1
         calls = self._calls_up_to(number + 1) - self._calls_up_to(number)
+        if self._uneven:
+            calls = max(0, min(calls, math.ceil(self.rate) - self._calls_with(at)))
+        self._calls_leaving += calls
         self._calls_since += calls
         return calls
 
-    def left(self, at: float) -> None:
-        """Take note that the last call of a slice, of any that has begun, left at this time."""
+    def left(self, at: float, calls: int = 1) -> None:
+        """Take note that the last call of a slice of so many, of any that has begun, left at this time."""
         self._leaving -= 1
-        insort(self._left_at, at)
-        del self._left_at[: -self._slices]
+        self._calls_leaving -= calls
+        insort(self._left, (at, calls))
+        del self._left[: -self._slices]
+
+    def _calls_with(self, at: float) -> int:
+        """Return how many calls one second may hold beside those of a slice that begins at this time.
+
+        Slices that were held back can come together with others than their neighbours: 50 of them may be 50
+        of the larger ones.
+        """
+        since = at - self._slices * self.even_gap_s * (1 + self._stretch_s)
+        return self._calls_leaving + sum(calls for left_at, calls in self._left if left_at > since)
 
     def throttled(self, sent_at: float, at: float, retry_after_s: float = 0.0) -> None:
         """Take note, at `at`, that the service refused a call of `sent_at` for its pace.

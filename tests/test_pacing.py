@@ -4,7 +4,7 @@ import pickle
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.pacing import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
@@ -13,7 +13,7 @@ from flowreaper.pacing import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
 def send(pace: Pace, at: float) -> int:
     """Send a slice of calls that all leave at once; return how many."""
     calls = pace.begin(at)
-    pace.left(at)
+    pace.left(at, calls)
     return calls
 
 
@@ -71,9 +71,10 @@ def test_a_rate_that_is_no_whole_number_is_never_passed_by_more_than_one_call(
 
 
 @given(
-    st.sampled_from([0.5, 1.0, 3.0, 5.0, 7.0, 50.0, 499.0]),
+    st.sampled_from([0.5, 1.0, 3.0, 5.0, 7.0, 50.0, 51.0, 499.0]),
     st.lists(st.one_of(st.floats(0, 0.002), st.floats(0, 0.3), st.floats(0, 12)), min_size=1, max_size=60),
 )
+@example(499.0, [0.0, 0.0625, 0.0])
 def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_their_way(
     rate: float, held_s: list[float]
 ) -> None:
@@ -84,7 +85,7 @@ def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_
     def leave_until(at: float) -> None:
         while on_their_way and on_their_way[0][0] <= at:
             left_at, calls = heapq.heappop(on_their_way)
-            pace.left(left_at)
+            pace.left(left_at, calls)
             times.extend([left_at] * calls)
 
     for number in range(150):
