@@ -6,6 +6,7 @@ Everything is pulled: no chunk is asked for before all entries of the chunks so 
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from flowreaper import chunks as cut
+from flowreaper import encoding
 from flowreaper.chunks import Inexact, LongLine
 from flowreaper.csv_lines import CsvFeed, delimiter, header_cells
 from flowreaper.errors import InputError
@@ -21,6 +23,8 @@ from flowreaper.ids import BLANKS, ID_LIMIT, ROUNDED, EntryMaker, decoded, fault
 from flowreaper.model import Entry, Flow, InvalidEntry
 
 _ID, _SPACE = "FlowId", "CustSpaceId"
+_NO_TEXT_ID = ",;\"'"
+_LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
 
 
 class Format(StrEnum):
@@ -84,17 +88,17 @@ def entries(
 
     `source` is the name that entries and errors carry. `line` counts from 1: lines for text and JSON lines,
     the line where the record starts for CSV, elements for JSON. ASCII blanks around an id or a space do not
-    count. No id: nothing; over 256 characters; a character that is not printable (Unicode's controls,
+    count. No id: nothing; in text, what has a comma, a semicolon or a quotation mark; over 256 characters; a character that is not printable (Unicode's controls,
     formats, separators, surrogates, private and unassigned) or is white space; bytes that are not UTF-8;
     a rounded number.
 
     Raises:
-        InputError: the format has no place for ids (no such column, no list), or JSON is broken; every
-            entry before the break was yielded.
+        InputError: the source is compressed or not in UTF-8 from its first bytes on, the format has no place
+            for ids (no such column, no list), or JSON is broken; every entry before the break was yielded.
     """
     if settings.default_space and (why := fault(settings.default_space)):
         raise InputError(f"the space {printable(settings.default_space)!r} {why}")
-    rest = cut.without_bom(chunks)
+    rest = cut.without_bom(encoding.text(chunks, source))
     form = settings.format
     if form is None:
         first, rest = cut.peek(rest)
@@ -149,7 +153,16 @@ class _Reader(NamedTuple):
             if text.isalnum() and text.isascii() and len(text) <= ID_LIMIT:
                 yield Entry(Flow(text, space), source, number)  # what make.entry gives, in half the time
             elif text and not text.startswith("#"):
-                yield self.make.entry(text, "", number)
+                yield self._text_entry(text, number)
+
+    def _text_entry(self, text: str, number: int) -> Entry | InvalidEntry:
+        entry = self.make.entry(text, "", number)
+        # Sent as it is, a piece of CSV or JSON would be answered as a flow that is not there.
+        found = next((character for character in text if character in _NO_TEXT_ID), "")
+        if found and isinstance(entry, Entry):
+            hint = "give it with --input-format csv" if found in ",;" else "print ids bare (jq -r)"
+            return self.make.invalid(text, f"the line has {found} in it, and is no id: {hint}", number)
+        return entry
 
     def read_csv(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
         feed = CsvFeed(lines)
@@ -230,6 +243,11 @@ class _Reader(NamedTuple):
     def _column(self, header: list[str], field: _Field, option: str, *, required: bool) -> int:
         """Return the column's index, -1 if there is none."""
         names = field.among(header)
+        if required and any(map(_LIKE_AN_ID.fullmatch, names or header)):
+            raise InputError(
+                f"{self.make.source}: the first line looks like data, not like a CSV header: {_listed(header)};"
+                " add a header line, or give --input-format text if there is nothing but ids"
+            )
         if len(names) > 1:
             raise InputError(
                 f"{self.make.source}: more than one CSV column could be {printable(field.name)}: {_listed(names)};"

@@ -137,10 +137,15 @@ def test_what_cannot_be_an_id_is_invalid_and_does_not_stop_the_rest(
 
 
 @pytest.mark.parametrize(
-    "flow_id", ["346699123", "flow_001", "12e34", "9e17", "ä-ñ", "a" * 256, "-1", "a,b", '"']
+    "flow_id", ["346699123", "flow_001", "12e34", "9e17", "ä-ñ", "a" * 256, "-1", "a.b:c/d"]
 )
 def test_any_other_string_is_an_id(flow_id: str) -> None:
     assert brief(flow_id.encode(), format=TEXT) == [flow_id]
+
+
+@pytest.mark.parametrize("flow_id", ["a,b", '"', "it's;"])
+def test_what_is_no_id_in_text_is_one_where_the_format_says_so(flow_id: str) -> None:
+    assert brief(json.dumps([flow_id]).encode(), format=JSON) == [flow_id]
 
 
 def test_an_id_over_256_characters_is_invalid_and_long_ones_stay_apart() -> None:
@@ -229,6 +234,30 @@ def test_csv_records(data: bytes, expected: object) -> None:
 def test_csv_takes_the_columns_that_the_user_names() -> None:
     data = b"FlowId,Key,Where,CustSpaceId\n1,2,cams-a,cams-b\n"
     assert brief(data, format=CSV, id_field="Key", space_field="Where") == [("2", "cams-a")]
+
+
+@pytest.mark.parametrize(
+    ("data", "id_field"),
+    [(b"926000000000007919\n926000000000007920\n", None), (b"926000000000007919,a\n", "926000000000007919")],
+)
+def test_a_csv_whose_first_line_is_data_is_refused_and_no_id_is_lost_as_a_header(
+    data: bytes, id_field: str | None
+) -> None:
+    message = refusal(data, format=CSV, id_field=id_field)
+    assert message.startswith("s: the first line looks like data, not like a CSV header: 926000000000007919")
+    assert "--input-format text" in message
+
+
+def test_a_csv_column_may_have_a_long_number_for_its_name_beside_the_ids() -> None:
+    assert brief(b"FlowId,2026112400000000\n1,x\n", format=CSV) == ["1"]
+
+
+@pytest.mark.parametrize("line", ["FlowId,Name", "926,a", "926;a", '"926"', "'926'", '{"FlowId":926},'])
+def test_a_piece_of_csv_or_json_is_no_id_in_text(line: str) -> None:
+    (entry,) = read(line.encode(), format=TEXT)
+    assert isinstance(entry, InvalidEntry)
+    assert entry.text == line
+    assert "--input-format csv" in entry.reason or "jq -r" in entry.reason
 
 
 def test_csv_without_the_id_column_names_the_columns_and_the_option() -> None:

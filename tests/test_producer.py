@@ -163,7 +163,7 @@ def test_a_name_that_cannot_be_printed_is_escaped(tmp_path: Path) -> None:
 def test_the_suffix_tells_the_format_unless_the_settings_do(tmp_path: Path) -> None:
     (source,) = open_sources([file(tmp_path / "a.csv", b"n,FlowId\nx,1\n")], NO_STDIN)
     assert ids_of(source) == ["1"]
-    assert ids_of(source, InputSettings(format=Format.TEXT)) == ["n,FlowId", "x,1"]
+    assert ids_of(source, InputSettings(format=Format.TEXT)) == ["invalid", "invalid"]
 
 
 def test_a_file_that_vanished_after_the_check_is_an_input_error(tmp_path: Path) -> None:

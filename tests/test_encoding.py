@@ -1,0 +1,65 @@
+"""What is no text is told by its first bytes, however they are cut; what is text passes unchanged."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowreaper.encoding import text
+from flowreaper.errors import InputError
+
+IDS = b"926000000000007919\n926000000000007920\n"
+
+
+def zipped() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("ids.txt", IDS)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100_000])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (gzip.compress(IDS), "compressed (gzip)"),
+        (bz2.compress(IDS), "compressed (bzip2)"),
+        (lzma.compress(IDS), "compressed (xz)"),
+        (b"\x28\xb5\x2f\xfd\x24\x27", "compressed (zstd)"),
+        (zipped(), "a spreadsheet: unpack it"),
+        (IDS.decode().encode("utf-16"), "not UTF-8"),
+        (IDS.decode().encode("utf-16-le"), "not UTF-8"),
+        (IDS.decode().encode("utf-16-be"), "not UTF-8"),
+        (IDS.decode().encode("utf-32"), "not UTF-8"),
+        (b"\0\0\xfe\xff" + IDS.decode().encode("utf-32-be"), "not UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_named_with_the_next_step(content: bytes, says: str, size: int) -> None:
+    chunks = [content[at : at + size] for at in range(0, len(content), size)]
+    with pytest.raises(InputError, match=r"^ids: .*: (unpack|save)") as caught:
+        list(text(chunks, "ids"))
+    assert says in str(caught.value)
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.integers(1, 9))
+def test_text_passes_unchanged_however_it_is_cut(content: str, size: int) -> None:
+    raw = content.encode()
+    if raw.startswith((b"BZh", b"PK\x03\x04")):
+        raw = b"x" + raw
+    chunks = [raw[at : at + size] for at in range(0, len(raw), size)]
+    assert b"".join(text(chunks, "ids")) == raw
+
+
+def test_a_line_is_not_held_back_until_more_comes() -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"7"
+        yield b"\n"
+        raise AssertionError("more was asked for")
+
+    assert next(text(chunks(), "ids")) == b"7\n"
