@@ -1,5 +1,6 @@
 """The lock that keeps two runs off one checkpoint; it dies with its process."""
 
+import errno
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
 from flowreaper.mounts import network_type_at
 
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -34,7 +36,8 @@ class CheckpointLock:
         """Take the lock.
 
         Raises:
-            CheckpointRefusedError: another run holds it (the message says who), or its folder is missing.
+            CheckpointRefusedError: another run holds it (the message says who), or its folder is missing or
+                cannot be written.
             CheckpointError: the lock file cannot be made.
         """
         try:
@@ -46,6 +49,12 @@ class CheckpointLock:
                 f"{printable(str(self._checkpoint.parent))}"
             ) from error
         except OSError as error:
+            if error.errno in _UNWRITABLE:
+                raise CheckpointRefusedError(
+                    f"the checkpoint {printable(str(self._checkpoint))} cannot be made or locked in "
+                    f"{printable(str(self._checkpoint.parent.resolve()))}: {error.strerror}. Name one in a folder"
+                    " that can be written, with --checkpoint"
+                ) from error
             raise CheckpointError(
                 f"cannot lock the checkpoint: {printable(str(self._path))}: {error.strerror}"
             ) from error

@@ -7,7 +7,7 @@ example, would keep SQLite's lock on the file.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,29 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
     )
 
 
+def unfinished_elsewhere(path: Path, belongs: Callable[[str], bool]) -> dict[str, int]:
+    """Count a checkpoint's unfinished flows by the name of their source, where it does not belong to a job.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    with _reading(path) as db:
+        names = {
+            number: schema.text(name) for number, name in db.execute("SELECT id, name FROM source").fetchall()
+        }
+        others = [number for number, name in names.items() if not belongs(name)]
+        if not others:
+            return {}  # nearly always; to count takes a second for a million flows
+        unfinished = (schema.NUMBER[State.PENDING], schema.NUMBER[State.CLAIMED])
+        found = db.execute(
+            f"SELECT source, count(*) FROM flow WHERE state IN (?, ?) AND source IN ({', '.join('?' * len(others))})"  # noqa: S608 -- question marks
+            " GROUP BY source",
+            (*unfinished, *others),
+        ).fetchall()
+        return {names[source]: count for source, count in found}
+
+
 def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
     """Yield what is recorded, in the order of reading, invalid lines last; only `states` if there are any.
 
@@ -81,6 +104,7 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
     """
     wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
     marks = ", ".join("?" * len(wanted))
+    claimed = schema.NUMBER[State.CLAIMED]
     only = f" WHERE state IN ({marks})" if states else ""
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
@@ -111,7 +135,8 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
                     flow.cust_space_id or None,
                     schema.state(state),
                     bool(inferred),
-                    bool(doubt),
+                    # Whoever claimed it may have sent a call, and no answer is known.
+                    bool(doubt) or state == claimed,
                     schema.number(attempts),
                     None if status is None else schema.number(status),
                     _text(code),

@@ -1,6 +1,7 @@
 """The lock that keeps two runs off one checkpoint."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -130,6 +131,18 @@ def test_a_folder_that_does_not_exist_is_a_clear_error(tmp_path: Path) -> None:
         pytest.raises(CheckpointRefusedError, match=r"cannot be made: there is no folder .*nowhere"),
         CheckpointLock(tmp_path / "nowhere" / "c"),
     ):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_cannot_be_written_is_refused_with_the_next_step(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("flowreaper.lock.os.open", refuse)
+    with pytest.raises(CheckpointRefusedError, match=r"written, with --checkpoint$"), CheckpointLock(path):
         pass
 
 

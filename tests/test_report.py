@@ -16,7 +16,7 @@ from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
 from flowreaper.model import Again, Identity, Reply, State
 from flowreaper.records import RecordFormat, record_of, record_of_invalid, writer_for
-from flowreaper.report import read_records, read_status
+from flowreaper.report import read_records, read_status, unfinished_elsewhere
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
@@ -102,6 +102,19 @@ def test_a_record_holds_what_was_recorded(path: Path) -> None:
 def test_only_the_wanted_states_are_read(path: Path, wanted: list[State]) -> None:
     expected = {k: v for k, v in ALL.items() if not wanted or v in wanted}
     assert states(finished(path), *wanted) == expected
+
+
+def test_a_claimed_flow_is_in_doubt(path: Path) -> None:
+    with running(path):
+        doubts = {record.flow_id: record.in_doubt for record in read_records(path)}
+    assert (doubts["5"], doubts["6"]) == (True, False)
+
+
+def test_unfinished_flows_are_counted_by_source_where_that_is_another_job_s(path: Path) -> None:
+    with running(path):
+        assert unfinished_elsewhere(path, lambda name: name == "b.csv") == {}
+        assert unfinished_elsewhere(path, lambda _name: False) == {"b.csv": 2}
+        assert unfinished_elsewhere(path, lambda _name: True) == {}
 
 
 def test_the_status_counts_by_state_and_by_code(path: Path) -> None:

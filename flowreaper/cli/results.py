@@ -16,6 +16,7 @@ from flowreaper.records import RecordFormat, header_for, writer_for
 from flowreaper.report import read_records
 
 _CHUNK = 256 * 1024
+_STDOUT = Path("-")
 
 
 @click.command("results")
@@ -33,10 +34,12 @@ _CHUNK = 256 * 1024
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write to this new file (mode 0600) instead of standard output.",
+    help="Write to this new file (mode 0600) instead of standard output (-).",
 )
 def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output: Path | None) -> None:
-    """Write what CHECKPOINT holds, one object a flow, in the order of reading; also while a run is going on.
+    """Write what CHECKPOINT holds, one object a flow, in the order of reading, invalid lines last.
+
+    Also while a run is going on.
 
     \b
       flowreaper results ids.txt.ckpt
@@ -71,7 +74,7 @@ def _named(output: Path | None) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        where = printable(str(output)) if output else "standard output"
+        where = printable(str(output)) if output and output != _STDOUT else "standard output"
         raise OutputError(
             f"cannot write to {where}: {error.strerror}. What was written is not all of it: once there is room,"
             " begin again"
@@ -79,7 +82,7 @@ def _named(output: Path | None) -> Iterator[None]:
 
 
 def _open(output: Path | None) -> BinaryIO:
-    if output is None:
+    if output is None or output == _STDOUT:
         return click.open_file("-", "wb")  # type: ignore[return-value]  # "wb" opens a binary file
     try:
         # O_EXCL: neither another file nor what a symbolic link points to is overwritten.

@@ -20,7 +20,7 @@ from flowreaper.cli.options import command_line
 from flowreaper.cli.signals import Signals
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import StaticSource, find_source
-from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.errors import ConfigurationError, FlowreaperError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, Job, identity_of
@@ -28,11 +28,13 @@ from flowreaper.log import LogFormat, make_log
 from flowreaper.model import Ending, ExitStatus, State, Summary
 from flowreaper.producer import Producer, Source, read_entries
 from flowreaper.progress import Progress, Screen
+from flowreaper.report import unfinished_elsewhere
 from flowreaper.settings import Settings
 from flowreaper.stream import open_lines
 from flowreaper.survey import survey
 
 _STDOUT = 1
+_ENDPOINT = "FLOWREAPER_ENDPOINT"
 _SANDBOX_LATENCY_S = 0.02
 _READER_S = 1.0
 
@@ -60,6 +62,16 @@ class Run:
         )
         self._checkpoint: Path = options["checkpoint"] or _default_checkpoint(sources)
         self._check_paths()
+        self._more_is_left = self._unfinished_elsewhere()
+        if self._more_is_left and options["checkpoint"] is None:
+            others = ", ".join(
+                f"{count:,} of {printable(name)}" for name, count in self._more_is_left.items()
+            )
+            raise ConfigurationError(
+                f"the checkpoint {printable(str(self._checkpoint))} holds unfinished flows of other sources, which"
+                f" would be deleted too: {others}. Go on with that job by naming its checkpoint"
+                " (-c), or give this one another"
+            )
         self._signals: Signals | None = None
 
     def say(self, text: str) -> None:
@@ -79,6 +91,18 @@ class Run:
                     f"{option} {printable(str(path))} is {taken[whole]} too: give it a file of its own"
                 )
             taken[whole] = "the checkpoint"
+
+    def _unfinished_elsewhere(self) -> dict[str, int]:
+        """Count what the checkpoint holds of sources that are not this run's, as another file of the same name."""
+        if not self._sources:
+            return {}
+        mine = {os.path.realpath(s.path) for s in self._sources if s.path} | {s.name for s in self._sources}
+        # What is wrong with it, is told when it is opened.
+        with contextlib.suppress(FlowreaperError):
+            return unfinished_elsewhere(
+                self._checkpoint, lambda name: name in mine or os.path.realpath(name) in mine
+            )
+        return {}
 
     def plan(self, access_key: str | None, *, read_pipes: bool) -> str:
         """Survey the sources and say what a run would do."""
@@ -186,6 +210,8 @@ class Run:
         self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))
 
     def _warn(self) -> None:
+        if self._more_is_left and self._options["yes"]:  # else the question says so
+            self._log.warning("checkpoint.holds_flows_of_other_sources", unfinished=self._more_is_left)
         settings = self._settings
         if settings.rate > rules.DEFAULT_RATE:
             self._log.warning(
@@ -245,6 +271,12 @@ def _settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
     # A region that was typed comes before an endpoint of the environment.
     typed_region = _typed(ctx, "region") and not _typed(ctx, "endpoint")
     named = None if options["sandbox"] or typed_region else options["endpoint"]
+    # click takes an empty variable for none: that would be the real service.
+    empty = options["endpoint"] == "" or (options["endpoint"] is None and os.environ.get(_ENDPOINT) == "")
+    if empty and not (options["sandbox"] or typed_region):
+        raise ConfigurationError(
+            f"the endpoint is empty (--endpoint or {_ENDPOINT}): name one, or leave it out"
+        )
     endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:

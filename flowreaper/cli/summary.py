@@ -27,17 +27,28 @@ def error_status(error: FlowreaperError) -> ExitStatus:
 def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = False) -> str:
     """Write a run's end in a few lines; `resume` is the command that goes on, `piped` whether ids came by pipe."""
     lines = []
+    # Only calls that were cut off leave flows claimed behind.
+    doubtful = summary.counts.get(State.CLAIMED, 0)
+    if not any(summary.counts.values()) and summary.error is None:
+        lines.append("No flow id was read.")
     if summary.error:
         lines.append(f"Stopped: {summary.error}")
-    elif summary.ending is Ending.INTERRUPTED:
+    elif summary.ending is Ending.INTERRUPTED and not doubtful:
         lines.append("Interrupted; no outcome is lost.")
+    elif summary.ending is Ending.INTERRUPTED:
+        lines.append(
+            f"Interrupted; {doubtful:,} call{'s have' if doubtful > 1 else ' has'} no answer: what became of the"
+            " flows is found out first next time."
+        )
     elif summary.ending is Ending.LIMIT:
         lines.append("The limit of this run is reached.")
-    lines.append(f"This run: {_counts(summary.run)}; {_effort(summary)}")
+    nothing = "no outcome is known" if doubtful else "nothing was deleted"
+    lines.append(f"This run: {_counts(summary.run) or nothing}; {_effort(summary)}")
     if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
-        lines.append(f"All runs: {_counts(summary.counts)}")
+        lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     file = quoted(str(checkpoint))
-    lines.append(f"Checkpoint: {file}, {summary.unfinished:,} left in it")
+    in_doubt = f", {doubtful:,} of them in doubt" if doubtful else ""
+    lines.append(f"Checkpoint: {file}, {summary.unfinished:,} left in it{in_doubt}")
     if piped and not summary.read_all:
         lines.append("The pipe was not read to its end: what it had not brought yet is not in the checkpoint")
     lines += [
@@ -52,7 +63,7 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
 
 def _counts(counts: Mapping[State, int]) -> str:
     parts = [f"{counts[state]:,} {_words(state)}" for state in _FINAL if counts.get(state)]
-    return ", ".join(parts) or "nothing was deleted"
+    return ", ".join(parts)
 
 
 def _words(state: State) -> str:
@@ -64,5 +75,5 @@ def _effort(summary: Summary) -> str:
     if summary.throttled:
         parts.append(f"{summary.throttled:,} throttled")
     if summary.repeated:
-        parts.append(f"{summary.repeated:,} ids known already")
+        parts.append(f"{summary.repeated:,} id{'' if summary.repeated == 1 else 's'} known already")
     return ", ".join(parts)

@@ -99,7 +99,7 @@ def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
     ],
 )
 def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: Ending, first: str) -> None:
-    counts = {State.DELETED: 10, State.PENDING: 1000, State.CLAIMED: 2}
+    counts = {State.DELETED: 10, State.PENDING: 1002}
     lines = told(ending, counts=counts, run={State.DELETED: 10})
     assert lines[0] == first
     assert lines[-2:] == ["Checkpoint: ids.txt.ckpt, 1,002 left in it", f"To go on: {RESUME}"]
@@ -116,7 +116,8 @@ def test_an_interrupted_run_with_nothing_left_may_still_go_on_with_its_input() -
 
 
 def test_a_run_without_outcomes_says_so() -> None:
-    assert told(calls=0, seconds=0.0)[0] == "This run: nothing was deleted; 0 calls in 0 s"
+    lines = told(counts={State.PENDING: 1}, run={}, calls=0, seconds=0.0)
+    assert lines[0] == "This run: nothing was deleted; 0 calls in 0 s"
 
 
 def test_the_effort_tells_throttled_calls_and_known_ids() -> None:
@@ -130,3 +131,17 @@ def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_
     assert "To see those refused: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
     assert told(checkpoint=Path("my job.ckpt"))[-1] == "Checkpoint: 'my job.ckpt', 0 left in it"
     assert all(line.isprintable() for line in lines)
+
+
+def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
+    lines = told(Ending.INTERRUPTED, counts={State.PENDING: 21, State.CLAIMED: 19}, run={}, calls=19)
+    assert lines[0] == (
+        "Interrupted; 19 calls have no answer: what became of the flows is found out first next time."
+    )
+    assert lines[1] == "This run: no outcome is known; 19 calls in 6 s"
+    assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left in it, 19 of them in doubt"
+
+
+def test_an_input_without_ids_is_told() -> None:
+    assert told(counts={}, calls=0)[0] == "No flow id was read."
+    assert told(counts={State.INVALID: 1}, calls=0)[0] != "No flow id was read."

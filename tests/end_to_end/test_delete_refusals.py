@@ -189,3 +189,50 @@ def test_an_option_that_makes_no_sense_is_named_before_anything_is_sent(
     assert_nothing_was_sent(finished, service, flows)
     assert named in finished.err
     assert [path.name for path in command.folder.iterdir()] == ["flows.txt"]
+
+
+def test_a_file_of_the_same_name_elsewhere_does_not_go_on_with_the_other_s_job(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    first, second = ids(6), ids(1)
+    for folder, flows in (("one", first), ("two", second)):
+        (command.folder / folder).mkdir()
+        command.write(f"{folder}/ids.txt", *flows)
+    assert command.delete("--limit", "2", "one/ids.txt").status == 0
+    refused = command.delete("two/ids.txt")
+    assert refused.status == 2
+    assert (
+        "holds unfinished flows of other sources, which would be deleted too: 4 of one/ids.txt" in refused.err
+    )
+    assert len(service.called([*first, *second])) == 2
+    named = command.delete("-c", "ids.txt.ckpt", "two/ids.txt")
+    assert named.status == 0
+    (event,) = [e for e in named.events if e["event"] == "checkpoint.holds_flows_of_other_sources"]
+    assert event["unfinished"] == {"one/ids.txt": 4}
+    assert sorted(service.called([*first, *second])) == sorted([*first, *second])
+
+
+def test_the_same_file_by_another_path_goes_on_with_its_job(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    flows = ids(3)
+    command.write("ids.txt", *flows)
+    assert command.delete("--limit", "1", "ids.txt").status == 0
+    assert command.delete(f"{command.folder}/./ids.txt").status == 0
+    assert sorted(service.called(flows)) == flows
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_an_empty_endpoint_is_not_taken_for_the_service_itself(command: Command, ids: Ids, how: str) -> None:
+    command.write("ids.txt", *ids(1))
+    words = ("--endpoint", "") if how == "option" else ()
+    env = {"FLOWREAPER_ENDPOINT": ""} if how == "variable" else {}
+    finished = command.run("delete", "--dry-run", *words, "ids.txt", env=env)
+    assert finished.status == 2
+    assert "the endpoint is empty" in finished.err
+
+
+def test_an_empty_endpoint_does_not_matter_to_a_rehearsal(command: Command, ids: Ids) -> None:
+    command.write("ids.txt", *ids(1))
+    finished = command.run("delete", "--sandbox", "--dry-run", "ids.txt", env={"FLOWREAPER_ENDPOINT": ""})
+    assert finished.status == 0

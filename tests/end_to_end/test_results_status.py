@@ -80,6 +80,12 @@ def test_results_go_to_a_new_private_file_and_never_over_another(job: tuple[Comm
     assert file.read_text() == "mine"
 
 
+def test_a_dash_is_standard_output(job: tuple[Command, list[str]]) -> None:
+    command, _ = job
+    assert len(command.run("results", "-o", "-", "flows.txt.ckpt").records) == 4
+    assert not (command.folder / "-").exists()
+
+
 def test_results_whose_reader_goes_away_end_without_a_word(command: Command) -> None:
     command.write("flows.txt", *(f"two words {number}" for number in range(20_000)))
     command.delete("--log-level", "error", "flows.txt")
