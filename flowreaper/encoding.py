@@ -7,24 +7,33 @@ from flowreaper.errors import InputError
 
 _COMPRESSED = {
     b"\x1f\x8b": ("gzip", "gunzip -c"),
-    b"BZh": ("bzip2", "bunzip2 -c"),
     b"\xfd7zXZ\x00": ("xz", "xz -dc"),
     b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
+    # Not "BZh" alone, which an id may begin with: what follows is the level and a block's mark, or the end's.
+    **{
+        b"BZh%d%b" % (level, mark): ("bzip2", "bunzip2 -c")
+        for level in range(1, 10)
+        for mark in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+    },
 }
 _ZIP = b"PK\x03\x04"
-_WIDE = (
-    codecs.BOM_UTF16_LE,
-    codecs.BOM_UTF16_BE,
-    codecs.BOM_UTF32_BE,
-)  # that of UTF-32 LE begins as UTF-16's
-_ALTERNATING = ([False, True, False, True], [True, False, True, False])
-_ENOUGH = 6  # the longest of them
+_WIDE = {  # UTF-32 LE's begins as UTF-16's, so it is looked for first
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_MARKS = (*_COMPRESSED, _ZIP, *_WIDE)
+ENOUGH = 16
+"""So many bytes at the start tell."""
+
+_CODE_UNITS = 4  # bytes: two characters of UTF-16, one of UTF-32
 
 
 def text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
     """Pass on a source's chunks, which may be cut anywhere; `source` is the name that the error carries.
 
-    Nothing is held back but a first line that has not ended.
+    Nothing is held back but a start that may still turn out to be no text: no whole line of ids.
 
     Raises:
         InputError: it is compressed, or in another encoding.
@@ -33,25 +42,51 @@ def text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
     chunks = iter(chunks)
     for chunk in chunks:
         head += chunk
-        if len(head) >= _ENOUGH or b"\n" in head:
+        if len(head) >= ENOUGH or not _undecided(head):
             break
-    if why := fault(head[:_ENOUGH].split(b"\n", 1)[0]):
-        raise InputError(f"{source}: {why}")
+    check(head, source)
     if head:
         yield head
     yield from chunks
+
+
+def check(head: bytes, source: str) -> None:
+    """Make sure that a source may be text; `head` is how it begins, `ENOUGH` bytes if it has so many.
+
+    Raises:
+        InputError: as `text`.
+    """
+    if why := fault(head[:ENOUGH]):
+        raise InputError(f"{source}: {why}")
 
 
 def fault(first_bytes: bytes) -> str:
     """Return what a source is instead of text and what to do, as the end of a sentence; empty if it may be text."""
     for magic, (name, command) in _COMPRESSED.items():
         if first_bytes.startswith(magic):
-            return (
-                f"is compressed ({name}): unpack it first, or pipe it: {command} FILE | flowreaper delete ..."
-            )
+            return f"is compressed ({name}): unpack it first, or pipe it: {command} < FILE | flowreaper delete ..."
     if first_bytes.startswith(_ZIP):
         return "is a zip archive or a spreadsheet: unpack it, or export the sheet as CSV"
-    # Every second byte of ASCII text in UTF-16 is NUL.
-    if first_bytes.startswith(_WIDE) or [byte == 0 for byte in first_bytes[:4]] in _ALTERNATING:
-        return "is not UTF-8 but UTF-16 or the like: save it as UTF-8, or pipe it: iconv -f UTF-16 -t UTF-8 FILE | ..."
+    if name := next(
+        (name for mark, name in _WIDE.items() if first_bytes.startswith(mark)), _unmarked(first_bytes)
+    ):
+        return (
+            f"is not UTF-8 but {name}: save it as UTF-8, or pipe it:"
+            f" iconv -f {name} -t UTF-8 < FILE | flowreaper delete ..."
+        )
     return ""
+
+
+def _unmarked(head: bytes) -> str:
+    """Return the encoding whose ASCII text, without a byte order mark, has NUL where `head` has it."""
+    if len(head) < _CODE_UNITS or not any(head):
+        return ""
+    if not any(head[1::2]):
+        return "UTF-16LE" if any(head[2::4]) else "UTF-32LE"
+    if not any(head[::2]):
+        return "UTF-16BE" if any(head[1::4]) else "UTF-32BE"
+    return ""
+
+
+def _undecided(head: bytes) -> bool:
+    return any(mark.startswith(head) for mark in _MARKS) or not (any(head[::2]) and any(head[1::2]))

@@ -19,11 +19,11 @@ from flowreaper.chunks import Inexact, LongLine
 from flowreaper.csv_lines import CsvFeed, delimiter, header_cells
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.ids import BLANKS, ID_LIMIT, ROUNDED, EntryMaker, decoded, fault, undecoded
+from flowreaper.ids import BLANKS, ID_LIMIT, PLAIN, ROUNDED, EntryMaker, decoded, fault, undecoded
 from flowreaper.model import Entry, Flow, InvalidEntry
 
 _ID, _SPACE = "FlowId", "CustSpaceId"
-_NO_TEXT_ID = ",;\"'"
+_NO_TEXT_ID = re.compile("[,;\"']")
 _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
 
 
@@ -150,19 +150,18 @@ class _Reader(NamedTuple):
                 yield self.make.too_long(raw, number)
                 continue
             text = decoded(raw).strip(BLANKS)
-            if text.isalnum() and text.isascii() and len(text) <= ID_LIMIT:
+            if (text.isalnum() and text.isascii() and len(text) <= ID_LIMIT) or PLAIN.fullmatch(text):
                 yield Entry(Flow(text, space), source, number)  # what make.entry gives, in half the time
             elif text and not text.startswith("#"):
-                yield self._text_entry(text, number)
+                # Sent as it is, a piece of CSV or JSON would be answered as a flow that is not there.
+                mark = _NO_TEXT_ID.search(text)
+                yield self._piece(text, mark[0], number) if mark else self.make.entry(text, "", number)
 
-    def _text_entry(self, text: str, number: int) -> Entry | InvalidEntry:
-        entry = self.make.entry(text, "", number)
-        # Sent as it is, a piece of CSV or JSON would be answered as a flow that is not there.
-        found = next((character for character in text if character in _NO_TEXT_ID), "")
-        if found and isinstance(entry, Entry):
-            hint = "give it with --input-format csv" if found in ",;" else "print ids bare (jq -r)"
-            return self.make.invalid(text, f"the line has {found} in it, and is no id: {hint}", number)
-        return entry
+    def _piece(self, text: str, mark: str, number: int) -> Entry | InvalidEntry:
+        if fault(text) == ROUNDED:  # 9,26E+17: its comma is not what is wrong with it
+            return self.make.entry(text, "", number)
+        hint = "give CSV with --input-format csv, print ids out of JSON bare (jq -r)"
+        return self.make.invalid(text, f"the line has {mark} in it, and is no id: {hint}", number)
 
     def read_csv(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
         feed = CsvFeed(lines)
@@ -243,10 +242,10 @@ class _Reader(NamedTuple):
     def _column(self, header: list[str], field: _Field, option: str, *, required: bool) -> int:
         """Return the column's index, -1 if there is none."""
         names = field.among(header)
-        if required and any(map(_LIKE_AN_ID.fullmatch, names or header)):
+        if field is self.id_field and any(map(_LIKE_AN_ID.fullmatch, names or header)):
             raise InputError(
                 f"{self.make.source}: the first line looks like data, not like a CSV header: {_listed(header)};"
-                " add a header line, or give --input-format text if there is nothing but ids"
+                " add a header line that names the columns (FlowId); bare ids, a line each, are --input-format text"
             )
         if len(names) > 1:
             raise InputError(

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from flowreaper import encoding
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
 from flowreaper.formats import InputSettings, entries
@@ -239,7 +240,11 @@ def _file(path: str) -> Source:
     name = printable(path, _PATH_LIMIT)
     fd = _opened(path)
     if stat.S_ISREG(os.fstat(fd).st_mode):
+        head = b""
+        with suppress(OSError):  # told when it is read
+            head = os.pread(fd, encoding.ENOUGH, 0)
         os.close(fd)
+        encoding.check(head, name)
         return Source(name, path, rereadable=True)
     return Source(name, path, rereadable=False, fd=fd)
 

@@ -1,10 +1,12 @@
 """What goes in: files, formats, pipes."""
 
+import gzip
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 
-from tests.end_to_end.command import Command, Service, ended, wait_for
+from tests.end_to_end.command import FLOWREAPER, Command, Service, ended, wait_for
 
 Ids = Callable[[int], list[str]]
 
@@ -89,6 +91,22 @@ def test_the_last_line_of_a_pipe_needs_no_line_end(command: Command, service: Se
     flows = ids(2)
     assert command.delete(stdin="\n".join(flows)).status == 0
     assert sorted(service.called(flows)) == flows
+
+
+def test_a_compressed_source_is_refused_before_anything_is_sent_wherever_it_stands(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    flows = ids(3)
+    command.write("flows.txt", *flows)
+    (command.folder / "more.txt.gz").write_bytes(gzip.compress(b"926000000000007919\n"))
+    finished = command.delete("flows.txt", "more.txt.gz")
+    assert finished.status == 2
+    assert "more.txt.gz: is compressed (gzip)" in finished.err
+    assert "gunzip -c < FILE | flowreaper delete" in finished.err
+    assert service.called(flows) == []
+    assert not (command.folder / "flows.txt.ckpt").exists()
+    piped = command.shell(f"{shlex.join(FLOWREAPER)} delete --yes -c piped.ckpt < more.txt.gz")
+    assert piped.status == 2
 
 
 def test_an_empty_input_is_a_job_that_is_done(command: Command) -> None:
