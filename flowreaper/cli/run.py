@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import math
 import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import click
 from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli import summary as ending
+from flowreaper.cli.arguments import default_checkpoint, settings_of, typed
 from flowreaper.cli.options import command_line
 from flowreaper.cli.signals import Signals
 from flowreaper.client import CredentialSource
@@ -34,7 +33,6 @@ from flowreaper.stream import open_lines
 from flowreaper.survey import survey
 
 _STDOUT = 1
-_ENDPOINT = "FLOWREAPER_ENDPOINT"
 _SANDBOX_LATENCY_S = 0.02
 _READER_S = 1.0
 
@@ -53,14 +51,14 @@ class Run:
         self._for_machines = shape is LogFormat.JSON or (
             shape is LogFormat.AUTO and not self._screen.is_terminal
         )
-        self._settings = _settings(ctx, options)
+        self._settings = settings_of(ctx, options)
         self._input = InputSettings(
             format=None if options["input_format"] == "auto" else Format(options["input_format"]),
             id_field=options["id_field"],
             space_field=options["space_field"],
             default_space=options["cust_space_id"],
         )
-        self._checkpoint: Path = options["checkpoint"] or _default_checkpoint(sources)
+        self._checkpoint: Path = options["checkpoint"] or default_checkpoint(sources)
         self._check_paths()
         self._more_is_left = self._unfinished_elsewhere()
         if self._more_is_left and options["checkpoint"] is None:
@@ -245,53 +243,9 @@ class Run:
         # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
         leave_out = ("retry", *(("source",) if self._piped else ()))
         extra: tuple[str, ...] = (
-            () if _typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
+            () if typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
         )
         if self._piped:
             files = [s.path for s in self._sources if s.rereadable and s.path]
             extra += tuple(f"./{path}" if path.startswith("-") else path for path in files)
         return command_line(self._ctx, leave_out=leave_out, extra=extra)
-
-
-def _default_checkpoint(sources: list[Source]) -> Path:
-    if sources and sources[0].rereadable and sources[0].path:
-        return Path(f"{Path(sources[0].path).name}.ckpt")
-    return Path(f"stdin-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ckpt")
-
-
-def _typed(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-
-
-def _settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
-    if options["sandbox"] and _typed(ctx, "endpoint"):
-        raise ConfigurationError(
-            "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
-        )
-    # A region that was typed comes before an endpoint of the environment.
-    typed_region = _typed(ctx, "region") and not _typed(ctx, "endpoint")
-    named = None if options["sandbox"] or typed_region else options["endpoint"]
-    # click takes an empty variable for none: that would be the real service.
-    empty = options["endpoint"] == "" or (options["endpoint"] is None and os.environ.get(_ENDPOINT) == "")
-    if empty and not (options["sandbox"] or typed_region):
-        raise ConfigurationError(
-            f"the endpoint is empty (--endpoint or {_ENDPOINT}): name one, or leave it out"
-        )
-    endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
-    rate, concurrency = options["rate"], options["concurrency"]
-    if concurrency is None:
-        # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
-        concurrency = rules.default_concurrency(rate) if math.isfinite(rate) else 1
-    return Settings(
-        endpoint=endpoint,
-        sandbox=options["sandbox"],
-        rate=rate,
-        concurrency=concurrency,
-        timeout_s=options["timeout"],
-        max_attempts=options["max_attempts"],
-        outage_limit_s=options["outage_limit"],
-        max_refusals=options["max_consecutive_refusals"],
-        limit=options["limit"],
-        retry=tuple(State(s) for s in options["retry"]),
-        treat=rules.parse_treat(options["treat"]),
-    )

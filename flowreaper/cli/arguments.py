@@ -1,0 +1,64 @@
+"""What ``flowreaper delete`` was given, made into a job's settings and the name of its checkpoint."""
+
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowreaper import settings as rules
+from flowreaper.errors import ConfigurationError
+from flowreaper.model import State
+from flowreaper.producer import Source
+from flowreaper.settings import Settings
+
+_ENDPOINT = "FLOWREAPER_ENDPOINT"
+
+
+def default_checkpoint(sources: list[Source]) -> Path:
+    """Return the name of a checkpoint that the user did not name: in this folder, after the first source."""
+    if sources and sources[0].rereadable and sources[0].path:
+        return Path(f"{Path(sources[0].path).name}.ckpt")
+    return Path(f"stdin-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ckpt")
+
+
+def typed(ctx: click.Context, name: str) -> bool:
+    """Return whether a parameter was given on the command line, not by the environment or a default."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
+    """Return the settings of ``flowreaper delete``; raises ConfigurationError."""
+    if options["sandbox"] and typed(ctx, "endpoint"):
+        raise ConfigurationError(
+            "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
+        )
+    # A region that was typed comes before an endpoint of the environment.
+    typed_region = typed(ctx, "region") and not typed(ctx, "endpoint")
+    named = None if options["sandbox"] or typed_region else options["endpoint"]
+    # click takes an empty variable for none: that would be the real service.
+    empty = options["endpoint"] == "" or (options["endpoint"] is None and os.environ.get(_ENDPOINT) == "")
+    if empty and not (options["sandbox"] or typed_region):
+        raise ConfigurationError(
+            f"the endpoint is empty (--endpoint or {_ENDPOINT}): name one, or leave it out"
+        )
+    endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
+    rate, concurrency = options["rate"], options["concurrency"]
+    if concurrency is None:
+        # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
+        concurrency = rules.default_concurrency(rate) if math.isfinite(rate) else 1
+    return Settings(
+        endpoint=endpoint,
+        sandbox=options["sandbox"],
+        rate=rate,
+        concurrency=concurrency,
+        timeout_s=options["timeout"],
+        max_attempts=options["max_attempts"],
+        outage_limit_s=options["outage_limit"],
+        max_refusals=options["max_consecutive_refusals"],
+        limit=options["limit"],
+        retry=tuple(State(s) for s in options["retry"]),
+        treat=rules.parse_treat(options["treat"]),
+    )
