@@ -16,7 +16,7 @@ from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
 from flowreaper.model import Again, Identity, Reply, State
 from flowreaper.records import RecordFormat, record_of, record_of_invalid, writer_for
-from flowreaper.report import read_records, read_status, unfinished_elsewhere
+from flowreaper.report import left_elsewhere, read_records, read_status
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
@@ -110,11 +110,27 @@ def test_a_claimed_flow_is_in_doubt(path: Path) -> None:
     assert (doubts["5"], doubts["6"]) == (True, False)
 
 
-def test_unfinished_flows_are_counted_by_source_where_that_is_another_job_s(path: Path) -> None:
+def test_flows_that_are_left_are_counted_by_source_where_that_is_another_job_s(path: Path) -> None:
+    unfinished = (State.PENDING, State.CLAIMED)
+    assert left_elsewhere(path, lambda _name: False, unfinished) == {}
+    path.touch()
+    assert left_elsewhere(path, lambda _name: False, unfinished) == {}
     with running(path):
-        assert unfinished_elsewhere(path, lambda name: name == "b.csv") == {}
-        assert unfinished_elsewhere(path, lambda _name: False) == {"b.csv": 2}
-        assert unfinished_elsewhere(path, lambda _name: True) == {}
+        assert left_elsewhere(path, lambda name: name == "b.csv", unfinished) == {}
+        assert left_elsewhere(path, lambda _name: False, unfinished) == {"b.csv": 2}
+        assert left_elsewhere(path, lambda _name: True, unfinished) == {}
+        retried = (*unfinished, State.REFUSED)
+        assert left_elsewhere(path, lambda name: name == "b.csv", retried) == {"ids.txt": 1}
+
+
+def test_sources_that_cannot_be_told_are_an_error_and_not_passed_over(path: Path) -> None:
+    with running(path):
+        pass
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE source SET name = CAST(x'ff' AS BLOB) WHERE id = 1")
+        db.commit()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        left_elsewhere(path, lambda _name: False, (State.PENDING,))
 
 
 def test_the_status_counts_by_state_and_by_code(path: Path) -> None:

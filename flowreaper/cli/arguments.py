@@ -14,7 +14,8 @@ from flowreaper.model import State
 from flowreaper.producer import Source
 from flowreaper.settings import Settings
 
-_ENDPOINT = "FLOWREAPER_ENDPOINT"
+ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
+"""The first that is set counts."""
 
 
 def default_checkpoint(sources: list[Source]) -> Path:
@@ -39,10 +40,12 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
     typed_region = typed(ctx, "region") and not typed(ctx, "endpoint")
     named = None if options["sandbox"] or typed_region else options["endpoint"]
     # click takes an empty variable for none: that would be the real service.
-    empty = options["endpoint"] == "" or (options["endpoint"] is None and os.environ.get(_ENDPOINT) == "")
-    if empty and not (options["sandbox"] or typed_region):
+    variable = next((name for name in ENDPOINT_VARIABLES if name in os.environ), "")
+    where = "--endpoint" if typed(ctx, "endpoint") else variable
+    given = options["endpoint"] if where == "--endpoint" else os.environ.get(variable)
+    if given == "" and not (options["sandbox"] or typed_region):
         raise ConfigurationError(
-            f"the endpoint is empty (--endpoint or {_ENDPOINT}): name one, or leave it out"
+            f"{where} is empty: name an endpoint, or leave it out for the service itself"
         )
     endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
     rate, concurrency = options["rate"], options["concurrency"]

@@ -10,6 +10,7 @@ import click
 
 from flowreaper import settings as rules
 from flowreaper.cli import question
+from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.run import Run
 from flowreaper.cli.summary import error_status
 from flowreaper.errors import ConfigurationError, FlowreaperError
@@ -87,7 +88,7 @@ _STDIN = 0
 @click.option("--region", default=rules.DEFAULT_REGION, show_default=True, help="Region of the endpoint.")
 @click.option(
     "--endpoint",
-    envvar=["FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT"],
+    envvar=ENDPOINT_VARIABLES,
     metavar="HOST|URL",
     help="Endpoint instead of the region's; https unless it is this machine.",
 )

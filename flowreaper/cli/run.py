@@ -19,7 +19,7 @@ from flowreaper.cli.options import command_line
 from flowreaper.cli.signals import Signals
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import StaticSource, find_source
-from flowreaper.errors import ConfigurationError, FlowreaperError, OutputError
+from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, Job, identity_of
@@ -27,7 +27,7 @@ from flowreaper.log import LogFormat, make_log
 from flowreaper.model import Ending, ExitStatus, State, Summary
 from flowreaper.producer import Producer, Source, read_entries
 from flowreaper.progress import Progress, Screen
-from flowreaper.report import unfinished_elsewhere
+from flowreaper.report import left_elsewhere
 from flowreaper.settings import Settings
 from flowreaper.stream import open_lines
 from flowreaper.survey import survey
@@ -35,6 +35,7 @@ from flowreaper.survey import survey
 _STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
 _READER_S = 1.0
+_SHOWN = 3
 
 
 class Run:
@@ -60,15 +61,12 @@ class Run:
         )
         self._checkpoint: Path = options["checkpoint"] or default_checkpoint(sources)
         self._check_paths()
-        self._more_is_left = self._unfinished_elsewhere()
-        if self._more_is_left and options["checkpoint"] is None:
-            others = ", ".join(
-                f"{count:,} of {printable(name)}" for name, count in self._more_is_left.items()
-            )
+        self._others = self._left_elsewhere()
+        if self._others and options["checkpoint"] is None:
             raise ConfigurationError(
-                f"the checkpoint {printable(str(self._checkpoint))} holds unfinished flows of other sources, which"
-                f" would be deleted too: {others}. Go on with that job by naming its checkpoint"
-                " (-c), or give this one another"
+                f"the checkpoint {printable(str(self._checkpoint))} holds flows of other sources, which would be"
+                f" deleted too: {_listed(self._others)}. Go on with that job by naming its checkpoint (-c), or give"
+                " this one another"
             )
         self._signals: Signals | None = None
 
@@ -90,17 +88,16 @@ class Run:
                 )
             taken[whole] = "the checkpoint"
 
-    def _unfinished_elsewhere(self) -> dict[str, int]:
-        """Count what the checkpoint holds of sources that are not this run's, as another file of the same name."""
+    def _left_elsewhere(self) -> dict[str, int]:
+        """Count what would be deleted of sources that are not this run's, as another file of the same name."""
         if not self._sources:
             return {}
         mine = {os.path.realpath(s.path) for s in self._sources if s.path} | {s.name for s in self._sources}
-        # What is wrong with it, is told when it is opened.
-        with contextlib.suppress(FlowreaperError):
-            return unfinished_elsewhere(
-                self._checkpoint, lambda name: name in mine or os.path.realpath(name) in mine
-            )
-        return {}
+        return left_elsewhere(
+            self._checkpoint,
+            lambda name: name in mine or os.path.realpath(name) in mine,
+            (State.PENDING, State.CLAIMED, *self._settings.retry),
+        )
 
     def plan(self, access_key: str | None, *, read_pipes: bool) -> str:
         """Survey the sources and say what a run would do."""
@@ -208,8 +205,11 @@ class Run:
         self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))
 
     def _warn(self) -> None:
-        if self._more_is_left and self._options["yes"]:  # else the question says so
-            self._log.warning("checkpoint.holds_flows_of_other_sources", unfinished=self._more_is_left)
+        if self._others:
+            if self._for_machines:
+                self._log.warning("checkpoint.holds_flows_of_other_sources", flows=self._others)
+            # Whatever the log's level: what is deleted is gone.
+            self.say(f"Flows of other sources in the checkpoint are deleted too: {_listed(self._others)}")
         settings = self._settings
         if settings.rate > rules.DEFAULT_RATE:
             self._log.warning(
@@ -249,3 +249,8 @@ class Run:
             files = [s.path for s in self._sources if s.rereadable and s.path]
             extra += tuple(f"./{path}" if path.startswith("-") else path for path in files)
         return command_line(self._ctx, leave_out=leave_out, extra=extra)
+
+
+def _listed(flows: dict[str, int]) -> str:
+    shown = ", ".join(f"{count:,} of {printable(name)}" for name, count in list(flows.items())[:_SHOWN])
+    return shown + (f" and of {len(flows) - _SHOWN:,} more" if len(flows) > _SHOWN else "")

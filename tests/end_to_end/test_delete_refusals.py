@@ -201,15 +201,30 @@ def test_a_file_of_the_same_name_elsewhere_does_not_go_on_with_the_other_s_job(
     assert command.delete("--limit", "2", "one/ids.txt").status == 0
     refused = command.delete("two/ids.txt")
     assert refused.status == 2
-    assert (
-        "holds unfinished flows of other sources, which would be deleted too: 4 of one/ids.txt" in refused.err
-    )
+    assert "holds flows of other sources, which would be deleted too: 4 of one/ids.txt" in refused.err
     assert len(service.called([*first, *second])) == 2
-    named = command.delete("-c", "ids.txt.ckpt", "two/ids.txt")
+    named = command.delete("-c", "ids.txt.ckpt", "--log-level", "error", "two/ids.txt")
     assert named.status == 0
-    (event,) = [e for e in named.events if e["event"] == "checkpoint.holds_flows_of_other_sources"]
-    assert event["unfinished"] == {"one/ids.txt": 4}
+    assert "Flows of other sources in the checkpoint are deleted too: 4 of one/ids.txt" in named.told
     assert sorted(service.called([*first, *second])) == sorted([*first, *second])
+
+
+def test_a_file_of_the_same_name_elsewhere_does_not_retry_the_other_s_flows(
+    begin: Begin, bare: Command, ids: Ids
+) -> None:
+    first, second = ids(3), ids(1)
+    bare.write("published.txt", *first)
+    service, command = begin("--published", "published.txt")
+    for folder, flows in (("one", first), ("two", second)):
+        (command.folder / folder).mkdir()
+        command.write(f"{folder}/ids.txt", *flows)
+    assert command.delete("one/ids.txt").status == 1
+    refused = command.delete("--retry", "refused", "two/ids.txt")
+    assert refused.status == 2
+    assert "deleted too: 3 of one/ids.txt" in refused.err
+    assert len(service.called([*first, *second])) == 3
+    assert command.delete("two/ids.txt").status == 1
+    assert sorted(service.called(second)) == second
 
 
 def test_the_same_file_by_another_path_goes_on_with_its_job(
@@ -222,14 +237,21 @@ def test_the_same_file_by_another_path_goes_on_with_its_job(
     assert sorted(service.called(flows)) == flows
 
 
-@pytest.mark.parametrize("how", ["option", "variable"])
-def test_an_empty_endpoint_is_not_taken_for_the_service_itself(command: Command, ids: Ids, how: str) -> None:
+@pytest.mark.parametrize(
+    ("words", "env", "named"),
+    [
+        (("--endpoint", ""), {}, "--endpoint is empty"),
+        ((), {"FLOWREAPER_ENDPOINT": ""}, "FLOWREAPER_ENDPOINT is empty"),
+        ((), {"FLOWREAPER_DELETE_ENDPOINT": ""}, "FLOWREAPER_DELETE_ENDPOINT is empty"),
+    ],
+)
+def test_an_empty_endpoint_is_not_taken_for_the_service_itself(
+    command: Command, ids: Ids, words: tuple[str, ...], env: dict[str, str], named: str
+) -> None:
     command.write("ids.txt", *ids(1))
-    words = ("--endpoint", "") if how == "option" else ()
-    env = {"FLOWREAPER_ENDPOINT": ""} if how == "variable" else {}
     finished = command.run("delete", "--dry-run", *words, "ids.txt", env=env)
     assert finished.status == 2
-    assert "the endpoint is empty" in finished.err
+    assert named in finished.err
 
 
 def test_an_empty_endpoint_does_not_matter_to_a_rehearsal(command: Command, ids: Ids) -> None:
