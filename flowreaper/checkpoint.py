@@ -107,6 +107,12 @@ class Checkpoint:
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
         return found | ({State.INVALID: invalid} if invalid else {})
 
+    def in_doubt(self) -> int:
+        """Return how many unfinished flows had a call of which no answer is known."""
+        with self._errors():
+            (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
+        return schema.number(count)
+
     def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole, in place of what had this name."""
         with self._transaction() as db:

@@ -169,9 +169,10 @@ class Job:
             raise error
         if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
+        counts, in_doubt = _left(checkpoint, before, sink.recorded)
         return Summary(
             ending=engine.ending or Ending.FINISHED,
-            counts=_counts(checkpoint, before, sink.recorded),
+            counts=counts,
             run=dict(sink.recorded),
             seconds=asyncio.get_running_loop().time() - parts.started_at,
             calls=engine.calls,
@@ -179,6 +180,7 @@ class Job:
             repeated=sink.repeated,
             read_all=read_all,
             error=engine.error,
+            in_doubt=in_doubt,
         )
 
     def _build(self, writer: Writer, left_claimed: Sequence[int], gate: Limiter) -> "_Parts":
@@ -275,9 +277,12 @@ def identity_of(settings: Settings, access_key: str = "") -> Identity:
     return Identity(endpoint, settings.sandbox, access_key)
 
 
-def _counts(checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State]) -> dict[State, int]:
+def _left(
+    checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State]
+) -> tuple[dict[State, int], int]:
+    """Return the checkpoint's counts by state, and how many of its unfinished flows are in doubt."""
     try:
-        return checkpoint.counts()
+        return checkpoint.counts(), checkpoint.in_doubt()
     except RunError:
         # The checkpoint is what failed: what was recorded is known all the same.
-        return dict(Counter(before) + recorded)
+        return dict(Counter(before) + recorded), 0

@@ -221,7 +221,7 @@ class Summary:
     `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
     how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
     their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
-    was not read to its end.
+    was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known.
     """
 
     ending: Ending
@@ -233,6 +233,7 @@ class Summary:
     repeated: int
     read_all: bool = True
     error: Exception | None = None
+    in_doubt: int = 0
 
     @property
     def unfinished(self) -> int:

@@ -7,7 +7,7 @@ example, would keep SQLite's lock on the file.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from flowreaper.records import record_of_invalid, utc_time
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
-    `codes` maps each final state to its codes and their counts, most frequent first; "" stands for none.
+    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final state to its codes and their counts, most frequent first; "" stands for none.
     """
 
     endpoint: str
@@ -30,6 +30,7 @@ class Status:
     access_key: str
     states: dict[State, int]
     inferred: int
+    in_doubt: int
     codes: dict[State, dict[str, int]]
 
 
@@ -62,12 +63,14 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
             for code in codes.get(State.DELETED, {})
             if code != "OK"
         )
+        (in_doubt,) = db.execute(schema.COUNT_IN_DOUBT).fetchone()
     return Status(
         endpoint=job.get("endpoint", ""),
         sandbox=job.get("sandbox") == "yes",
         access_key=job.get("access_key", ""),
         states={state: sum(counts.values()) for state, counts in codes.items()},
         inferred=inferred,
+        in_doubt=in_doubt,
         codes=codes,
     )
 
@@ -108,7 +111,6 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
     """
     wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
     marks = ", ".join("?" * len(wanted))
-    claimed = schema.NUMBER[State.CLAIMED]
     only = f" WHERE state IN ({marks})" if states else ""
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
@@ -118,38 +120,8 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
             wanted,
         )
         with contextlib.closing(selected) as flows:
-            for (
-                flow_id,
-                space,
-                state,
-                inferred,
-                doubt,
-                attempts,
-                status,
-                code,
-                message,
-                request,
-                source,
-                line,
-                at,
-            ) in flows:
-                flow = schema.flow(flow_id, space)
-                yield Record(
-                    flow.flow_id,
-                    flow.cust_space_id or None,
-                    schema.state(state),
-                    bool(inferred),
-                    # Whoever claimed it may have sent a call, and no answer is known.
-                    bool(doubt) or state == claimed,
-                    schema.number(attempts),
-                    None if status is None else schema.number(status),
-                    _text(code),
-                    _text(message),
-                    _text(request),
-                    _text(sources.get(source)),
-                    schema.number(line),
-                    None if at is None else utc_time(schema.number(at)),
-                )
+            for row in flows:
+                yield _record(row, sources)
         if not states or State.INVALID in states:
             selected = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
             with contextlib.closing(selected) as lines:
@@ -161,6 +133,28 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
                         schema.number(line),
                     )
                     yield record_of_invalid(entry, schema.number(at))
+
+
+def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
+    flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
+    flow = schema.flow(flow_id, space)
+    state = schema.state(number)
+    return Record(
+        flow.flow_id,
+        flow.cust_space_id or None,
+        state,
+        bool(inferred),
+        # Whoever claimed it may have sent a call, and no answer is known.
+        bool(doubt) or state is State.CLAIMED,
+        schema.number(attempts),
+        None if status is None else schema.number(status),
+        _text(code),
+        _text(message),
+        _text(request),
+        _text(sources.get(source)),
+        schema.number(line),
+        None if at is None else utc_time(schema.number(at)),
+    )
 
 
 def _text(value: object) -> str | None:

@@ -55,6 +55,13 @@ _TABLES = (
 )
 
 
+COUNT_IN_DOUBT = (
+    "SELECT (SELECT count(*) FROM flow WHERE state = 1)"
+    " + (SELECT count(*) FROM flow WHERE state = 0 AND in_doubt = 1)"
+)
+"""Unfinished flows that had a call without an answer: whoever claimed one may have sent it."""
+
+
 def create(db: sqlite3.Connection) -> None:
     """Make the tables in an empty database, in one transaction."""
     db.execute("BEGIN IMMEDIATE")

@@ -107,7 +107,15 @@ def test_only_the_wanted_states_are_read(path: Path, wanted: list[State]) -> Non
 def test_a_claimed_flow_is_in_doubt(path: Path) -> None:
     with running(path):
         doubts = {record.flow_id: record.in_doubt for record in read_records(path)}
-    assert (doubts["5"], doubts["6"]) == (True, False)
+        assert (doubts["5"], doubts["6"]) == (True, False)
+        assert read_status(path).in_doubt == 1
+
+
+def test_a_flow_that_waits_for_another_try_may_be_in_doubt(path: Path) -> None:
+    with running(path) as checkpoint:
+        (six,) = checkpoint.write([], new=1)
+        checkpoint.write([Again(six.row, 1, in_doubt=True)])
+        assert read_status(path).in_doubt == checkpoint.in_doubt() == 2
 
 
 def test_flows_that_are_left_are_counted_by_source_where_that_is_another_job_s(path: Path) -> None:

@@ -226,6 +226,7 @@ class Run:
                 "run.ended",
                 ending=summary.ending.value,
                 **{state.value: summary.counts.get(state, 0) for state in State},
+                in_doubt=summary.in_doubt,
                 calls=summary.calls,
                 throttled=summary.throttled,
                 seconds=round(summary.seconds, 1),

@@ -36,6 +36,7 @@ def _as_json(status: Status) -> str:
             "total": sum(status.states.values()),
             "states": {state.value: status.states.get(state, 0) for state in State},
             "inferred": status.inferred,
+            "in_doubt": status.in_doubt,
             "codes": {state.value: codes for state, codes in status.codes.items() if state.final},
         }
     )
@@ -54,5 +55,7 @@ def _as_table(checkpoint: Path, status: Status) -> str:
         lines += [f"{'':>10} {n:>12,}  {printable(code, 80)}" for code, n in codes[:_CODES_SHOWN]]
         if len(codes) > _CODES_SHOWN:
             lines.append(f"{'':>10} {'':>12}  and {len(codes) - _CODES_SHOWN:,} more codes")
+    if status.in_doubt:
+        lines.append(f"{'in doubt':>10} {status.in_doubt:>12,}  of the unfinished: a call had no answer")
     lines.append(f"{'total':>10} {sum(status.states.values()):>12,}")
     return "\n".join(lines)

@@ -27,8 +27,7 @@ def error_status(error: FlowreaperError) -> ExitStatus:
 def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = False) -> str:
     """Write a run's end in a few lines; `resume` is the command that goes on, `piped` whether ids came by pipe."""
     lines = []
-    # Only calls that were cut off leave flows claimed behind.
-    doubtful = summary.counts.get(State.CLAIMED, 0)
+    doubtful = summary.in_doubt
     if not any(summary.counts.values()) and summary.error is None:
         lines.append("No flow id was read.")
     if summary.error:
@@ -37,8 +36,8 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
         lines.append("Interrupted; no outcome is lost.")
     elif summary.ending is Ending.INTERRUPTED:
         lines.append(
-            f"Interrupted; {doubtful:,} call{'s have' if doubtful > 1 else ' has'} no answer: what became of the"
-            " flows is found out first next time."
+            f"Interrupted; {doubtful:,} flow{'s have' if doubtful > 1 else ' has'} had a call without an answer: the"
+            " next run finds out what became of it."
         )
     elif summary.ending is Ending.LIMIT:
         lines.append("The limit of this run is reached.")

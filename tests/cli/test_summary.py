@@ -134,9 +134,10 @@ def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_
 
 
 def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
-    lines = told(Ending.INTERRUPTED, counts={State.PENDING: 21, State.CLAIMED: 19}, run={}, calls=19)
+    counts = {State.PENDING: 21, State.CLAIMED: 19}
+    lines = told(Ending.INTERRUPTED, counts=counts, run={}, calls=19, in_doubt=19)
     assert lines[0] == (
-        "Interrupted; 19 calls have no answer: what became of the flows is found out first next time."
+        "Interrupted; 19 flows have had a call without an answer: the next run finds out what became of it."
     )
     assert lines[1] == "This run: no outcome is known; 19 calls in 6 s"
     assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left in it, 19 of them in doubt"

@@ -92,6 +92,20 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_flow_stays_in_doubt(begin: Begin
     assert (record["state"], record["inferred"], record["code"]) == ("deleted", True, "Flow.NotExist")
 
 
+def test_one_ctrl_c_after_a_lost_answer_does_not_say_that_nothing_is_lost(begin: Begin, ids: Ids) -> None:
+    service, command = begin("--trouble", "reset-after:1")
+    flows = ids(1)
+    command.write("flows.txt", *flows)
+    with command.flowreaper("delete", "--yes", "flows.txt") as process:
+        wait_for(lambda: bool(service.called(flows)))
+        process.send_signal(signal.SIGINT)
+        finished = ended(process)
+    assert "Interrupted; no outcome is lost." not in finished.told
+    assert "Checkpoint: flows.txt.ckpt, 1 left in it, 1 of them in doubt" in finished.told
+    (record,) = command.results("flows.txt.ckpt").values()
+    assert (record["state"], record["in_doubt"]) == ("pending", True)
+
+
 def test_ctrl_c_waits_for_the_calls_under_way(begin: Begin, ids: Ids) -> None:
     service, command = begin("--latency", "0.5")
     flows = ids(3)
