@@ -15,7 +15,7 @@ from typing import Any
 from flowreaper import schema, statements
 from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
-from flowreaper.model import Added, Again, Claim, Entry, Identity, InvalidEntry, Outcome, State
+from flowreaper.model import Added, Again, Claim, Entry, Flow, Identity, InvalidEntry, Outcome, State
 
 Connect = Callable[[str], sqlite3.Connection]
 
@@ -64,7 +64,7 @@ class Checkpoint:
         one again, name its row.
         """
         with self._transaction() as db:
-            outcomes = [_outcome_row(change) for change in changes if isinstance(change, Outcome)]
+            outcomes = [statements.outcome_row(change) for change in changes if isinstance(change, Outcome)]
             self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
             released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Again)]
             self._expect(len(released), statements.RELEASE.run(db, released))
@@ -125,14 +125,20 @@ class Checkpoint:
 
     def known_to(self, other: Path) -> tuple[int, int]:
         """Return how many of these flows another checkpoint holds, and how many of those are final there."""
-        with self._errors():
-            self._db.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
-            known, finished = self._db.execute(
+        with self._beside(other) as db:
+            known, finished = db.execute(
                 "SELECT count(*), coalesce(sum(theirs.state >= 2), 0) FROM main.flow AS mine"
                 " JOIN other.flow AS theirs USING (flow_id, cust_space_id)"
             ).fetchone()
-            self._db.execute("DETACH other")
         return known, finished
+
+    def first(self, count: int, beside: Path | None = None, states: Sequence[State] = ()) -> list[Flow]:
+        """Return up to `count` flows: another checkpoint's in these states, then those that are here alone."""
+        if beside is None:
+            with self._errors():
+                return statements.first_flows(self._db, count)
+        with self._beside(beside) as db:
+            return statements.first_flows(db, count, [schema.NUMBER[state] for state in states])
 
     def close(self) -> None:
         """Fold the log into the file and close it, so that one plain file is left."""
@@ -216,6 +222,15 @@ class Checkpoint:
                 raise
 
     @contextlib.contextmanager
+    def _beside(self, other: Path) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            self._db.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
+            try:
+                yield self._db
+            finally:
+                self._db.execute("DETACH other")
+
+    @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
@@ -223,22 +238,6 @@ class Checkpoint:
             raise CheckpointError(
                 f"checkpoint {printable(str(self.path))}: {printable(str(error))}"
             ) from error
-
-
-def _outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
-    reply = outcome.reply
-    return (
-        outcome.claim.row,
-        schema.NUMBER[outcome.state],
-        outcome.inferred,
-        outcome.in_doubt,
-        outcome.attempts,
-        reply.status or None,
-        reply.code or None,
-        reply.message or None,
-        reply.request_id or None,
-        outcome.finished_at_ms,
-    )
 
 
 def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connect) -> Checkpoint:

@@ -11,6 +11,9 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import chain
 
+from flowreaper import schema
+from flowreaper.model import Flow, Outcome
+
 
 class ManyRows:
     """A statement with a list of VALUES in it, in place of ``{rows}``, each of so many columns.
@@ -79,3 +82,48 @@ def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[ob
     ).fetchone()
     rows: list[list[object]] = json.loads(found)
     return rows
+
+
+def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
+    """Return an outcome as `FINISH` takes it."""
+    reply = outcome.reply
+    return (
+        outcome.claim.row,
+        schema.NUMBER[outcome.state],
+        outcome.inferred,
+        outcome.in_doubt,
+        outcome.attempts,
+        reply.status or None,
+        reply.code or None,
+        reply.message or None,
+        reply.request_id or None,
+        outcome.finished_at_ms,
+    )
+
+
+def first_flows(db: sqlite3.Connection, count: int, others: Sequence[int] | None = None) -> list[Flow]:
+    """Return up to `count` flows in the order of reading.
+
+    With `others`, those of the database ``other`` in these states come first, and only those follow that it does
+    not hold.
+
+    Raises:
+        ValueError: it holds what is no flow.
+    """
+    found: list[tuple[object, object]] = []
+    unknown = ""
+    if others is not None:
+        marks = ", ".join("?" * len(others))
+        found = db.execute(
+            f"SELECT flow_id, cust_space_id FROM other.flow WHERE state IN ({marks}) ORDER BY id LIMIT ?",  # noqa: S608 -- question marks
+            (*others, count),
+        ).fetchall()
+        unknown = (
+            " WHERE NOT EXISTS (SELECT 1 FROM other.flow AS theirs"
+            " WHERE (theirs.flow_id, theirs.cust_space_id) = (mine.flow_id, mine.cust_space_id))"
+        )
+    found += db.execute(
+        f"SELECT flow_id, cust_space_id FROM main.flow AS mine{unknown} ORDER BY id LIMIT ?",  # noqa: S608 -- one of two texts
+        (count - len(found),),
+    ).fetchall()
+    return [schema.flow(flow_id, space) for flow_id, space in found]

@@ -18,7 +18,8 @@ class Survey:
 
     `new` flows are in the input alone; `unfinished` ones in the checkpoint (in the input as well or not);
     `removed` are those of them that are not in the input; `finished` are in the input, but have their outcome already; `reopened` are those that --retry takes
-    again; `repeated` and `invalid` are lines of the input.
+    again; `repeated` and `invalid` are lines of the input; `failed` flows and lines of the checkpoint ended
+    neither deleted nor absent. `sample` are a few flows that a run would call.
     """
 
     new: int
@@ -30,6 +31,7 @@ class Survey:
     sample: tuple[Flow, ...]
     invalid_sample: tuple[InvalidEntry, ...]
     removed: int = 0
+    failed: int = 0
 
     @property
     def to_call(self) -> int:
@@ -55,16 +57,13 @@ def survey(
     # An empty file is what a run leaves that is killed before its first write.
     exists = checkpoint.exists() and checkpoint.stat().st_size > 0
     states = read_status(checkpoint, identity).states if exists else {}
-    sample: list[Flow] = []
     invalid_sample: list[InvalidEntry] = []
     new = repeated = invalid = read = 0
     gathered = make_temporary(checkpoint)
     try:
         for batch in _batches(sources):
             for entry in batch:
-                if isinstance(entry, Entry) and len(sample) < _SAMPLE:
-                    sample.append(entry.flow)
-                elif isinstance(entry, InvalidEntry) and len(invalid_sample) < _SAMPLE:
+                if isinstance(entry, InvalidEntry) and len(invalid_sample) < _SAMPLE:
                     invalid_sample.append(entry)
             added = gathered.add(batch)
             new += added.new
@@ -73,6 +72,8 @@ def survey(
             read += len(batch)
             on_batch(read)
         known, finished = gathered.known_to(checkpoint) if exists else (0, 0)
+        taken = (State.PENDING, State.CLAIMED, *retry)
+        sample = gathered.first(_SAMPLE, checkpoint, taken) if exists else gathered.first(_SAMPLE)
     finally:
         gathered.close()
     unfinished = states.get(State.PENDING, 0) + states.get(State.CLAIMED, 0)
@@ -86,6 +87,7 @@ def survey(
         invalid=invalid,
         sample=tuple(sample),
         invalid_sample=tuple(invalid_sample),
+        failed=sum(states.get(state, 0) for state in (State.REFUSED, State.GAVE_UP, State.INVALID)),
     )
 
 

@@ -38,7 +38,7 @@ def test_without_a_checkpoint_everything_is_new_and_nothing_is_made(path: Path) 
         reopened=0,
         repeated=2,
         invalid=1,
-        sample=(Flow("1"), Flow("2"), Flow("1"), Flow("2"), Flow("3")),
+        sample=(Flow("1"), Flow("2"), Flow("3")),
         invalid_sample=(invalid("x y"),),
     )
     assert found.to_call == 3
@@ -126,3 +126,13 @@ def test_samples_are_short_and_progress_is_told_by_the_batch(
     assert found.sample == tuple(Flow(str(n)) for n in range(5))
     assert [e.text for e in found.invalid_sample] == [f"x {n}" for n in range(5)]
     assert (found.new, found.invalid) == (7, 7)
+
+
+def test_the_sample_is_of_flows_that_would_be_called_each_once(path: Path) -> None:
+    with half_done(path):
+        pass
+    found = survey([entries("1", "6", "2", "7", "6", "4")], path, IDENTITY)
+    assert found.sample == tuple(map(Flow, "34567"))
+    again = survey([entries("1", "6")], path, IDENTITY, (State.REFUSED,))
+    assert again.sample == tuple(map(Flow, "23456"))
+    assert survey([entries("1")], path, IDENTITY).failed == 2

@@ -30,7 +30,7 @@ from flowreaper.progress import Progress, Screen
 from flowreaper.report import left_elsewhere
 from flowreaper.settings import Settings
 from flowreaper.stream import open_lines
-from flowreaper.survey import survey
+from flowreaper.survey import Survey, survey
 
 _STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
@@ -99,15 +99,15 @@ class Run:
             (State.PENDING, State.CLAIMED, *self._settings.retry),
         )
 
-    def plan(self, access_key: str | None, *, read_pipes: bool) -> str:
-        """Survey the sources and say what a run would do."""
-        readable = [s for s in self._sources if s.rereadable or read_pipes]
-        found = survey(
+    def _survey(self, readable: list[Source]) -> Survey:
+        return survey(
             (read_entries(source, self._input) for source in readable),
             self._checkpoint,
             identity_of(self._settings),
             self._settings.retry,
         )
+
+    def _plan(self, found: Survey, readable: list[Source], access_key: str | None) -> str:
         return question.describe_plan(
             found,
             self._settings,
@@ -119,7 +119,7 @@ class Run:
 
     def tell_plan(self) -> None:
         """Say what a run would do, and nothing else."""
-        plan = self.plan(access_key=None, read_pipes=True)
+        plan = self._plan(self._survey(self._sources), self._sources, access_key=None)
         if self._for_machines:
             self._log.info("run.planned", plan=plan.splitlines())
         self.say(f"{plan}\nThis is a dry run: nothing was called, nothing was written.")
@@ -129,9 +129,8 @@ class Run:
         async with self._service() as (settings, credentials):
             self._settings = settings
             access_key = (await credentials.get()).masked_id
-            if terminal is not None and not self._confirmed(terminal, access_key):
-                self.say("Nothing was sent.")
-                return ExitStatus.USAGE
+            if terminal is not None and (refused := self._ask(terminal, access_key)) is not None:
+                return refused
             self._warn()
             summary = await self._run_job(settings, credentials)
         self._tell_end(summary)
@@ -164,9 +163,20 @@ class Run:
                     return replace(summary, ending=Ending.STOPPED, error=error)
         return summary
 
-    def _confirmed(self, terminal: int, access_key: str) -> bool:
+    def _ask(self, terminal: int, access_key: str) -> ExitStatus | None:
+        """Ask on the terminal; return the exit status if nothing is to be sent."""
+        readable = [source for source in self._sources if source.rereadable]
         with question.interruptible():
-            return question.confirmed(terminal, self.plan(access_key, read_pipes=False))
+            found = self._survey(readable)
+            plan = self._plan(found, readable, access_key)
+            if not found.to_call and not found.invalid and len(readable) == len(self._sources):
+                os.close(terminal)
+                self.say(f"{plan}\nNothing is left to do.")
+                return ExitStatus.INCOMPLETE if found.failed else ExitStatus.DONE
+            if question.confirmed(terminal, plan):
+                return None
+        self.say("Nothing was sent.")
+        return ExitStatus.USAGE
 
     async def _supervise(self, job: Job) -> Summary:
         self._signals = Signals(job, self.say)

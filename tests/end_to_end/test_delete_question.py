@@ -138,3 +138,26 @@ def test_what_is_told_on_a_terminal_is_no_json(command: Command, ids: Ids) -> No
     assert "Checkpoint: " in terminal.shown
     assert "run.started" not in terminal.shown
     assert "{" not in terminal.shown
+
+
+def test_where_nothing_is_left_to_do_nothing_is_asked(command: Command, service: Service, ids: Ids) -> None:
+    flows = ids(2)
+    command.write("flows.txt", *flows)
+    command.delete("flows.txt")
+    with Terminal(command, "delete", "flows.txt") as terminal:
+        assert terminal.wait() == 0
+        assert "Nothing is left to do." in terminal.shown
+        assert QUESTION not in terminal.shown
+    assert sorted(service.called(flows)) == flows
+
+
+def test_the_question_shows_flows_that_are_left_and_none_that_are_finished(
+    command: Command, ids: Ids
+) -> None:
+    flows = ids(4)
+    command.write("flows.txt", *flows)
+    command.delete("--limit", "2", "--concurrency", "1", "flows.txt")
+    with Terminal(command, "delete", "flows.txt") as terminal:
+        terminal.wait_for(QUESTION)
+        assert all(flow in terminal.shown for flow in flows[2:])
+        assert not any(flow in terminal.shown for flow in flows[:2])
