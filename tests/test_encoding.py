@@ -24,26 +24,35 @@ def zipped() -> bytes:
     return packed.getvalue()
 
 
+# Named: gzip and zip write the time into their bytes, and every worker must collect the same tests.
 @pytest.mark.parametrize("size", [1, 2, 5, 100_000])
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (gzip.compress(IDS), "compressed (gzip)"),
-        (bz2.compress(IDS), "compressed (bzip2)"),
-        (bz2.compress(b""), "compressed (bzip2)"),
-        (lzma.compress(IDS), "compressed (xz)"),
-        (b"\x28\xb5\x2f\xfd\x24\x27", "compressed (zstd)"),
-        (zipped(), "a spreadsheet: unpack it"),
-        (IDS.decode().encode("utf-16"), "iconv -f UTF-16 -t"),
-        (b"\xfe\xff" + IDS.decode().encode("utf-16-be"), "iconv -f UTF-16 -t"),
-        (IDS.decode().encode("utf-16-le"), "iconv -f UTF-16LE -t"),
-        (IDS.decode().encode("utf-16-be"), "iconv -f UTF-16BE -t"),
-        ("\r\n1\r\n".encode("utf-16-le"), "iconv -f UTF-16LE -t"),
-        ("\n1\n".encode("utf-16-be"), "iconv -f UTF-16BE -t"),
-        (IDS.decode().encode("utf-32"), "iconv -f UTF-32 -t"),
-        (b"\0\0\xfe\xff" + IDS.decode().encode("utf-32-be"), "iconv -f UTF-32 -t"),
-        (IDS.decode().encode("utf-32-le"), "iconv -f UTF-32LE -t"),
-        (IDS.decode().encode("utf-32-be"), "iconv -f UTF-32BE -t"),
+        pytest.param(gzip.compress(IDS), "compressed (gzip)", id="gzip"),
+        pytest.param(bz2.compress(IDS), "compressed (bzip2)", id="bzip2"),
+        pytest.param(bz2.compress(b""), "compressed (bzip2)", id="bzip2 of nothing"),
+        pytest.param(lzma.compress(IDS), "compressed (xz)", id="xz"),
+        pytest.param(b"\x28\xb5\x2f\xfd\x24\x27", "compressed (zstd)", id="zstd"),
+        pytest.param(zipped(), "a spreadsheet: unpack it", id="zip"),
+        pytest.param(IDS.decode().encode("utf-16"), "iconv -f UTF-16 -t", id="UTF-16"),
+        pytest.param(
+            b"\xfe\xff" + IDS.decode().encode("utf-16-be"), "iconv -f UTF-16 -t", id="UTF-16BE with a mark"
+        ),
+        pytest.param(IDS.decode().encode("utf-16-le"), "iconv -f UTF-16LE -t", id="UTF-16LE"),
+        pytest.param(IDS.decode().encode("utf-16-be"), "iconv -f UTF-16BE -t", id="UTF-16BE"),
+        pytest.param(
+            "\r\n1\r\n".encode("utf-16-le"), "iconv -f UTF-16LE -t", id="UTF-16LE behind a blank line"
+        ),
+        pytest.param("\n1\n".encode("utf-16-be"), "iconv -f UTF-16BE -t", id="UTF-16BE behind a blank line"),
+        pytest.param(IDS.decode().encode("utf-32"), "iconv -f UTF-32 -t", id="UTF-32"),
+        pytest.param(
+            b"\0\0\xfe\xff" + IDS.decode().encode("utf-32-be"),
+            "iconv -f UTF-32 -t",
+            id="UTF-32BE with a mark",
+        ),
+        pytest.param(IDS.decode().encode("utf-32-le"), "iconv -f UTF-32LE -t", id="UTF-32LE"),
+        pytest.param(IDS.decode().encode("utf-32-be"), "iconv -f UTF-32BE -t", id="UTF-32BE"),
     ],
 )
 def test_what_is_no_text_is_named_with_the_next_step(content: bytes, says: str, size: int) -> None:

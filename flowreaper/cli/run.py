@@ -129,8 +129,8 @@ class Run:
         async with self._service() as (settings, credentials):
             self._settings = settings
             access_key = (await credentials.get()).masked_id
-            if terminal is not None and (refused := self._ask(terminal, access_key)) is not None:
-                return refused
+            if terminal is not None and (status := self._ask(terminal, access_key)) is not None:
+                return status
             self._warn()
             summary = await self._run_job(settings, credentials)
         self._tell_end(summary)
@@ -164,7 +164,7 @@ class Run:
         return summary
 
     def _ask(self, terminal: int, access_key: str) -> ExitStatus | None:
-        """Ask on the terminal; return the exit status if nothing is to be sent."""
+        """Ask on the terminal; return the exit status if nothing is to be sent, else None."""
         readable = [source for source in self._sources if source.rereadable]
         with question.interruptible():
             found = self._survey(readable)
