@@ -10,6 +10,8 @@ from aiolimiter import AsyncLimiter
 
 from flowreaper.pacing import Pace
 
+_SEEN_S = 1.0  # runs of which the others see nothing for two seconds count as ended
+
 
 class Turn(Protocol):
     """The answer to who wants to send."""
@@ -38,7 +40,11 @@ class Turns(Protocol):
         ...
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
-        """Take note that the calls of the turn of this time left at another."""
+        """Take note that the last call of the turn of this time left at another."""
+        ...
+
+    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
+        """Let the others know that this run is there, though it takes no turn now."""
         ...
 
 
@@ -76,6 +82,7 @@ class Limiter:
         self._turns = turns
         self._slice: _Slice | None = None
         self._slice_left = asyncio.Event()
+        self._staying: asyncio.TimerHandle | None = None
 
     async def admit(self) -> Admission:
         """Wait until the next call may leave."""
@@ -109,17 +116,24 @@ class Limiter:
             await gap.acquire()
         now = loop.time()
         calls = self._pace.begin(now, turn.number if turn else None)
+        if self._turns and self._staying is None:
+            self._staying = loop.call_later(_SEEN_S, self._stay, loop, self._turns)
         left = partial(self._left, turn, calls)
         if not calls:
             left(now)
         return _Slice(loop, calls, now, now + self._pace.even_gap_s, left)
 
+    def _stay(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
+        """Keep the places of calls that have not left among those of the other runs, for as long as that takes."""
+        self._staying = None
+        if self._pace.leaving:
+            turns.stay(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
+            self._staying = loop.call_later(_SEEN_S, self._stay, loop, turns)
+
     def _left(self, turn: Turn | None, calls: int, at: float) -> None:
         self._pace.left(at, calls)
         self._slice_left.set()
-        # The next turn of all runs comes a gap after this one: after the last call of a slice, which may leave
-        # at the end of its 20 ms, that would be a gap too late.
-        if self._turns and turn and turn.at is not None and not self._pace.sliced:
+        if self._turns and turn and turn.at is not None:
             self._turns.left(asyncio.get_running_loop().time, turn.at, at)
 
     @property

@@ -11,8 +11,6 @@ for no call to be refused.
 
 import math
 from bisect import insort
-from collections.abc import Sequence
-from typing import NamedTuple
 
 SLICES_PER_S = 50
 """Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
@@ -46,53 +44,7 @@ _HOLD_S = 14.0  # the stretch stays for so long after a refusal, then shrinks, f
 _HOLD_LESS = 3.0
 _SHRINKING = 8e-4
 _SHRINKING_POWER = 2.0
-_GIVE_WAY_S = 0.003  # more than timers are late
-_GONE_AFTER_S = 2.0
-_GONE_AFTER_GAPS = 3
 _FOREIGN_STRETCH_S = 0.15  # jitter does not explain a longer one: somebody else spends the quota
-
-
-class Sharer(NamedTuple):
-    """A run that shares an account's pace with others: when it last looked and sent, and its own pace.
-
-    `sent_at` is negative where it has not sent yet.
-    """
-
-    seen_at: float
-    sent_at: float
-    even_gap_s: float
-    stretch_s: float
-
-
-def near(others: Sequence[Sharer], now: float) -> list[Sharer]:
-    """Return the runs that are still at work, as far as can be told: one that waits looks every second or so."""
-    return [
-        run
-        for run in others
-        if 0
-        <= now - run.seen_at
-        < max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.even_gap_s * (1 + run.stretch_s))
-    ]
-
-
-def turn_wait_s(mine: Sharer, others: Sequence[Sharer], sent: Sequence[float]) -> float:
-    """Return how long a run must wait for the turn that it wants now, at `seen_at`; 0 or less: not at all.
-
-    `others` are the runs near it, `sent` the account's latest turns in order, up to `SLICES_PER_S` of them.
-    Together the runs keep the pace of the fastest, stretched as the most stretched. Who sent last gives way to
-    who waits, so a slower run is never starved by a faster one.
-    """
-    even_gap_s = min(run.even_gap_s for run in (mine, *others))
-    stretch_s = max(run.stretch_s for run in (mine, *others))
-    slices = slices_of(even_gap_s)
-    free_at = float("-inf")
-    if len(sent) >= slices:
-        free_at = sent[-slices] + slices * even_gap_s * (1 + stretch_s)
-    if others and sent:
-        gap_s = even_gap_s * (1 + stretch_s)
-        waiting = sum(run.sent_at < min(mine.sent_at, run.seen_at) for run in others)
-        free_at = max(free_at, sent[-1] + gap_s + min(waiting * _GIVE_WAY_S, gap_s / 2))
-    return free_at - mine.seen_at
 
 
 def slices_of(even_gap_s: float) -> int:
@@ -109,10 +61,10 @@ class Pace:
 
     def __init__(self, rate: float, stretch_s: float = LEAST_STRETCH_S) -> None:
         self.rate = rate
-        self.sliced = rate > SLICES_PER_S
-        self.even_gap_s = 1 / SLICES_PER_S if self.sliced else 1 / rate
+        sliced = rate > SLICES_PER_S
+        self.even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
         self._slices = slices_of(self.even_gap_s)
-        self._calls_per_slice = rate / self._slices if self.sliced else 1.0
+        self._calls_per_slice = rate / self._slices if sliced else 1.0
         self._uneven = self._calls_per_slice != int(self._calls_per_slice)
         self._slice = 0
         self._leaving = self._calls_leaving = 0
@@ -138,6 +90,11 @@ class Pace:
         full = len(self._left) >= places
         window = self._left[-places][0] + window_s if full else self._even
         return max(self._even, window, self._paused_until)
+
+    @property
+    def leaving(self) -> int:
+        """How many slices have begun and not left."""
+        return self._leaving
 
     @property
     def stretch_s(self) -> float:

@@ -8,22 +8,19 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import json
 import math
 import os
 import stat
-from bisect import insort
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from flowreaper.pacing import MOST_STRETCH_S, SLICES_PER_S, Sharer, near, turn_wait_s
+from flowreaper.pacing import SLICES_PER_S
+from flowreaper.sharing import Account, Sharer, is_near, json_of, read, turn_wait_s
 
 _NAME = "turns.json"
 _SIZE_LIMIT = 1024 * 1024
-_FORGET_S = 60.0
 _NEVER = -1.0
 _LONGEST_WAIT_S = 1.0  # who waits looks so often, for the others to know that it is there
 _BUSY_S = 0.001
@@ -31,7 +28,7 @@ _PATIENCE_S = (
     0.5  # the lock is held for well under a millisecond: who holds it longer was stopped in the midst
 )
 _AGAIN_S = 10.0
-_LATE_S = 0.01
+_FULL_S = 0.02  # who may not begin until a call of another run has left looks so often
 
 
 def turns_folder() -> Path:
@@ -60,15 +57,6 @@ class Turn(NamedTuple):
     at: float | None = None
 
 
-@dataclass
-class _Account:
-    """What the file holds of one account: its latest turns in order, how many there were, its runs by name."""
-
-    sent: list[float] = field(default_factory=list)
-    turns: int = 0
-    runs: dict[str, Sharer] = field(default_factory=dict)
-
-
 class Turns:
     """The file `turns.json` in `folder`, from `__enter__` to `__exit__`, and one run's place in it.
 
@@ -93,6 +81,8 @@ class Turns:
         self._busy_since: float | None = None
         self._sent_at = _NEVER
         self._near = 0
+        self._leaving: list[float] = []
+        self._left: list[float] = []  # and could not be written down yet
 
     def __enter__(self) -> Self:
         """Return this; the file is opened when it is needed."""
@@ -108,18 +98,14 @@ class Turns:
     def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
         """Take a turn, or say how long to wait before asking again.
 
-        The gap and its stretch are this run's own (`flowreaper.pacing.Pace`).
+        The gap and its stretch are this run's own (`flowreaper.pacing.Pace`). Who has taken a turn with a time
+        calls `left` in the end.
         """
         if self._fd is None and clock() < self._open_from:
             return Turn(0.0)
         try:
-            fd = self._current()
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                # The clock is read under the lock: what is in the file is never later than that.
-                return self._take(fd, Sharer(clock(), self._sent_at, even_gap_s, stretch_s))
-            finally:
-                fcntl.flock(fd, fcntl.LOCK_UN)
+            with self._locked(self._current(), clock) as (account, now):
+                turn = self._take(account, Sharer(now, self._sent_at, even_gap_s, stretch_s))
         except BlockingIOError as error:
             return self._without(clock(), even_gap_s * (1 + stretch_s), error)
         except OSError as error:
@@ -127,46 +113,68 @@ class Turns:
             self._open_from = clock() + _AGAIN_S
             self._tell(error)
             return Turn(0.0)
+        if turn.at is not None:
+            self._leaving.append(turn.at)
+        return turn
 
-    def _take(self, fd: int, mine: Sharer) -> Turn:
+    def _take(self, account: Account, mine: Sharer) -> Turn:
         now = mine.seen_at
         self._busy_since = None
-        text = os.pread(fd, _SIZE_LIMIT, 0)
-        accounts = _read(text, now)
-        account = accounts.setdefault(self._account, _Account())
-        others = near([run for name, run in account.runs.items() if name != self._name], now)
-        self._look_at(others, now)
-        wait_s = turn_wait_s(mine, others, account.sent)
+        others = {name: run for name, run in account.runs.items() if name != self._name and is_near(run, now)}
+        leaving = len(self._leaving) + sum(len(account.leaving.get(name, ())) for name in others)
+        self._look_at(list(others.values()), now)
+        wait_s = turn_wait_s(mine, list(others.values()), account.left, leaving)
         if wait_s <= 0:
             self._sent_at = now
-            account.sent = [*account.sent, now][-SLICES_PER_S:]
             account.turns += 1
+            account.leaving[self._name] = [*self._leaving, now]
         # Who waits is written down as well: the others give way.
         account.runs[self._name] = mine._replace(sent_at=self._sent_at)
-        _write(fd, accounts, len(text))
-        return Turn(0.0, account.turns - 1, now) if wait_s <= 0 else Turn(min(wait_s, _LONGEST_WAIT_S))
+        if wait_s <= 0:
+            return Turn(0.0, account.turns - 1, now)
+        return Turn(_FULL_S if math.isinf(wait_s) else min(wait_s, _LONGEST_WAIT_S))
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
-        """Let the turn of this time count from another, at which its calls left.
+        """Take note that the last call of the turn of this time left at another, or never will."""
+        if turn_at in self._leaving:
+            self._leaving.remove(turn_at)
+            self._left.append(at)
+        self._note(clock)
 
-        Nothing changes where somebody holds the lock just now, or where nobody is near to know of it and a run
-        that joins later would hardly see the difference.
-        """
-        if self._fd is None or (self._near == 0 and at - turn_at < _LATE_S):
+    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
+        """Let the others know that this run is there, and that calls of its turns may leave at any moment."""
+        self._note(clock, even_gap_s, stretch_s)
+
+    def _note(self, clock: Callable[[], float], *pace: float) -> None:
+        if self._fd is None:
             return
-        with contextlib.suppress(OSError):  # what is wrong with the file, the next turn tells
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try:
-                text = os.pread(self._fd, _SIZE_LIMIT, 0)
-                # Under the lock, as in `take`: the others may have taken turns since the calls left.
-                accounts = _read(text, clock())
-                sent = accounts[self._account].sent if self._account in accounts else []
-                if turn_at in sent:
-                    sent.remove(turn_at)
-                    insort(sent, at)
-                    _write(self._fd, accounts, len(text))
-            finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        # What is wrong with the file, the next turn tells; it takes along, too, what could not be written now.
+        with contextlib.suppress(OSError), self._locked(self._fd, clock) as (account, now):
+            if pace:
+                account.runs[self._name] = Sharer(now, self._sent_at, *pace)
+
+    @contextlib.contextmanager
+    def _locked(self, fd: int, clock: Callable[[], float]) -> Iterator[tuple[Account, float]]:
+        """Hold the lock for a change of what the file holds of this account, at the time that comes with it.
+
+        Raises:
+            BlockingIOError: another run holds the lock.
+            OSError: the file cannot be read or written.
+        """
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            # The clock is read under the lock: what is in the file is never later than that.
+            now = clock()
+            text = os.pread(fd, _SIZE_LIMIT, 0)
+            accounts = read(text, now)
+            account = accounts.setdefault(self._account, Account())
+            account.left = sorted((*account.left, *self._left))[-SLICES_PER_S:]
+            account.leaving[self._name] = self._leaving
+            yield account, now
+            _write(fd, json_of(accounts), len(text))
+            self._left.clear()
+        finally:
+            fcntl.flock(fd, fcntl.LOCK_UN)
 
     def _without(self, now: float, gap_s: float, error: OSError) -> Turn:
         """Answer while somebody else holds the lock: after a while, as many turns as if all took theirs."""
@@ -216,56 +224,10 @@ class Turns:
         return self._fd
 
 
-def _write(fd: int, accounts: Mapping[str, _Account], over: int) -> None:
-    found = {
-        name: {"sent": account.sent, "turns": account.turns, "runs": account.runs}
-        for name, account in accounts.items()
-    }
+def _write(fd: int, text: bytes, over: int) -> None:
     # In one piece over what was there: a process that is killed in the midst leaves the old or the new.
-    text = json.dumps(found).encode().ljust(over)
-    if os.pwrite(fd, text, 0) != len(text):
+    padded = text.ljust(over)
+    if os.pwrite(fd, padded, 0) != len(padded):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if over > 2 * len(text.rstrip()) or over == _SIZE_LIMIT:
-        os.ftruncate(fd, len(text.rstrip()))
-
-
-def _read(text: bytes, now: float) -> dict[str, _Account]:
-    """Return what is not too old of each account; what makes no sense is left out."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    accounts = {}
-    for name, value in _items(found):
-        parts = dict(_items(value))
-        runs = {
-            run: sharer for run, numbers in _items(parts.get("runs")) if (sharer := _sharer(numbers, now))
-        }
-        if runs:
-            accounts[name] = _Account(_times(parts.get("sent"), now), _count(parts.get("turns")), runs)
-    return accounts
-
-
-def _items(value: object) -> list[tuple[str, object]]:
-    return list(value.items()) if isinstance(value, dict) else []
-
-
-def _sharer(value: object, now: float) -> Sharer | None:
-    numbers = _floats(value)
-    if len(numbers) != len(Sharer._fields):
-        return None
-    run = Sharer(*numbers)
-    sound = run.even_gap_s >= 1 / SLICES_PER_S and 0 <= run.stretch_s <= MOST_STRETCH_S
-    return run if sound and run.sent_at <= run.seen_at <= now < run.seen_at + _FORGET_S else None
-
-
-def _times(value: object, now: float) -> list[float]:
-    return sorted(at for at in _floats(value) if 0 <= at <= now)[-SLICES_PER_S:]
-
-
-def _floats(value: object) -> list[float]:
-    return [n for n in value if isinstance(n, float) and math.isfinite(n)] if isinstance(value, list) else []
-
-
-def _count(value: object) -> int:
-    return value if type(value) is int and 0 <= value < 2**53 else 0
+    if over > 2 * len(text) or over == _SIZE_LIMIT:
+        os.ftruncate(fd, len(text))

@@ -575,8 +575,9 @@ def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
                 raise ZeroDivisionError
             return Turn(0.0)
 
-        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
-            pass
+        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
+
+        def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
 
     ledger, service = BrokenLedger(100), Service(latency_s=3.0)
     engine = make(ledger, service, turns=BrokenTurns())

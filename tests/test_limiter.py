@@ -198,20 +198,29 @@ def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
 
         def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
 
+        def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
+
     assert 1.9 < run_virtual(send(Limiter(Pace(51), ManyTurns()))) < 2.1
 
 
+class Recorded:
+    """Turns of which each comes at once; notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, float]] = []
+        self.stayed_at: list[float] = []
+
+    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+        return Turn(0.0, 7, clock() - 0.001)
+
+    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:  # noqa: ARG002 -- the port
+        self.told.append((turn_at, at))
+
+    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:  # noqa: ARG002 -- the port
+        self.stayed_at.append(clock())
+
+
 def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
-    class Recorded:
-        def __init__(self) -> None:
-            self.told: list[tuple[float, float]] = []
-
-        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
-            return Turn(0.0, 7, clock() - 0.001)
-
-        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:  # noqa: ARG002 -- the port
-            self.told.append((turn_at, at))
-
     async def scenario() -> None:
         turns = Recorded()
         admission = await Limiter(Pace(5), turns).admit()
@@ -222,6 +231,29 @@ def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
         assert at == pytest.approx(0.25, abs=1e-6)
 
     run_virtual(scenario())
+
+
+def test_the_other_runs_are_told_of_a_call_that_is_held_up_each_second_until_it_has_left() -> None:
+    async def scenario() -> list[float]:
+        turns = Recorded()
+        admission = await Limiter(Pace(5), turns).admit()
+        await asyncio.sleep(3.5)
+        admission.left()
+        await asyncio.sleep(10)
+        return turns.stayed_at
+
+    assert run_virtual(scenario()) == pytest.approx([1.0, 2.0, 3.0], abs=0.01)
+
+
+def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
+    async def scenario() -> list[float]:
+        turns = Recorded()
+        limiter = Limiter(Pace(5), turns)
+        for _ in range(40):
+            await send(limiter)
+        return turns.stayed_at
+
+    assert run_virtual(scenario()) == []
 
 
 def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.limiter import Limiter
+from flowreaper.limiter import Admission, Limiter
 from flowreaper.pacing import Pace
 from flowreaper.turns import Turns, account_of, turns_folder
 from tests.virtual import run_virtual
@@ -36,8 +36,17 @@ def turns(
     return Turns(folder / "turns", account, failed=failed, met=met)
 
 
-def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
+def ask(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
+    """Ask for a turn, whose call never leaves; return the wait."""
     return own.take(lambda: at, even_gap_s, stretch_s).wait_s
+
+
+def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
+    """Ask for a turn, whose call leaves at once; return the wait."""
+    turn = own.take(lambda: at, even_gap_s, stretch_s)
+    if turn.at is not None:
+        own.left(lambda: at, turn.at, turn.at)
+    return turn.wait_s
 
 
 def kept(folder: Path) -> dict[str, dict[str, Any]]:
@@ -190,54 +199,131 @@ def test_a_run_that_starts_anew_goes_on_from_the_last_call_of_the_one_before(tmp
 
 def test_a_call_that_left_late_begins_the_second_of_all_runs_then(tmp_path: Path) -> None:
     with turns(tmp_path) as own, turns(tmp_path) as other:
-        for run, at in ((own, 99.8), (other, 99.9), (own, 100.1)):
-            take(run, at)
-        sent = list(kept(tmp_path)["account"]["sent"])
-        own.left(lambda: 100.25, 100.1, 100.25)
-        assert kept(tmp_path)["account"]["sent"] == [*sent[:-1], 100.25]
-        own.left(lambda: 100.3, 100.1, 100.3)  # known no more by its old time
-        assert take(other, 100.35) == pytest.approx(100.25 + 0.2002 - 100.35)
+        for run, at in ((own, 99.8), (other, 100.01)):
+            assert take(run, at) == 0
+        assert ask(own, 100.22) == 0
+        assert kept(tmp_path)["account"]["left"] == [99.8, 100.01]
+        own.left(lambda: 100.9, 100.22, 100.9)
+        own.left(lambda: 101.0, 100.22, 101.0)  # it is known no more by its old time
+        assert kept(tmp_path)["account"]["left"] == [99.8, 100.01, 100.9]
+        for at in (100.92, 101.13, 101.34, 101.55):
+            assert take(other, at) == 0
+        assert take(other, 101.76) == pytest.approx(100.9 + 1.001 - 101.76)
 
 
-def test_a_turn_that_another_run_took_after_a_call_left_is_not_lost_when_that_is_written_down(
+def test_a_turn_that_another_run_took_before_a_call_left_is_not_lost_when_that_is_written_down(
     tmp_path: Path,
 ) -> None:
     with turns(tmp_path) as own, turns(tmp_path) as other:
-        for run, at in ((other, 99.8), (own, 100.1), (other, 100.31)):
-            assert take(run, at) == 0
+        assert take(other, 99.8) == ask(own, 100.1) == take(other, 100.31) == 0
         before = kept(tmp_path)["account"]
         own.left(lambda: 100.32, 100.1, 100.3)
         after = kept(tmp_path)["account"]
-    assert after["sent"] == [99.8, 100.3, 100.31]
+    assert after["left"] == [99.8, 100.3, 100.31]
     assert after["runs"] == before["runs"]
+    assert len(before["leaving"]) == 1
+    assert after["leaving"] == {}
 
 
-@pytest.mark.parametrize(
-    ("another", "late_s", "held"), [(False, 0.005, False), (True, 0.15, True), (False, 0.15, True)]
-)
-def test_that_a_call_left_late_changes_nothing_where_nobody_could_tell_or_the_file_is_held(
-    tmp_path: Path, *, another: bool, late_s: float, held: bool
-) -> None:
-    with turns(tmp_path) as own, turns(tmp_path) as other:
-        if another:
-            take(other, 99.5)
-        take(own, 100.1)
+def test_that_a_call_left_while_the_file_was_held_is_written_down_with_the_next_turn(tmp_path: Path) -> None:
+    with turns(tmp_path) as own:
+        assert ask(own, 100.0) == 0
         before = kept(tmp_path)
         with (tmp_path / "turns" / "turns.json").open() as file:
-            if held:
-                fcntl.flock(file, fcntl.LOCK_EX)
-            own.left(lambda: 100.25, 100.1, 100.1 + late_s)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            own.left(lambda: 100.1, 100.0, 100.1)
         assert kept(tmp_path) == before
+        assert ask(own, 100.3) == 0
+        assert kept(tmp_path)["account"]["left"] == [100.1]
+        assert list(kept(tmp_path)["account"]["leaving"].values()) == [[100.3]]
+
+
+def test_that_a_call_left_while_the_file_could_not_be_used_is_written_down_when_it_can_be(
+    tmp_path: Path,
+) -> None:
+    errors: list[OSError] = []
+    with turns(tmp_path, failed=errors.append) as own:
+        assert ask(own, 100.0) == 0
+        (tmp_path / "turns").rename(tmp_path / "away")
+        (tmp_path / "turns").touch()
+        assert ask(own, 100.2) == 0
+        assert len(errors) == 1
+        own.left(lambda: 105.0, 100.0, 105.0)
+        (tmp_path / "turns").unlink()
+        assert ask(own, 111.0) == 0
+    assert kept(tmp_path)["account"]["left"] == [105.0]
+    assert list(kept(tmp_path)["account"]["leaving"].values()) == [[111.0]]
 
 
 def test_a_run_that_joins_after_a_stall_of_another_finds_its_second_full(tmp_path: Path) -> None:
     with turns(tmp_path) as stalled, turns(tmp_path) as new:
-        begun = [100.0, 100.2, 100.4, 100.6, 100.8]
+        begun = [100.0, 100.21, 100.42, 100.63, 100.84]
         for at in begun:
-            assert take(stalled, at) == 0
+            assert ask(stalled, at) == 0
+        assert ask(new, 101.5) == 0.02
         for at in begun:
             stalled.left(lambda: 103.0, at, 103.0)
-        assert take(new, 103.05) == pytest.approx(0.95, abs=0.002)
+        assert take(new, 103.05) == pytest.approx(0.951)
+
+
+def test_calls_of_a_run_that_may_leave_at_any_moment_take_their_places_in_every_second_of_another(
+    tmp_path: Path,
+) -> None:
+    with turns(tmp_path) as held, turns(tmp_path) as other:
+        for at in (100.0, 100.21, 100.42):
+            assert ask(held, at) == 0
+        assert [take(other, at) for at in (100.63, 100.84)] == [0, 0]
+        assert take(other, 101.1) == pytest.approx(100.63 + 1.001 - 101.1)
+        assert take(other, 101.64) == 0
+
+
+def test_a_run_that_stays_keeps_the_places_of_its_calls_and_one_that_is_gone_does_not(tmp_path: Path) -> None:
+    with turns(tmp_path) as held, turns(tmp_path) as other:
+        for number in range(5):
+            assert ask(held, 100 + 0.21 * number) == 0
+        for second in range(1, 9):
+            assert ask(other, 100.9 + second) == 0.02
+            held.stay(lambda now=101.0 + second: now, 0.2, 0.001)  # type: ignore[misc]  # mypy cannot infer it
+        assert ask(other, 110.9) == 0.02
+        assert ask(other, 111.1) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_second_holds_more_calls_than_the_rate_while_the_network_holds_up_those_of_several_runs(
+    tmp_path: Path, seed: int
+) -> None:
+    luck = random.Random(seed)  # noqa: S311 -- repeatable stalls
+    rate = luck.choice([1.0, 2.5, 5.0, 20.0])
+    left: list[float] = []
+    # While the network stands still every call waits, and all leave at once when it is back.
+    stalls = [(start, start + luck.choice([0.3, 1.0, 4.0])) for start in (3.0, 10.0, 20.0)]
+
+    def depart(loop: asyncio.AbstractEventLoop, admission: Admission) -> None:
+        left.append(loop.time())
+        admission.left()
+
+    async def leave(limiter: Limiter) -> None:
+        admission = await limiter.admit()
+        loop = asyncio.get_running_loop()
+        free_at = next((end for start, end in stalls if start <= loop.time() < end), loop.time())
+        late_s = max(0.0, free_at - loop.time()) + luck.choice([0.0, 0.001, 0.15])
+        loop.call_later(late_s, depart, loop, admission)
+
+    async def live(own: Turns) -> None:
+        limiter = Limiter(Pace(rate), own)
+        await asyncio.sleep(luck.uniform(0, 2))
+        while asyncio.get_running_loop().time() < 30:
+            await leave(limiter)
+            if luck.random() < 0.1:
+                await asyncio.sleep(luck.choice([0.05, 0.3, 1.0, 3.0]))
+        await asyncio.sleep(5)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(live(turns(tmp_path)) for _ in range(luck.randint(2, 4))))
+
+    run_virtual(all_of_them(), lambda: luck.choice([0.0, 0.0005, 0.001, 0.02]))
+    assert most_in_a_second(sorted(left)) <= math.ceil(rate)
+    assert len(left) > 10 * rate
 
 
 def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None:
@@ -293,7 +379,7 @@ def test_a_run_counts_as_gone_two_seconds_after_it_last_looked(tmp_path: Path) -
 
 def test_turns_of_a_time_to_come_hold_nobody(tmp_path: Path) -> None:
     (tmp_path / "turns").mkdir(mode=0o700)
-    forged = {"sent": [1e9] * 50, "turns": 50, "runs": {"forged": [99.9, 99.9, 0.2, 0.001]}}
+    forged = {"left": [1e9] * 50, "turns": 50, "runs": {"forged": [99.9, -1.0, 0.2, 0.001]}}
     (tmp_path / "turns" / "turns.json").write_text(json.dumps({"account": forged}))
     with turns(tmp_path) as own:
         assert take(own, 100.0) == 0
@@ -370,7 +456,7 @@ def test_a_file_of_a_long_text_is_cut_to_the_short_one(tmp_path: Path, size: int
     with turns(tmp_path) as own:
         for number in range(3):
             take(own, 100.0 + number)
-    assert kept(tmp_path)["account"]["sent"] == [100.0, 101.0, 102.0]
+    assert kept(tmp_path)["account"]["left"] == [100.0, 101.0, 102.0]
     assert path.stat().st_size < 1000
 
 
@@ -423,7 +509,7 @@ def test_a_file_that_fails_is_told_once_stops_nothing_and_is_tried_again(tmp_pat
         assert take(own, 110.0) == 0
         assert not (tmp_path / "turns").exists()
         assert take(own, 111.1) == 0
-        assert kept(tmp_path)["account"]["sent"] == [111.1]
+        assert kept(tmp_path)["account"]["left"] == [111.1]
     assert len(errors) == 1
 
 
@@ -461,7 +547,8 @@ def test_the_clock_is_read_where_no_other_run_can_take_its_turn(tmp_path: Path) 
         assert own.take(clock, 0.2, 0.001).wait_s == 0
         assert waits
         assert min(waits) > 0
-    assert kept(tmp_path)["account"]["sent"] == [100.0, 100.3]
+    assert kept(tmp_path)["account"]["left"] == [100.0]
+    assert list(kept(tmp_path)["account"]["leaving"].values()) == [[100.3]]
 
 
 def test_a_lock_that_is_never_let_go_leaves_each_run_its_share(tmp_path: Path) -> None:
