@@ -181,6 +181,7 @@ class Job:
             read_all=read_all,
             error=engine.error,
             in_doubt=in_doubt,
+            inferred=sink.inferred,
         )
 
     def _build(self, writer: Writer, left_claimed: Sequence[int], gate: Limiter) -> "_Parts":

@@ -221,7 +221,8 @@ class Summary:
     `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
     how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
     their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
-    was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known.
+    was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known,
+    `inferred` those of this run's deletions that are known only by their absence after such a call.
     """
 
     ending: Ending
@@ -234,6 +235,7 @@ class Summary:
     read_all: bool = True
     error: Exception | None = None
     in_doubt: int = 0
+    inferred: int = 0
 
     @property
     def unfinished(self) -> int:

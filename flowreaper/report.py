@@ -22,7 +22,8 @@ from flowreaper.records import record_of_invalid, utc_time
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
-    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final state to its codes and their counts, most frequent first; "" stands for none.
+    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final
+    state to its codes and their counts, most frequent first; "" stands for none.
     """
 
     endpoint: str
@@ -75,6 +76,19 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
     )
 
 
+def last_access_key(path: Path) -> str | None:
+    """Return the masked access key that a checkpoint was last used with; None where there is none yet.
+
+    Raises:
+        ConfigurationError: it is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    if not _is_begun(path):
+        return None
+    with _reading(path) as db:
+        return schema.job(db).get("access_key")
+
+
 def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[State]) -> dict[str, int]:
     """Count a checkpoint's flows in `states` by the name of their source, where that does not belong to a job.
 
@@ -84,8 +98,7 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         ConfigurationError: it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    # An empty file is what a run leaves that is killed before its first write.
-    if not path.is_file() or path.stat().st_size == 0:
+    if not _is_begun(path):
         return {}
     with _reading(path) as db:
         names = {
@@ -100,6 +113,11 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         ).fetchall()
         counts = {schema.text(names.get(source)): schema.number(count) for source, count in found}
         return {name: count for name, count in counts.items() if not belongs(name)}
+
+
+def _is_begun(path: Path) -> bool:
+    # An empty file is what a run leaves that is killed before its first write.
+    return path.is_file() and path.stat().st_size > 0
 
 
 def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:

@@ -58,6 +58,7 @@ class Sink:
         self._broken: Exception | None = None
         self.recorded: Counter[State] = Counter()
         self.repeated = 0
+        self.inferred = 0
 
     async def add(self, entries: Sequence[Entry | InvalidEntry]) -> int:
         """Keep what was read; return how many flows are new.
@@ -120,6 +121,7 @@ class Sink:
         for change in group:
             if isinstance(change, Outcome):
                 self.recorded[change.state] += 1
+                self.inferred += change.inferred
                 if self._streams:
                     self._pass_on(record_of(change))
         return claims

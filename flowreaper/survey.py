@@ -17,9 +17,10 @@ class Survey:
     """What the input and the checkpoint hold.
 
     `new` flows are in the input alone; `unfinished` ones in the checkpoint (in the input as well or not);
-    `removed` are those of them that are not in the input; `finished` are in the input, but have their outcome already; `reopened` are those that --retry takes
-    again; `repeated` and `invalid` are lines of the input; `failed` flows and lines of the checkpoint ended
-    neither deleted nor absent. `sample` are a few flows that a run would call.
+    `removed` are those of them that are not in the input; `finished` are in the input, but have their outcome
+    already; `reopened` are those that --retry takes again; `repeated` and `invalid` are lines of the input;
+    `failed` flows and lines of the checkpoint ended neither deleted nor absent. `sample` are a few flows that a
+    run would call.
     """
 
     new: int

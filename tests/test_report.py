@@ -16,7 +16,7 @@ from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
 from flowreaper.model import Again, Identity, Reply, State
 from flowreaper.records import RecordFormat, record_of, record_of_invalid, writer_for
-from flowreaper.report import left_elsewhere, read_records, read_status
+from flowreaper.report import last_access_key, left_elsewhere, read_records, read_status
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
@@ -116,6 +116,17 @@ def test_a_flow_that_waits_for_another_try_may_be_in_doubt(path: Path) -> None:
         (six,) = checkpoint.write([], new=1)
         checkpoint.write([Again(six.row, 1, in_doubt=True)])
         assert read_status(path).in_doubt == checkpoint.in_doubt() == 2
+
+
+def test_the_last_access_key_is_the_one_of_the_latest_run(path: Path) -> None:
+    assert last_access_key(path) is None
+    path.touch()
+    assert last_access_key(path) is None
+    for key in ("LTAI****Key1", "LTAI****Key2"):
+        with contextlib.closing(
+            open_checkpoint(path, Identity(IDENTITY.endpoint, sandbox=False, access_key=key))
+        ):
+            assert last_access_key(path) == key
 
 
 def test_flows_that_are_left_are_counted_by_source_where_that_is_another_job_s(path: Path) -> None:

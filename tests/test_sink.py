@@ -158,6 +158,19 @@ def test_an_outcome_is_streamed_and_counted_only_when_it_is_recorded() -> None:
     assert parts.sink.recorded == {State.DELETED: 2}
 
 
+def test_deletions_by_inference_are_counted_apart_once_they_are_recorded() -> None:
+    async def scene(parts: Parts) -> None:
+        parts.store.takes_s = 1
+        parts.put(1)
+        parts.sink.put(outcome(claim(2, "2"), inferred=True, in_doubt=True))
+        await asyncio.sleep(GROUP_S + 0.9)
+        assert parts.sink.inferred == 0
+        await parts.sink.flush()
+
+    parts = run(scene)
+    assert (parts.sink.inferred, parts.sink.recorded) == (1, {State.DELETED: 2})
+
+
 def test_a_flow_that_goes_back_is_recorded_but_not_streamed() -> None:
     async def scene(parts: Parts) -> None:
         parts.sink.put(Again(1, 2, in_doubt=True))

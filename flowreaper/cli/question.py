@@ -22,12 +22,14 @@ def describe_plan(
     *,
     checkpoint: Path,
     access_key: str | None,
+    former_key: str | None = None,
     piped: bool,
     sourced: bool = True,
 ) -> str:
     """Write what a run would do, in a few lines.
 
-    `access_key` is masked, None where it was not looked up; `piped`: flows that are not counted yet will
+    `access_key` is masked, None where it was not looked up; `former_key` is the one that the checkpoint was
+    last used with, None where there is nothing to say of it; `piped`: flows that are not counted yet will
     come from a pipe; `sourced`: there is an input at all.
     """
     flows = survey.to_call
@@ -42,6 +44,8 @@ def describe_plan(
     key = f", access key {access_key}" if access_key else ""
     where = "the sandbox" if settings.sandbox else f"{settings.endpoint.url}{key}"
     lines = [f"To delete, for good: {count}, at {where}"]
+    if former_key:
+        lines.append(f"  {another_key(former_key)}")
     lines += [f"  {text}" for text in _composition(survey, checkpoint)]
     if limited:
         lines.append(f"  --limit: the first {flows:,} of {survey.to_call:,}")
@@ -59,6 +63,14 @@ def describe_plan(
     if flows:
         lines.append(f"  at {settings.rate:g} calls a second this takes {duration(flows / settings.rate)}")
     return "\n".join(lines)
+
+
+def another_key(former: str) -> str:
+    """Say that the checkpoint was last used with another access key, which is masked."""
+    return (
+        f"the checkpoint was last used with the access key {printable(former)}: where this one is another account's,"
+        " no flow of the first is found, and each ends as absent"
+    )
 
 
 def _composition(survey: Survey, checkpoint: Path) -> list[str]:

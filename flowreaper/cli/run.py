@@ -24,10 +24,10 @@ from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, Job, identity_of
 from flowreaper.log import LogFormat, make_log
-from flowreaper.model import Ending, ExitStatus, State, Summary
+from flowreaper.model import Credentials, Ending, ExitStatus, State, Summary
 from flowreaper.producer import Producer, Source, read_entries
 from flowreaper.progress import Progress, Screen
-from flowreaper.report import left_elsewhere
+from flowreaper.report import last_access_key, left_elsewhere
 from flowreaper.settings import Settings
 from flowreaper.stream import open_lines
 from flowreaper.survey import Survey, survey
@@ -36,6 +36,7 @@ _STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
 _READER_S = 1.0
 _SHOWN = 3
+_TEMPORARY = "STS."  # what the access keys of roles begin with
 
 
 class Run:
@@ -68,6 +69,7 @@ class Run:
                 f" deleted too: {_listed(self._others)}. Go on with that job by naming its checkpoint (-c), or give"
                 " this one another"
             )
+        self._former_key: str | None = None
         self._signals: Signals | None = None
 
     def say(self, text: str) -> None:
@@ -99,6 +101,13 @@ class Run:
             (State.PENDING, State.CLAIMED, *self._settings.retry),
         )
 
+    def _another_key(self, credentials: Credentials) -> str | None:
+        """Return the access key that the checkpoint was last used with, where that may be another account's."""
+        former = last_access_key(self._checkpoint) or credentials.masked_id
+        # A role has another key each hour.
+        same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY)
+        return None if former == credentials.masked_id or same_role else former
+
     def _survey(self, readable: list[Source]) -> Survey:
         return survey(
             (read_entries(source, self._input) for source in readable),
@@ -113,6 +122,7 @@ class Run:
             self._settings,
             checkpoint=self._checkpoint,
             access_key=access_key,
+            former_key=self._former_key,
             piped=len(readable) < len(self._sources),
             sourced=bool(self._sources) and len(readable) == len(self._sources),
         )
@@ -128,10 +138,11 @@ class Run:
         """Ask, run, tell the end, and return the exit status."""
         async with self._service() as (settings, credentials):
             self._settings = settings
-            access_key = (await credentials.get()).masked_id
-            if terminal is not None and (status := self._ask(terminal, access_key)) is not None:
+            found = await credentials.get()
+            self._former_key = self._another_key(found)
+            if terminal is not None and (status := self._ask(terminal, found.masked_id)) is not None:
                 return status
-            self._warn()
+            self._warn(asked=terminal is not None)
             summary = await self._run_job(settings, credentials)
         self._tell_end(summary)
         if self._signals and self._signals.status and not summary.error:
@@ -214,7 +225,12 @@ class Run:
     def _results_closed(self, name: str) -> None:
         self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))
 
-    def _warn(self) -> None:
+    def _warn(self, *, asked: bool) -> None:
+        if self._former_key:
+            if self._for_machines:
+                self._log.warning("checkpoint.used_with_another_access_key", access_key=self._former_key)
+            if not asked:
+                self.say(f"Note: {question.another_key(self._former_key)}")
         if self._others:
             if self._for_machines:
                 self._log.warning("checkpoint.holds_flows_of_other_sources", flows=self._others)
@@ -237,6 +253,7 @@ class Run:
                 ending=summary.ending.value,
                 **{state.value: summary.counts.get(state, 0) for state in State},
                 in_doubt=summary.in_doubt,
+                inferred=summary.inferred,
                 calls=summary.calls,
                 throttled=summary.throttled,
                 seconds=round(summary.seconds, 1),

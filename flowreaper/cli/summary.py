@@ -42,7 +42,7 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
     elif summary.ending is Ending.LIMIT:
         lines.append("The limit of this run is reached.")
     nothing = "no outcome is known" if doubtful else "nothing was deleted"
-    lines.append(f"This run: {_counts(summary.run) or nothing}; {_effort(summary)}")
+    lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {_effort(summary)}")
     if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     file = quoted(str(checkpoint))
@@ -60,8 +60,10 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
     return "\n".join(lines)
 
 
-def _counts(counts: Mapping[State, int]) -> str:
+def _counts(counts: Mapping[State, int], inferred: int = 0) -> str:
     parts = [f"{counts[state]:,} {_words(state)}" for state in _FINAL if counts.get(state)]
+    if inferred:  # the first: none is inferred but of those deleted
+        parts[0] += f" ({inferred:,} by inference: a call had no answer, and the next one found nothing)"
     return ", ".join(parts)
 
 

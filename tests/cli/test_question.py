@@ -23,7 +23,12 @@ HOSTILE = "\x1b[2J\n\u202e"
 
 
 def plan(
-    *, settings: dict[str, Any] | None = None, access_key: str | None = KEY, piped: bool = False, **found: Any
+    *,
+    settings: dict[str, Any] | None = None,
+    access_key: str | None = KEY,
+    former_key: str | None = None,
+    piped: bool = False,
+    **found: Any,
 ) -> list[str]:
     nothing: dict[str, Any] = {
         "new": 0,
@@ -40,6 +45,7 @@ def plan(
         Settings(endpoint=ENDPOINT, **(settings or {})),
         checkpoint=CHECKPOINT,
         access_key=access_key,
+        former_key=former_key,
         piped=piped,
     ).split("\n")
 
@@ -54,6 +60,14 @@ def test_a_plan_says_how_many_where_with_which_key_which_and_how_long() -> None:
         "  for example 1, cams-x/2",
         "  at 5 calls a second this takes 5 min 0 s",
     ]
+
+
+def test_a_plan_tells_another_access_key_of_the_run_before() -> None:
+    lines = plan(new=1, former_key="LTAI****\x1b[31m")
+    assert lines[1] == (
+        "  the checkpoint was last used with the access key LTAI****\\x1b[31m: where this one is another account's,"
+        " no flow of the first is found, and each ends as absent"
+    )
 
 
 def test_a_plan_tells_what_each_number_is_made_of_and_what_is_left_out() -> None:

@@ -126,6 +126,13 @@ def test_the_effort_tells_throttled_calls_and_known_ids() -> None:
     )
 
 
+def test_what_was_deleted_by_inference_is_told_apart() -> None:
+    assert told(counts={State.DELETED: 1200, State.ABSENT: 3}, inferred=2)[0] == (
+        "This run: 1,200 deleted (2 by inference: a call had no answer, and the next one found nothing), 3 absent;"
+        " 30 calls in 6 s"
+    )
+
+
 def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_the_terminal() -> None:
     lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"))
     assert "To see those refused: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines

@@ -227,6 +227,28 @@ def test_a_file_of_the_same_name_elsewhere_does_not_retry_the_other_s_flows(
     assert sorted(service.called(second)) == second
 
 
+@pytest.mark.parametrize(
+    ("former", "key", "token", "told"),
+    [
+        ("LTAI5tFormerKey00", "LTAI5tOtherKey000", "", True),
+        ("STS.FormerKey0000", "STS.OtherKey00000", "token", False),
+        ("LTAI5tFormerKey00", "STS.OtherKey00000", "token", True),
+        ("LTAI5tFormerKey00", "LTAI5tFormerKey00", "", False),
+    ],
+)
+def test_an_access_key_that_may_be_another_account_s_is_told_before_anything_is_sent(
+    command: Command, ids: Ids, former: str, key: str, token: str, *, told: bool
+) -> None:
+    command.write("ids.txt", *ids(2))
+    for key_id in (former, key):
+        named = {"ALIBABA_CLOUD_ACCESS_KEY_ID": key_id, "ALIBABA_CLOUD_SECURITY_TOKEN": token}
+        finished = command.run("delete", "--yes", "ids.txt", env=named)
+        assert finished.status == 3  # the sandbox knows neither
+    line = f"Note: the checkpoint was last used with the access key {former[:4]}****{former[-4:]}: where"
+    assert (line in finished.err) is told
+    assert ("checkpoint.used_with_another_access_key" in finished.err) is told
+
+
 def test_the_same_file_by_another_path_goes_on_with_its_job(
     command: Command, service: Service, ids: Ids
 ) -> None:
