@@ -130,3 +130,7 @@ def test_rules_and_ground_are_pure(name: str) -> None:
     assert not IMPURE & {imported.partition(".")[0] for imported in imports_of(f"{name}.py")}
     awaits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     assert not any(isinstance(node, awaits) for node in ast.walk(ast.parse(text)))
+
+
+def test_no_module_that_a_host_may_use_touches_its_garbage_collector() -> None:
+    assert [module for module in MODULES if "gc" in imports_of(module)] == ["cli/collector.py"]

@@ -15,6 +15,7 @@ from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli import summary as ending
 from flowreaper.cli.arguments import default_checkpoint, settings_of, typed
+from flowreaper.cli.collector import rare_collections
 from flowreaper.cli.options import command_line
 from flowreaper.cli.signals import Signals
 from flowreaper.client import CredentialSource
@@ -202,7 +203,8 @@ class Run:
             )
         progress = asyncio.create_task(Progress(self._screen, self._log, job.snapshot).run())
         try:
-            return await job.run()
+            with rare_collections():
+                return await job.run()
         finally:
             progress.cancel()
             await asyncio.wait((progress,))
