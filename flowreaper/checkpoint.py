@@ -71,7 +71,8 @@ class Checkpoint:
             claims = [self._claim_row(db, row) for row in again]
             pending = self._next_pending(db, new) if new > 0 else []
             claims += pending
-            self._expect(len(claims), statements.CLAIM.run(db, [(claim.row,) for claim in claims]))
+            if claims:
+                self._expect(len(claims), statements.claim(db, [claim.row for claim in claims]))
         if pending:
             self._read_up_to = pending[-1].row
         return claims

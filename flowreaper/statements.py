@@ -45,8 +45,6 @@ class ManyRows:
 # No step has more than the 999 parameters that any SQLite takes (its "Limits In SQLite").
 ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4, 128)
 
-CLAIM = ManyRows("UPDATE flow SET state = 1 WHERE id IN (VALUES {rows})", 1, 512)
-
 # Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
 # looks for its values among all that are given, so more than 64 of them would cost more than they save.
 RELEASE = ManyRows(
@@ -67,6 +65,13 @@ FINISH = ManyRows(
     10,
     64,
 )
+
+
+def claim(db: sqlite3.Connection, rows: Sequence[int]) -> int:
+    """Mark these rows as claimed, in one step; return how many of them there are."""
+    return db.execute(
+        "UPDATE flow SET state = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(rows),)
+    ).rowcount
 
 
 def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:

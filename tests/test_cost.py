@@ -128,8 +128,8 @@ def delete_all(flows: int, rate: float) -> tuple[Store, Service]:
 
 def test_a_thousand_flows_at_a_high_rate_take_few_transactions() -> None:
     store, _ = delete_all(10_000, rate=5000)
-    # For a thousand: one for each group of 100 outcomes, and two claims of 500.
-    assert store.transactions <= 10 * 12
+    # For a thousand: one for each group of 256 outcomes, and two claims of 500.
+    assert store.transactions <= 10 * 6
     assert store.most_held <= 1000 + GROUP_SIZE  # claimed ahead, or answered and not yet recorded
 
 

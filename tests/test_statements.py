@@ -61,7 +61,6 @@ def test_only_new_rows_are_counted(db: sqlite3.Connection) -> None:
     ("statement", "row"),
     [
         (statements.ADD, (1, "", 1, 1)),
-        (statements.CLAIM, (1,)),
         (statements.RELEASE, (1, 0, 0)),
         (statements.FINISH, (1, 2, 0, 0, 1, 200, "OK", None, None, 0)),
     ],
@@ -81,7 +80,7 @@ def test_each_claimed_row_gets_its_own_outcome_and_no_other_row_changes(
     db = sqlite3.connect(":memory:", isolation_level=None)
     schema.create(db)
     statements.ADD.run(db, given_flows(ROWS))
-    statements.CLAIM.run(db, [(row,) for row in range(1, ROWS + 1) if row not in unclaimed])
+    statements.claim(db, [row for row in range(1, ROWS + 1) if row not in unclaimed])
     rows = [
         (row, 2 + row % 4, row % 2, row % 3, row, 200, f"code {row}", None, f"id {row}", row)
         for row in finished
@@ -108,7 +107,7 @@ def test_released_rows_are_pending_with_their_attempts_and_doubts(released: set[
     db = sqlite3.connect(":memory:", isolation_level=None)
     schema.create(db)
     statements.ADD.run(db, given_flows(ROWS))
-    statements.CLAIM.run(db, [(row,) for row in range(1, ROWS + 1)])
+    statements.claim(db, [*range(1, ROWS + 1)])
     assert statements.RELEASE.run(db, [(row, row, row % 2) for row in released]) == len(released)
     found = db.execute("SELECT id, attempts, in_doubt FROM flow WHERE state = 0 ORDER BY id")
     assert found.fetchall() == [(row, row, row % 2) for row in sorted(released)]
@@ -124,6 +123,20 @@ def test_rows_are_found_by_their_ids_however_many_are_claimed(
         row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement._texts[1]}", [1] * statement.columns)
     ]
     assert plan[0] == "SEARCH flow USING INTEGER PRIMARY KEY (rowid=?)"
+
+
+@pytest.mark.parametrize("wanted", [[], [1], [7, 3, 5], [*range(1, ROWS + 1)]])
+def test_any_number_of_rows_is_claimed_in_one_step_that_finds_them_by_their_ids(
+    db: sqlite3.Connection, wanted: list[int]
+) -> None:
+    db.execute("UPDATE flow SET state = 0")
+    seen: list[str] = []
+    db.set_trace_callback(seen.append)
+    assert statements.claim(db, [*wanted, ROWS + 1]) == len(wanted)
+    db.set_trace_callback(None)
+    assert [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")] == sorted(wanted)
+    assert len(seen) == 1
+    assert plan_of(db, seen[0])[0] == "SEARCH flow USING INTEGER PRIMARY KEY (rowid=?)"
 
 
 def test_pending_rows_come_in_order_of_reading(db: sqlite3.Connection) -> None:
