@@ -95,8 +95,9 @@ def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
     return (
         outcome.claim.row,
         schema.NUMBER[outcome.state],
-        outcome.inferred,
-        outcome.in_doubt,
+        # sqlite3 looks for an adapter of whatever is not exactly an int: 0.2 us a value.
+        int(outcome.inferred),
+        int(outcome.in_doubt),
         outcome.attempts,
         reply.status or None,
         reply.code or None,

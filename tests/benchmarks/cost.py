@@ -34,7 +34,7 @@ CONCURRENCY = 50
 def measure(*, quick: bool) -> list[Figure]:
     """Measure over http and TLS, both sides in turn."""
     # A run differs from the next of the same by a tenth: as much as there is between figure and target.
-    rounds = 1 if quick else 21
+    rounds = 1 if quick else 41
     figures = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
