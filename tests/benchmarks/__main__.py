@@ -1,6 +1,6 @@
 """Every figure beside its target and its peers: ``python -m tests.benchmarks [--quick] [--only NAME]``.
 
-Sandboxes and clients run as processes of their own. The whole takes some eight minutes, --quick
+Sandboxes and clients run as processes of their own. The whole takes some eleven minutes, --quick
 under two: it has fewer flows and runs.
 """
 
