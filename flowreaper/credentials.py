@@ -31,10 +31,11 @@ Chain = Callable[[], Credentials]
 
 
 class StaticSource:
-    """Credentials that never change: the environment's, or the sandbox's."""
+    """Credentials that never change. `origin` says where they came from: "the environment"."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, origin: str = "the calling program") -> None:
         self._credentials = credentials
+        self.origin = origin
 
     async def get(self) -> Credentials:
         """Return them."""
@@ -67,6 +68,11 @@ class ChainSource:
         self._fetching = asyncio.Lock()
         self._credentials: Credentials | None = None
         self._fetched_at = 0.0
+
+    @property
+    def origin(self) -> str:
+        """Where the credentials came from, in words; after the first `get` it names what had them."""
+        return "the credentials chain"
 
     async def get(self) -> Credentials:
         """Return the credentials, asking the chain at most once a minute.
@@ -138,7 +144,7 @@ def find_source(profile: str | None, environment: Mapping[str, str]) -> StaticSo
     Nothing heavy is imported unless the chain is needed.
     """
     found = None if profile else from_environment(environment)
-    return StaticSource(found) if found else ChainSource(lambda: official_chain(profile))
+    return StaticSource(found, "the environment") if found else ChainSource(lambda: official_chain(profile))
 
 
 def official_chain(profile: str | None) -> Chain:

@@ -11,6 +11,7 @@
         ├── UntrustedServerError  the service's certificate did not verify
         ├── FatalReplyError     the service answered what it would answer to every flow
         ├── ConsecutiveRefusalsError  so many flows in a row got the same refusal that it may concern all
+        ├── ConsecutiveAbsencesError  many flows in a row do not exist, and none was ever deleted
         └── OutageError         the service has not answered for too long
 
 An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
@@ -60,6 +61,10 @@ class FatalReplyError(RunError):
 
 class ConsecutiveRefusalsError(RunError):
     """Many flows in a row were refused with the same code."""
+
+
+class ConsecutiveAbsencesError(RunError):
+    """Many flows in a row do not exist, in a job that has not deleted a single one."""
 
 
 class OutageError(RunError):

@@ -6,11 +6,12 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.client import Client, CredentialSource
@@ -42,12 +43,35 @@ class Feed(Protocol):
         """Read no more."""
         ...
 
+    def read_whole(self) -> Sequence[str]:
+        """Return the names of the sources that were read to their end and had their digest until then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a checkpoint holds when a run begins: flows by state, and how many of them are to be called for sure."""
+
+    counts: Mapping[State, int]
+    to_call: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputRead:
+    """What an input was found to hold: flows to call, known or repeated ones, unfinished ones that it does not list."""
+
+    to_call: int
+    repeated: int
+    unlisted: int
+
 
 class Job:
     """One run over one checkpoint.
 
-    `make_feed` gets the coroutine to deliver batches to; None: only what the checkpoint still holds.
-    `streams` get each outcome once it is recorded. Runs once.
+    `make_feed` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
+    calls every unfinished flow of the checkpoint. `keys` are those of its sources that can be read again, by name
+    (see `flowreaper.listed`). `streams` get each outcome once it is recorded. `opened` is called with what the
+    checkpoint holds before the first call, `input_read` once the input was read to its end. Runs once.
     """
 
     def __init__(
@@ -58,13 +82,19 @@ class Job:
         credentials: CredentialSource,
         log: Log,
         make_feed: Callable[[Deliver], Feed] | None = None,
+        keys: Mapping[str, str] | None = None,
         streams: Sequence[Stream] = (),
+        opened: Callable[[Opened], None] = lambda _opened: None,
+        input_read: Callable[[InputRead], None] = lambda _read: None,
     ) -> None:
         self._settings = settings
         self._path = checkpoint
         self._credentials = credentials
         self._log = log
         self._make_feed = make_feed
+        self._keys = keys or {}
+        self._opened = opened
+        self._input_read = input_read
         self._streams = streams
         self._parts: _Parts | None = None
         self._unfinished = 0
@@ -139,20 +169,27 @@ class Job:
         )
 
     async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: Turns) -> Summary:
-        if self._settings.retry:
-            checkpoint.reopen(self._settings.retry)
+        if self._settings.sandbox:
+            checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
         left_claimed = checkpoint.doubt_claimed()
         before = checkpoint.counts()
-        self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
+        if self._make_feed:
+            left_claimed = []  # called where the input lists them
+            self._unfinished = checkpoint.take_listed(self._keys, self._settings.taken_again)
+        else:
+            checkpoint.reopen(self._settings.taken_again)
+            before = checkpoint.counts()
+            self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
         pace = learned_pace(self._settings.rate, checkpoint.noted(NOTE))
         kept_pace = KeptPace(pace, writer.note, self._failed)
-        parts = self._parts = self._build(writer, left_claimed, Limiter(pace, turns))
+        parts = self._parts = self._build(checkpoint, writer, left_claimed, Limiter(pace, turns))
         engine, sink = parts.engine, parts.sink
+        self._opened(Opened(before, self._unfinished))
         if self._ending:
             engine.stop(self._ending)
         async with parts.client:
             feed = self._make_feed(self._deliver) if self._make_feed else None
-            reading = asyncio.create_task(self._read(feed, engine))
+            reading = asyncio.create_task(self._read(feed, engine, writer))
             keeping = asyncio.create_task(kept_pace.run())
             read_all = False
             try:
@@ -169,22 +206,26 @@ class Job:
             raise error
         if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
-        counts, in_doubt = _left(checkpoint, before, sink.recorded)
+        left = _left(checkpoint, before, sink.recorded, read_all=read_all)
         return Summary(
             ending=engine.ending or Ending.FINISHED,
-            counts=counts,
-            run=dict(sink.recorded),
+            run=dict(+sink.recorded),
             seconds=asyncio.get_running_loop().time() - parts.started_at,
             calls=engine.calls,
             throttled=parts.settlement.throttled,
             repeated=sink.repeated,
             read_all=read_all,
             error=engine.error,
-            in_doubt=in_doubt,
             inferred=sink.inferred,
+            counts=left.counts,
+            in_doubt=left.in_doubt,
+            unlisted=left.unlisted,
+            never_deleted=left.never_deleted,
         )
 
-    def _build(self, writer: Writer, left_claimed: Sequence[int], gate: Limiter) -> "_Parts":
+    def _build(
+        self, checkpoint: Checkpoint, writer: Writer, left_claimed: Sequence[int], gate: Limiter
+    ) -> "_Parts":
         settings = self._settings
         client = Client(
             settings.endpoint,
@@ -195,13 +236,14 @@ class Job:
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
         backlog.take_first(left_claimed)
-        outage = Outage()
+        outage = Outage(has_answered=checkpoint.has_answer())
         settlement = Settlement(
             backlog=backlog,
             ledger=sink,
             gate=gate,
             account=client,
             outage=outage,
+            absences=AbsenceBrake(settings.max_absent, has_deleted=checkpoint.has_deleted()),
             log=self._log,
             max_attempts=settings.max_attempts,
             max_refusals=settings.max_refusals,
@@ -219,17 +261,26 @@ class Job:
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
 
-    async def _read(self, feed: Feed | None, engine: Engine) -> None:
+    async def _read(self, feed: Feed | None, engine: Engine, writer: Writer) -> None:
         self._warn_of_expiry()
         try:
             if feed:
                 await feed.run()
+                await self._note_end_of_input(feed, writer)
         except FlowreaperError as error:
             self._failed(error)
         finally:
             self._reading = False
             self._warn_of_expiry()
             engine.reading_ended()
+
+    async def _note_end_of_input(self, feed: Feed, writer: Writer) -> None:
+        if self._parts is None or self._ending or self._parts.engine.ending:
+            return  # the reading was stopped before its end
+        for source in feed.read_whole():
+            await writer.read_whole(source)
+        unlisted = await writer.unlisted()
+        self._input_read(InputRead(self._unfinished, self._parts.sink.repeated, unlisted))
 
     def _warn_of_expiry(self) -> None:
         """Say, once, that the credentials expire before what is known to be left can be done."""
@@ -278,12 +329,26 @@ def identity_of(settings: Settings, access_key: str = "") -> Identity:
     return Identity(endpoint, settings.sandbox, access_key)
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a checkpoint holds at a run's end."""
+
+    counts: dict[State, int]
+    in_doubt: int = 0
+    unlisted: int | None = None
+    never_deleted: bool = False
+
+
 def _left(
-    checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State]
-) -> tuple[dict[State, int], int]:
-    """Return the checkpoint's counts by state, and how many of its unfinished flows are in doubt."""
+    checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State], *, read_all: bool
+) -> _Left:
     try:
-        return checkpoint.counts(), checkpoint.in_doubt()
+        return _Left(
+            checkpoint.counts(),
+            checkpoint.in_doubt(),
+            checkpoint.unlisted() if read_all else None,
+            not checkpoint.has_deleted(),
+        )
     except RunError:
         # The checkpoint is what failed: what was recorded is known all the same.
-        return dict(Counter(before) + recorded), 0
+        return _Left(dict(Counter(before) + recorded))

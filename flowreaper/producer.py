@@ -44,6 +44,8 @@ class Source:
     rereadable: bool
     fd: int | None = None
     start: int = 0
+    digest: str = ""
+    read_whole: bool = False
 
     @contextmanager
     def open(self) -> Iterator[int]:
@@ -172,6 +174,10 @@ class Producer:
         if self._waker:
             with suppress(OSError):  # the thread has ended and closed it
                 self._waker.send(b"\0")
+
+    def read_whole(self) -> list[str]:
+        """Return the names of the sources that were read to their end and had their digest until then."""
+        return [source.name for source in self._sources if source.read_whole]
 
     def _work(
         self, loop: asyncio.AbstractEventLoop, sleeper: socket.socket, ended: asyncio.Future[Exception | None]

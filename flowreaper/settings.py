@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
-from flowreaper.model import Kind, State
+from flowreaper.model import Kind, Retry, State
 from flowreaper.verdict import TREATABLE
 
 DEFAULT_RATE = 5.0
@@ -23,6 +23,7 @@ DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_MAX_ATTEMPTS = 10
 DEFAULT_OUTAGE_LIMIT_S = 3600.0
 DEFAULT_MAX_REFUSALS = 50
+DEFAULT_MAX_ABSENT = 50
 DEFAULT_REGION = "ap-southeast-1"
 """The only region with a documented endpoint."""
 
@@ -64,8 +65,9 @@ class Settings:
     `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
     `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
-    refused with the same code (0: never); `limit` ends the run after so many flows, None for all; `retry`
-    are final states to take again; `treat` says what a code means, before the built-in table.
+    refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none
+    was ever deleted (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to
+    take again, `retry_codes` the codes of such flows (both given: both must hold); `treat` says what a code means, before the built-in table.
     """
 
     endpoint: Endpoint
@@ -76,8 +78,10 @@ class Settings:
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     outage_limit_s: float = DEFAULT_OUTAGE_LIMIT_S
     max_refusals: int = DEFAULT_MAX_REFUSALS
+    max_absent: int = DEFAULT_MAX_ABSENT
     limit: int | None = None
     retry: tuple[State, ...] = ()
+    retry_codes: tuple[str, ...] = ()
     treat: Mapping[str, Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,6 +97,7 @@ class Settings:
             (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
             (self.outage_limit_s >= 0, "outage-limit", self.outage_limit_s, "seconds, 0 or more"),
             (self.max_refusals >= 0, "max-consecutive-refusals", self.max_refusals, "flows, 0 or more"),
+            (self.max_absent >= 0, "max-consecutive-absent", self.max_absent, "flows, 0 or more"),
             (self.limit is None or self.limit >= 1, "limit", self.limit, "flows, 1 or more"),
         )
         for holds, name, value, meaning in checks:
@@ -103,6 +108,12 @@ class Settings:
                 raise ConfigurationError(
                     f"flows that are {state} are never called again: retry takes {_list(RETRYABLE)}"
                 )
+
+    @property
+    def taken_again(self) -> Retry:
+        """Which finished flows the run takes again."""
+        states = self.retry or (RETRYABLE if self.retry_codes else ())
+        return Retry(states, self.retry_codes)
 
 
 def default_concurrency(rate: float) -> int:

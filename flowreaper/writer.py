@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome
+from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry
 
 
 class Transactions(Protocol):
@@ -15,14 +15,20 @@ class Transactions(Protocol):
         """Keep what was read."""
         ...
 
-    def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         """Record and claim."""
         ...
 
     def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole."""
+        ...
+
+    def read_whole(self, source: str) -> None:
+        """Keep that a source was read to its end."""
+        ...
+
+    def unlisted(self) -> int:
+        """Count the unfinished flows that the input did not list."""
         ...
 
 
@@ -40,9 +46,7 @@ class Writer:
         """Keep what was read; durable when it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.add, entries)
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         """Record and claim in one transaction; durable when it returns."""
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._checkpoint.write, changes, new, again
@@ -51,6 +55,14 @@ class Writer:
     async def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
+
+    async def read_whole(self, source: str) -> None:
+        """Keep that a source was read to its end; durable when it returns."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.read_whole, source)
+
+    async def unlisted(self) -> int:
+        """Count the unfinished flows that the input did not list."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.unlisted)
 
     def close(self) -> None:
         """Wait for what is under way, then end the thread."""

@@ -137,14 +137,15 @@ async def test_a_job_that_is_cancelled_leaves_nothing_running_and_only_what_it_s
 ) -> None:
     ids = [str(1000 + n) for n in range(200)]
     async with Sandbox(SandboxOptions(window="none", known=frozenset(), latency_s=0.3)) as sandbox:
-        running = asyncio.create_task(job_of(ids, tmp_path, sandbox, StaticSource(CREDENTIALS)).run())
+        source = StaticSource(CREDENTIALS)
+        running = asyncio.create_task(job_of(ids, tmp_path, sandbox, source, max_absent=0).run())
         while sandbox.ledger.total < 5:  # noqa: ASYNC110 -- calls arrive at another part of this process
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         called = sandbox.ledger.total
-        await job_of(ids, tmp_path, sandbox, StaticSource(CREDENTIALS)).run()
+        await job_of(ids, tmp_path, sandbox, source, max_absent=0).run()
     assert called < len(ids)
     states = read_status(tmp_path / "job.ckpt").states
     # Nothing was there. Only where a call was cut off can that not be known.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
-from flowreaper.model import Again, Identity, Reply, State
+from flowreaper.model import Again, Identity, Reply, Retry, State
 from flowreaper.records import RecordFormat, record_of, record_of_invalid, writer_for
 from flowreaper.report import last_access_key, left_elsewhere, read_records, read_status
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
@@ -376,7 +376,7 @@ def read_all(path: Path) -> None:
         with contextlib.suppress(FlowreaperError):
             checkpoint.write([], new=3, again=checkpoint.doubt_claimed())
         with contextlib.suppress(FlowreaperError):
-            checkpoint.reopen([State.REFUSED])
+            checkpoint.reopen(Retry((State.REFUSED,)))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from flowreaper.errors import CheckpointError
-from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome
+from flowreaper.model import Added, Again, Change, Claim, Entry, InvalidEntry
 from flowreaper.writer import Writer
 from tests.samples import claim, entries
 
@@ -27,14 +27,19 @@ class FakeCheckpoint:
         self._note(("add", len(entries)))
         return Added(len(entries), 0, ())
 
-    def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         self._note(("write", len(changes), new, tuple(again)))
         return [claim(row) for row in again]
 
     def note(self, name: str, value: str) -> None:
         self._note(("note", name, value))
+
+    def read_whole(self, source: str) -> None:
+        self._note(("read_whole", source))
+
+    def unlisted(self) -> int:
+        self._note(("unlisted",))
+        return 14
 
     def _note(self, call: object) -> None:
         self.entered.set()

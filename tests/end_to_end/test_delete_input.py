@@ -70,8 +70,19 @@ def test_without_a_source_standard_input_is_read(command: Command, service: Serv
 
 def test_a_pipe_gets_a_checkpoint_with_its_time_in_its_name(command: Command, ids: Ids) -> None:
     finished = command.delete("-", stdin="\n".join(ids(2)))
-    (checkpoint,) = command.folder.glob("stdin-*Z.ckpt")
-    assert f"Checkpoint: {checkpoint.name}" in finished.told
+    (checkpoint,) = command.folder.glob("stdin-*Z-*.ckpt")
+    assert f"Checkpoint: {checkpoint.name}, 0 left to do" in finished.told
+
+
+def test_two_pipes_that_begin_in_the_same_second_have_a_checkpoint_each(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    flows = ids(2)
+    line = f"{shlex.join(FLOWREAPER)} delete --yes --rate 500"
+    pipes = " & ".join(f"echo {flow} | {line}" for flow in flows)
+    assert command.shell(f"{pipes} & wait").status == 0
+    assert len(list(command.folder.glob("stdin-*.ckpt"))) == 2
+    assert sorted(service.called(flows)) == flows
 
 
 def test_an_id_is_called_while_its_pipe_is_still_open(command: Command, service: Service, ids: Ids) -> None:
@@ -105,12 +116,12 @@ def test_a_compressed_source_is_refused_before_anything_is_sent_wherever_it_stan
     assert "gunzip -c < FILE | flowreaper delete" in finished.err
     assert service.called(flows) == []
     assert not (command.folder / "flows.txt.ckpt").exists()
-    piped = command.shell(f"{shlex.join(FLOWREAPER)} delete --yes -c piped.ckpt < more.txt.gz")
+    piped = command.shell(f"{shlex.join(FLOWREAPER)} delete --yes -c piped.ckpt - < more.txt.gz")
     assert piped.status == 2
 
 
 def test_an_empty_input_is_a_job_that_is_done(command: Command) -> None:
-    finished = command.delete("-c", "empty.ckpt", stdin="")
+    finished = command.delete("-c", "empty.ckpt", "-", stdin="")
     assert finished.status == 0
     assert command.states("empty.ckpt") == {}
 
@@ -157,5 +168,5 @@ def test_a_dry_run_compares_the_input_with_the_checkpoint(command: Command, ids:
     command.delete("--limit", "2", "flows.txt")
     command.write("flows.txt", *flows, *ids(4))
     finished = command.run("delete", "--dry-run", "flows.txt")
-    assert "4 new, 3 unfinished in flows.txt.ckpt" in finished.err
+    assert "4 new, 3 unfinished" in finished.err
     assert "left out: 2 finished before" in finished.err

@@ -109,7 +109,7 @@ def test_the_last_lines_name_the_checkpoint_and_the_command_to_go_on(begin: Begi
 
 
 def test_a_rate_above_the_documented_quota_is_warned_about_once(command: Command, ids: Ids) -> None:
-    finished = command.delete(stdin="\n".join(ids(3)))
+    finished = command.delete("--log-format", "json", stdin="\n".join(ids(3)))
     warnings = [event for event in finished.events if event["level"] == "warning"]
     assert [(event["event"], event["rate"]) for event in warnings] == [("rate.above_documented_quota", 500)]
 

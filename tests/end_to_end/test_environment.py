@@ -41,6 +41,8 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "log_level": ("debug", "debug"),
     "max_consecutive_refusals": ("8", 8),
     "outage_limit": ("60", 60.0),
+    "max_consecutive_absent": ("7", 7),
+    "retry_code": ("A.B C", ("A.B", "C")),
 }
 
 
@@ -109,7 +111,7 @@ def test_the_embedded_sandbox_comes_before_an_endpoint_of_the_environment(
 def test_a_region_that_was_typed_comes_before_an_endpoint_of_the_environment(
     command: Command, ids: Ids
 ) -> None:
-    command.delete("-c", "job.ckpt", stdin=ids(1)[0])
+    command.delete("-c", "job.ckpt", "-", stdin=ids(1)[0])
     finished = command.run("delete", "--dry-run", "--region", "cn-hangzhou", "-c", "job.ckpt")
     assert finished.status == 2
     assert "not for https://cams.cn-hangzhou.aliyuncs.com" in finished.err

@@ -49,7 +49,7 @@ def test_results_as_ids_can_be_read_by_delete(job: tuple[Command, list[str]]) ->
     command, flows = job
     listed = command.run("results", "--format", "ids", "--state", "refused", "flows.txt.ckpt").out
     assert listed == f"{flows[1]}\n"
-    assert command.delete("-c", "again.ckpt", stdin=listed).status == 0
+    assert command.delete("-c", "again.ckpt", "-", stdin=listed).status == 0
 
 
 @pytest.mark.parametrize(

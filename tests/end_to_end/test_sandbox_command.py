@@ -83,4 +83,4 @@ def test_the_embedded_sandbox_needs_no_credentials_and_no_endpoint(bare: Command
     bare.write("flows.txt", *ids(5))
     for _ in range(2):
         assert bare.delete("--sandbox", "flows.txt").status == 0
-    assert bare.states("flows.txt.ckpt") == {"deleted": 5}
+    assert bare.states("flows.txt.sandbox.ckpt") == {"deleted": 5}

@@ -15,7 +15,7 @@ from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings, entries
 from flowreaper.ids import fault
-from flowreaper.model import Again, Entry, InvalidEntry, Kind, State
+from flowreaper.model import Again, Entry, InvalidEntry, Kind, Retry, State
 from flowreaper.protocol import read_reply
 from flowreaper.records import RecordFormat, record_of, writer_for
 from flowreaper.report import read_records, read_status
@@ -25,7 +25,7 @@ from tests.samples import entries as some_entries
 
 _FORMATS = (None, *Format)
 _STATUSES = (200, 200, 200, 204, 302, 307, 400, 403, 404, 429, 500, 502, 503, 599)
-_KEPT = [State.REFUSED, State.GAVE_UP]
+_KEPT = (State.REFUSED, State.GAVE_UP)
 
 
 def check_input(data: bytes) -> None:
@@ -95,7 +95,7 @@ def check_checkpoint(data: bytes) -> None:
             with _own_errors():
                 checkpoint.write([], new=3, again=checkpoint.doubt_claimed())
             with _own_errors():
-                checkpoint.reopen(_KEPT)
+                checkpoint.reopen(Retry(_KEPT))
 
 
 @contextlib.contextmanager
