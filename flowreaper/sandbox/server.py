@@ -1,6 +1,8 @@
 """The sandbox's life: build the parts from the options, listen on 127.0.0.1, stop without waiting long."""
 
 import asyncio
+import functools
+import logging
 import ssl
 from types import TracebackType
 from typing import Self
@@ -8,7 +10,7 @@ from typing import Self
 from aiohttp import web
 
 from flowreaper.errors import ConfigurationError
-from flowreaper.sandbox.api import Api
+from flowreaper.sandbox.api import BODY_LIMIT, Api
 from flowreaper.sandbox.authentication import Verifier
 from flowreaper.sandbox.ledger import Ledger
 from flowreaper.sandbox.options import SandboxOptions
@@ -18,6 +20,16 @@ from flowreaper.sandbox.trouble import Script, parse_script
 
 HOST = "127.0.0.1"
 _STOP_S = 0.5  # for answers on their way; a latency that is longer is cut off
+
+# What a client sends wrong is its own affair: aiohttp would log it with a traceback.
+_SILENT = logging.Logger("flowreaper.sandbox", logging.CRITICAL + 1)
+
+
+class _Request(web.BaseRequest):
+    """A request whose response does not name aiohttp: the service does not either."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
 
 
 class Sandbox:
@@ -61,7 +73,16 @@ class Sandbox:
             stopping=self._stopping,
         )
         # The bare server: no router, no middleware, no access log; one call costs little more than its check.
-        runner = web.ServerRunner(web.Server(api.handle, access_log=None), shutdown_timeout=_STOP_S)
+        server = web.Server(
+            api.handle,
+            request_factory=functools.partial(
+                _Request, loop=asyncio.get_running_loop(), client_max_size=BODY_LIMIT
+            ),
+            access_log=None,
+            logger=_SILENT,
+            auto_decompress=False,  # the signature covers the body as it was sent
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=_STOP_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, HOST, self._port, ssl_context=self._ssl_context).start()

@@ -25,6 +25,10 @@ class Got(NamedTuple):
     def code(self) -> str:
         return str(json.loads(self.body)["Code"])
 
+    @property
+    def message(self) -> str:
+        return str(json.loads(self.body)["Message"])
+
 
 class Client:
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
@@ -50,9 +54,18 @@ class Client:
             nonce=nonce or uuid.uuid4().hex,
         )
 
-    async def send(self, query: str, headers: dict[str, str], *, path: str = "/", body: bytes = b"") -> Got:
+    async def send(
+        self,
+        query: str,
+        headers: dict[str, str],
+        *,
+        path: str = "/",
+        body: bytes = b"",
+        method: str = protocol.METHOD,
+    ) -> Got:
         url = URL(f"{self.sandbox.url}{path}?{query}", encoded=True)
-        async with self._session.post(
+        async with self._session.request(
+            method,
             url,
             headers=headers,
             data=body or None,

@@ -11,7 +11,8 @@ from multidict import CIMultiDict
 from flowreaper import protocol, signing
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, authentication
-from flowreaper.sandbox.authentication import BAD_TOKEN, EXPIRED, MISMATCH, NONCE_USED, Incoming, Verifier
+from flowreaper.sandbox.answer import BAD_DATE, BAD_TOKEN, EXPIRED, MISMATCH, NONCE_USED
+from flowreaper.sandbox.authentication import Incoming, Verifier
 
 VENDOR = Credentials("YourAccessKeyId", "YourAccessKeySecret")
 FLOW = Flow("1")
@@ -137,7 +138,7 @@ def test_a_date_of_another_form_is_refused(date: str) -> None:
     refusal = Verifier(VENDOR).refusal(
         request._replace(headers={**headers, "authorization": signed}), VECTOR_TIME_S
     )
-    assert refusal == authentication.BAD_DATE
+    assert refusal == BAD_DATE
 
 
 def test_a_nonce_is_taken_once() -> None:
@@ -347,7 +348,9 @@ async def test_a_body_that_was_not_signed_is_refused(start: Any) -> None:
 async def test_another_action_is_refused(start: Any) -> None:
     client = await start()
     got = await client.delete("1", action="PublishFlow")
-    assert (got.status, got.code) == (404, "InvalidAction.NotFound")
+    assert (got.status, got.code) == (404, "InvalidApi.NotFound")
+    assert got.message.startswith("Specified api is not found,please check your url and method. (")
+    assert "The sandbox serves only DeleteFlow, version 2020-06-06" in got.message
 
 
 async def test_the_configured_token_is_demanded(start: Any) -> None:
