@@ -50,12 +50,15 @@ HANG_LIMIT_S = 600.0
 BODY_LIMIT = 64 * 1024
 """Bytes of a request's body that are read. DeleteFlow's form holds some 50."""
 
+BODY_TIMEOUT_S = 10.0
+"""How long a body may take. Without a limit, aiohttp waits for ever where a chunk cannot be read."""
+
 _PAGE_CALLS = 1000
 _METHODS = (protocol.METHOD, "GET")
 _BAD_PARAMETERS = bad_request(
     "The parameters are not UTF-8, or one of them was sent twice, in query and form."
 )
-_BAD_BODY = bad_request("The body ends too early, or its chunks cannot be read.")
+_BAD_BODY = bad_request("The body did not arrive whole.")
 _LONG_BODY = bad_request(f"The body is longer than {BODY_LIMIT:,} bytes.", status=413)
 _REPEATED_HEADER = incomplete_signature("A header was sent twice.")
 _NOT_SERVED = NO_API._replace(
@@ -125,7 +128,10 @@ class Api:
         rule = self._script.decide(call.number)
         refusal = unreadable or self._refusal(request, parameters, body, call.at_s)
         if refusal is not None:
-            return await self._answer(request, call, refusal)
+            response = await self._answer(request, call, refusal)
+            if unreadable:
+                response.force_close()  # where the next request begins, nobody knows
+            return response
         if rule is not None and not rule.trouble.acts:
             return await self._trouble(request, call, rule, OK)
         if self._options.jitter_s:
@@ -225,8 +231,9 @@ async def _body(request: web.BaseRequest) -> tuple[bytes, Answer | None]:
     if not request.can_read_body:
         return b"", None
     try:
-        return await request.read(), None
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read(), None
     except web.HTTPRequestEntityTooLarge:
         return b"", _LONG_BODY
-    except (ConnectionError, web.RequestPayloadError):
+    except (ConnectionError, TimeoutError, web.RequestPayloadError):
         return b"", _BAD_BODY

@@ -71,7 +71,8 @@ class Verifier:
         parts = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
         if parts is None or parts["algorithm"] != ALGORITHM:
             return incomplete_signature(
-                f"Authorization must be {ALGORITHM} Credential=…,SignedHeaders=…,Signature=…"
+                "The sandbox checks signature V3 only: Authorization must be "
+                f"{ALGORITHM} Credential=…,SignedHeaders=…,Signature=…"
             )
         names = parts["names"].split(";")
         if complaint := _complaint(names, headers):

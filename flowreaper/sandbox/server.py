@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from flowreaper.errors import ConfigurationError
 from flowreaper.sandbox.api import BODY_LIMIT, Api
@@ -19,10 +20,18 @@ from flowreaper.sandbox.service import Service
 from flowreaper.sandbox.trouble import Script, parse_script
 
 HOST = "127.0.0.1"
+_LINGER_S = 0.5  # for the rest of a body that is refused unread, so that its sender comes to read the answer
 _STOP_S = 0.5  # for answers on their way; a latency that is longer is cut off
 
-# What a client sends wrong is its own affair: aiohttp would log it with a traceback.
-_SILENT = logging.Logger("flowreaper.sandbox", logging.CRITICAL + 1)
+_LOGGER = logging.getLogger("flowreaper.sandbox")
+
+
+def _is_about_us(record: logging.LogRecord) -> bool:
+    """Return False for what a client sent wrong, which aiohttp logs with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_LOGGER.addFilter(_is_about_us)
 
 
 class _Request(web.BaseRequest):
@@ -79,7 +88,8 @@ class Sandbox:
                 _Request, loop=asyncio.get_running_loop(), client_max_size=BODY_LIMIT
             ),
             access_log=None,
-            logger=_SILENT,
+            logger=_LOGGER,
+            lingering_time=_LINGER_S,
             auto_decompress=False,  # the signature covers the body as it was sent
         )
         runner = web.ServerRunner(server, shutdown_timeout=_STOP_S)
