@@ -13,14 +13,17 @@ from flowreaper.sandbox.trouble import Trouble
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _KIND_WIDTH = max(map(len, Trouble))
-# click wraps no paragraph that begins with a backspace character.
-_TROUBLES = (
-    "\b\nKinds of trouble; a SCRIPT joins KIND:PROBABILITY, KIND:#NUMBER, KIND:#FIRST-LAST with commas:\n"
-    + "".join(f"  {kind:{_KIND_WIDTH}}  {kind.meaning}\n" for kind in Trouble)
+# click does not wrap a paragraph that begins with a backspace character.
+_KINDS = "\b\n" + "\n".join(
+    (
+        "A SCRIPT is KIND:PROBABILITY, KIND:#CALL, KIND:#FIRST-LAST or KIND:#FIRST-,",
+        "or several of these with commas between them. KIND is one of",
+        *(f"  {kind:{_KIND_WIDTH}}  {kind.meaning}" for kind in Trouble),
+    )
 )
 
 
-@click.command("sandbox", epilog=_TROUBLES)
+@click.command("sandbox", epilog=_KINDS)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one."
 )

@@ -22,7 +22,7 @@ class Trouble(StrEnum):
     HANG_AFTER = "hang-after", "the flow is deleted, but no answer comes"
     ERROR_500 = "error-500", "HTTP 500 InternalError"
     HTML_503 = "html-503", "HTTP 503 with a proxy's HTML page"
-    CUT_BODY = "cut-body", "the flow is deleted; half of the answer, then the connection closes"
+    CUT_BODY = "cut-body", "the flow is deleted; the answer is cut in half"
     GARBAGE = "garbage", "the flow is deleted; HTTP 200 with meaningless bytes"
     EMPTY = "empty", "the flow is deleted; HTTP 200 without a body"
     OK_WITH_ERROR_CODE = "ok-with-error-code", "HTTP 200 whose Code is an error (Flow.Locked)"
