@@ -128,7 +128,7 @@ def _for_other_clients(sandbox: Sandbox) -> str:
 An official SDK calls the REAL service unless its Config names endpoint and protocol:
   Python:     Config(access_key_id='{key}', access_key_secret='{secret}', endpoint='{endpoint}', protocol='http')
   TypeScript: new Config({{ accessKeyId: '{key}', accessKeySecret: '{secret}', endpoint: '{endpoint}', protocol: 'http' }})
-The sandbox does not serve the aliyun command line, which signs otherwise.
+`aliyun cams DeleteFlow` cannot use the sandbox: it signs with version 1.0, the sandbox checks version 3 only.
 The sandbox listens on {sandbox.url} (process {os.getpid()}). Press Ctrl-C to stop it."""
 
 

@@ -60,6 +60,9 @@ NONCE_USED = Answer(400, "SignatureNonceUsed", "Specified signature nonce was us
 BAD_TOKEN = Answer(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 MISSING_FLOW_ID = Answer(400, "MissingFlowId", "FlowId is mandatory for this action.")
 INTERNAL_ERROR = Answer(500, "InternalError", "The request processing has failed due to some unknown error.")
+UNAVAILABLE = Answer(
+    503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."
+)
 NOT_EXIST = Answer(400, "Flow.NotExist", "The flow does not exist.")
 PUBLISHED = Answer(400, "Flow.StatusInvalid", "Only a flow in the DRAFT state can be deleted.")
 LOCKED = Answer(200, "Flow.Locked", "The flow is locked by another operation.")
@@ -79,7 +82,7 @@ _BY_CODE = {
             NO_API,
             UNKNOWN_KEY,
         ),
-        *(NONCE_USED, BAD_TOKEN, MISSING_FLOW_ID, INTERNAL_ERROR, NOT_EXIST, PUBLISHED),
+        *(NONCE_USED, BAD_TOKEN, MISSING_FLOW_ID, INTERNAL_ERROR, UNAVAILABLE, NOT_EXIST, PUBLISHED),
     )
 }
 

@@ -56,7 +56,7 @@ BODY_TIMEOUT_S = 10.0
 _PAGE_CALLS = 1000
 _METHODS = (protocol.METHOD, "GET")
 _BAD_PARAMETERS = bad_request(
-    "The parameters are not UTF-8, or one of them was sent twice, in query and form."
+    "The parameters are not UTF-8, or one was sent twice; query and form count together."
 )
 _BAD_BODY = bad_request("The body did not arrive whole.")
 _LONG_BODY = bad_request(f"The body is longer than {BODY_LIMIT:,} bytes.", status=413)
@@ -100,7 +100,7 @@ class Api:
         self._jitter = random.Random(options.seed)  # noqa: S311 -- to be repeated, not to be secret
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer the API's calls, the ledger's readers, and whoever followed a redirect."""
+        """Answer the API's calls, the ledger's readers, and those who followed a redirect."""
         path = request.raw_path.partition("?")[0]
         if path == protocol.PATH and request.method in _METHODS:
             return await self._call(request)
@@ -130,7 +130,7 @@ class Api:
         if refusal is not None:
             response = await self._answer(request, call, refusal)
             if unreadable:
-                response.force_close()  # where the next request begins, nobody knows
+                response.force_close()  # where the next request begins is unknown
             return response
         if rule is not None and not rule.trouble.acts:
             return await self._trouble(request, call, rule, OK)

@@ -20,7 +20,7 @@ from flowreaper.sandbox.service import Service
 from flowreaper.sandbox.trouble import Script, parse_script
 
 HOST = "127.0.0.1"
-_LINGER_S = 0.5  # for the rest of a body that is refused unread, so that its sender comes to read the answer
+_LINGER_S = 5.0  # for the rest of a body that is refused unread: closing at once would lose the answer
 _STOP_S = 0.5  # for answers on their way; a latency that is longer is cut off
 
 _LOGGER = logging.getLogger("flowreaper.sandbox")

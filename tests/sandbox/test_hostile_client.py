@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowreaper.sandbox import api
+from flowreaper.sandbox import api, server
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -76,6 +76,7 @@ async def test_a_body_that_does_not_come_is_given_up(
     start: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, pieces: list[bytes]
 ) -> None:
     monkeypatch.setattr(api, "BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(server, "_LINGER_S", 0.05)
     client = await start()
     received = await answered(client.sandbox.port, *pieces)
     # A chunk that is seen to be bad before the request is handled gets aiohttp's own words.
