@@ -233,7 +233,7 @@ async def test_a_refusal_is_returned_in_the_services_words() -> None:
     async with sandbox_with(foreign={"1"}) as sandbox:
         reply = await send_one(sandbox.url)
     assert (reply.status, reply.code) == (400, "Unknown.ResourceOwnerId")
-    assert reply.message == "The resource belongs to someone else."
+    assert reply.message == "The resource does not belong to the current user."
 
 
 async def test_one_connection_carries_call_after_call() -> None:

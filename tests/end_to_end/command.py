@@ -170,7 +170,7 @@ def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Finished:
 
 @dataclass
 class Service:
-    """A ``flowreaper sandbox`` process."""
+    """A ``flowreaper sandbox`` process; `told` is what it said on stderr when it began."""
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
@@ -214,7 +214,12 @@ def _greeting(process: subprocess.Popen[str]) -> tuple[dict[str, str], str]:
     assert all(lines), process.stderr.read()
     words = [shlex.split(line) for line in lines]
     assert all(word[0] == "export" for word in words)
-    return dict(word[1].split("=", 1) for word in words), process.stderr.readline()
+    told = ""
+    while "Ctrl-C" not in told:
+        line = process.stderr.readline()
+        assert line, told
+        told += line
+    return dict(word[1].split("=", 1) for word in words), told
 
 
 class Terminal:

@@ -60,7 +60,7 @@ def test_a_wrong_secret_stops_the_run_and_blames_no_flow(command: Command, ids: 
     assert finished.status == 3
     stopped = next(line for line in finished.told if line.startswith("Stopped: "))
     assert "SignatureDoesNotMatch" in stopped
-    assert "The specified signature does not match our calculation." in stopped
+    assert "Specified signature is not matched with our calculation." in stopped
     assert REQUEST_ID.search(stopped)
     assert "check the access key secret" in finished.err
     assert command.states("flows.txt.ckpt") == {"pending": 20}
