@@ -140,6 +140,8 @@ async def test_what_the_iterable_raises_reaches_the_caller_when_all_that_was_rea
         found = records(tmp_path)
     assert sorted(int(record.flow_id) for record in found) == list(range(1, before + 1))
     assert all(record.state in (State.PENDING, State.DELETED) for record in found)
+    if before == 2500:  # five seconds of calls: they are left for the next run
+        assert any(record.state is State.PENDING for record in found)
     if before == 3:
         summary = await delete(tmp_path, [1, 2, 3])
         assert summary.counts == {State.DELETED: before}

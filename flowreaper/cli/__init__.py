@@ -1,6 +1,7 @@
 """The command: one click command a file, shared options in one. What is slow to import waits until it is needed."""
 
 import contextlib
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -20,6 +21,7 @@ _COMMANDS = {
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
 }
 # What --help says of each: click would import every command to ask it, which takes 300 ms.
+_WRITING_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class _LazyGroup(click.Group):
@@ -55,6 +57,9 @@ class _LazyGroup(click.Group):
         except OSError as error:
             if status := streams.flush(0):
                 ctx.exit(status)
+            # Of more than its buffer holds, as of a long help, nothing is left there that fails again.
+            if not error.filename and error.errno in _WRITING_FAILED:
+                ctx.exit(streams.cannot_write(error))
             where = f"{printable(str(error.filename))}: " if error.filename else ""
             streams.tell(f"Error: {where}{error.strerror or error}")
             ctx.exit(ExitStatus.STOPPED)
