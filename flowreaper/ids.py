@@ -1,5 +1,8 @@
 """What can be a flow id or a space, and how to show what cannot. Pure.
 
+A flow id is ASCII letters, digits and ``_ . : -``, at most 256, begins with a letter or a digit, has a digit in
+it, and is no rounded number. A space needs no digit, and is no null, None or NaN.
+
 What may live here: the rule for one id, and making the entry or the invalid entry that follows from it.
 """
 
@@ -39,7 +42,7 @@ def decoded(raw: bytes) -> str:
 
 
 def plain(line: bytes) -> bool:
-    """Tell whether a line is an id beyond doubt, as nearly every line is; `fault` takes five times as long."""
+    """Return whether a line is an id beyond doubt, as nearly every line is; `fault` takes five times as long."""
     return len(line) <= ID_LIMIT and (
         line.isdigit() or (line.isalnum() and not line.isalpha()) or _PLAIN_LINE.fullmatch(line) is not None
     )
