@@ -269,6 +269,9 @@ class Job:
                 await self._note_end_of_input(feed, writer)
         except FlowreaperError as error:
             self._failed(error)
+        except Exception as error:  # the caller's iterable raised it: `run` raises it when all is recorded
+            self._failed(error)
+            raise
         finally:
             self._reading = False
             self._warn_of_expiry()

@@ -55,6 +55,7 @@ class _LazyGroup(click.Group):
         except OSError as error:
             if status := streams.flush(0):
                 ctx.exit(status)
+            # Of more than its buffer holds, as of a long help, nothing is left there that fails again.
             if error.filename is None and error.errno in streams.FULL:
                 ctx.exit(streams.cannot_write(error))
             where = f"{printable(str(error.filename))}: " if error.filename else ""

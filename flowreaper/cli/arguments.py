@@ -11,8 +11,8 @@ import click
 from flowreaper import settings as rules
 from flowreaper.errors import ConfigurationError
 from flowreaper.model import State
-from flowreaper.producer import Source
 from flowreaper.settings import Settings
+from flowreaper.sources import Source
 
 ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
 """The first that is set counts."""

@@ -15,7 +15,7 @@ from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format
 from flowreaper.log import LogFormat
-from flowreaper.producer import Source, open_sources
+from flowreaper.sources import Source, open_sources
 
 _STDIN = 0
 
@@ -44,6 +44,11 @@ _STDIN = 0
 )
 @click.option(
     "--cust-space-id", metavar="ID", default="", help="Space of the ids that bring none of their own."
+)
+@click.option(
+    "--id-pattern",
+    metavar="REGEX",
+    help="What a whole id must match.  [default: ASCII letters, digits, _ . : -, a letter or digit first, a digit in it]",
 )
 @click.option(
     "--rate",

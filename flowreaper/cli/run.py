@@ -30,10 +30,11 @@ from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, InputRead, Job, Opened, identity_of
 from flowreaper.log import LogFormat, make_log
 from flowreaper.model import Credentials, Ending, ExitStatus, State, Summary
-from flowreaper.producer import Producer, Source, read_entries
+from flowreaper.producer import Producer, read_entries
 from flowreaper.progress import Progress, Screen
 from flowreaper.report import last_access_key, left_elsewhere, read_status
 from flowreaper.settings import Settings
+from flowreaper.sources import Source
 from flowreaper.stream import open_lines
 from flowreaper.survey import Survey, survey
 
@@ -63,6 +64,7 @@ class Run:
             id_field=options["id_field"],
             space_field=options["space_field"],
             default_space=options["cust_space_id"],
+            id_pattern=options["id_pattern"],
         )
         self._checkpoint: Path = options["checkpoint"] or default_checkpoint(sources)
         if self._settings.sandbox:

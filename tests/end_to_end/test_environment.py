@@ -23,6 +23,7 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "id_field": ("id", "id"),
     "space_field": ("space", "space"),
     "cust_space_id": ("cams-1", "cams-1"),
+    "id_pattern": ("[a-z]+", "[a-z]+"),
     "rate": ("7.5", 7.5),
     "concurrency": ("3", 3),
     "timeout": ("2", 2.0),
