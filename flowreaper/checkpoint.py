@@ -8,7 +8,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from flowreaper.model import (
     Change,
     Claim,
     Entry,
+    Flow,
     Identity,
     InvalidEntry,
     Outcome,
@@ -57,7 +58,6 @@ class Checkpoint:
         self._last_known: int | None = None  # the last row before this run's own; None: all rows are taken
         self._listed_up_to = 0
         self._retry = Retry()
-        self._keys: Mapping[str, str] = {}
 
     def clear(self) -> None:
         """Forget every flow, and all that is kept about the job but what the checkpoint belongs to."""
@@ -66,31 +66,23 @@ class Checkpoint:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
             db.execute("DELETE FROM job WHERE name NOT IN ('endpoint', 'sandbox', 'access_key')")
 
-    def take_listed(self, keys: Mapping[str, str], retry: Retry = Retry()) -> int:  # noqa: B008 -- an immutable value
-        """Take from now on only flows that this run's input lists; return how many are known to be listed already.
-
-        `keys` are those of the input's sources that can be read again, by name (see `flowreaper.listed`). Listed
-        flows that are finished are taken again where `retry` names them.
-        """
+    def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
+        """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
         with self._transaction() as db:
             self._last_known = self._read_up_to = listed.begin(db)
-            self._keys, self._retry = keys, retry
-            if retry:
-                listed.forget_keys(db)
-            return sum(
-                listed.enter_source(db, self._source(db, name))
-                for name, key in keys.items()
-                if listed.key_of(db, name) == key
-            )
+            self._retry = retry
 
-    def read_whole(self, source: str) -> None:
-        """Keep the key of a source that this run has read to its end, for the next run to know its flows by."""
-        key, last_known = self._keys.get(source), self._last_known
-        if key is None or last_known is None:
-            return
+    def unfinished(self, count: int) -> list[Flow]:
+        """Return the first unfinished flows, up to `count`."""
+        with self._errors():
+            return listed.unfinished(self._db, count)
+
+    def list_known(self, flows: Sequence[Flow]) -> int:
+        """Enter unfinished flows that the input is known to list; return how many were not entered before."""
+        if self._last_known is None:
+            return 0
         with self._transaction() as db:
-            if listed.lists_all_of(db, self._source(db, source), last_known):
-                listed.keep_key(db, source, key)
+            return listed.enter(db, flows, self._last_known, Retry())
 
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
@@ -111,8 +103,8 @@ class Checkpoint:
             new = statements.ADD.run(db, flows)
             resumed = 0
             if self._last_known is not None and new < len(flows):
-                keys = [(flow_id, space, source) for flow_id, space, source, _ in flows]
-                resumed = listed.enter(db, keys, self._last_known, self._retry)
+                named = [e.flow for e in entries if isinstance(e, Entry)]
+                resumed = listed.enter(db, named, self._last_known, self._retry)
         return Added(new, len(entries) - new - len(invalid), invalid, resumed)
 
     def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
@@ -156,7 +148,6 @@ class Checkpoint:
         if not retry:
             return 0
         with self._transaction() as db:
-            listed.forget_keys(db)
             return statements.reopen(db, retry)
 
     def has_deleted(self) -> bool:
@@ -220,8 +211,6 @@ class Checkpoint:
     def _source(self, db: sqlite3.Connection, name: str) -> int:
         number = self._sources.get(name)
         if number is None:
-            if listed.key_of(db, name) != self._keys.get(name, ""):
-                listed.forget_key(db, name)
             db.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
             (number,) = db.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()
             self._sources[name] = number

@@ -20,7 +20,7 @@ from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.kept_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter import Limiter
 from flowreaper.lock import CheckpointLock
-from flowreaper.model import Ending, Entry, Identity, InvalidEntry, State, Summary
+from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
 from flowreaper.progress import Snapshot
 from flowreaper.settings import Settings
@@ -28,6 +28,9 @@ from flowreaper.settlement import Log, Settlement
 from flowreaper.sink import Sink, Stream
 from flowreaper.turns import Turns, account_of, turns_folder
 from flowreaper.writer import Writer
+
+_SOUGHT = 10_000
+# Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
 
 Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
 
@@ -41,10 +44,6 @@ class Feed(Protocol):
 
     def stop(self) -> None:
         """Read no more."""
-        ...
-
-    def read_whole(self) -> Sequence[str]:
-        """Return the names of the sources that were read to their end and had their digest until then."""
         ...
 
 
@@ -69,8 +68,8 @@ class Job:
     """One run over one checkpoint.
 
     `make_feed` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
-    calls every unfinished flow of the checkpoint. `keys` are those of its sources that can be read again, by name
-    (see `flowreaper.listed`). `streams` get each outcome once it is recorded. `opened` is called with what the
+    calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
+    surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once it is recorded. `opened` is called with what the
     checkpoint holds before the first call, `input_read` once the input was read to its end. Runs once.
     """
 
@@ -82,7 +81,7 @@ class Job:
         credentials: CredentialSource,
         log: Log,
         make_feed: Callable[[Deliver], Feed] | None = None,
-        keys: Mapping[str, str] | None = None,
+        first_listed: Callable[[Sequence[Flow]], Sequence[Flow]] = lambda _flows: (),
         streams: Sequence[Stream] = (),
         opened: Callable[[Opened], None] = lambda _opened: None,
         input_read: Callable[[InputRead], None] = lambda _read: None,
@@ -92,7 +91,7 @@ class Job:
         self._credentials = credentials
         self._log = log
         self._make_feed = make_feed
-        self._keys = keys or {}
+        self._first_listed = first_listed
         self._opened = opened
         self._input_read = input_read
         self._streams = streams
@@ -175,7 +174,10 @@ class Job:
         before = checkpoint.counts()
         if self._make_feed:
             left_claimed = []  # called where the input lists them
-            self._unfinished = checkpoint.take_listed(self._keys, self._settings.taken_again)
+            checkpoint.take_listed(self._settings.taken_again)
+            if unfinished := checkpoint.unfinished(_SOUGHT):
+                found = await asyncio.to_thread(self._first_listed, unfinished)
+                self._unfinished = checkpoint.list_known(found)
         else:
             checkpoint.reopen(self._settings.taken_again)
             before = checkpoint.counts()
@@ -266,7 +268,7 @@ class Job:
         try:
             if feed:
                 await feed.run()
-                await self._note_end_of_input(feed, writer)
+                await self._note_end_of_input(writer)
         except FlowreaperError as error:
             self._failed(error)
         except Exception as error:  # the caller's iterable raised it: `run` raises it when all is recorded
@@ -277,11 +279,9 @@ class Job:
             self._warn_of_expiry()
             engine.reading_ended()
 
-    async def _note_end_of_input(self, feed: Feed, writer: Writer) -> None:
+    async def _note_end_of_input(self, writer: Writer) -> None:
         if self._parts is None or self._ending or self._parts.engine.ending:
             return  # the reading was stopped before its end
-        for source in feed.read_whole():
-            await writer.read_whole(source)
         unlisted = await writer.unlisted()
         self._input_read(InputRead(self._unfinished, self._parts.sink.repeated, unlisted))
 

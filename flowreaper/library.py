@@ -50,10 +50,6 @@ class Batches:
         """Take no more."""
         self._stopped = True
 
-    def read_whole(self) -> tuple[str, ...]:
-        """Return no name: an iterable is no source that could be known again."""
-        return ()
-
 
 async def delete_flows(
     flows: Iterable[str | int | tuple[str, str]],

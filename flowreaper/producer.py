@@ -25,20 +25,17 @@ def read_entries(
     """Read one source in the calling thread, to its end; a pipe is closed after it.
 
     `before_read` is called with the descriptor before each read and returns when that can be read; the
-    default waits for as long as it takes. `Source.read_whole` is set when the last entry was yielded.
+    default waits for as long as it takes.
 
     Raises:
         InputError: the source cannot be read, or is not in its format.
     """
-    whole = False
     try:
         with source.open() as fd:
             chunks = source.chunks(fd, before_read)
             suffix = PurePath(source.path).suffix
             yield from entries(chunks, source=source.name, suffix=suffix, settings=settings)
-            whole = source.read_whole
     finally:
-        source.read_whole = whole
         source.close()
 
 
@@ -69,14 +66,11 @@ class Producer:
     async def run(self) -> None:
         """Read until every source is at its end, or `stop`.
 
-        A source whose `read_whole` is set when this returns was read to its end, and all of it delivered.
         Cancelling it cancels the delivery under way. Raises what `deliver` raises.
 
         Raises:
             InputError: a source cannot be read or is not in its format; what came before was delivered.
         """
-        for source in self._sources:
-            source.read_whole = False  # a survey may have set it
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Exception | None] = loop.create_future()
         sleeper, self._waker = socket.socketpair()
@@ -100,10 +94,6 @@ class Producer:
         if self._waker:
             with suppress(OSError):  # the thread has ended and closed it
                 self._waker.send(b"\0")
-
-    def read_whole(self) -> list[str]:
-        """Return the names of the sources that were read to their end and had their digest until then."""
-        return [source.name for source in self._sources if source.read_whole]
 
     def _work(
         self, loop: asyncio.AbstractEventLoop, sleeper: socket.socket, ended: asyncio.Future[Exception | None]
@@ -130,7 +120,6 @@ class Producer:
             if source.odd_quotes and may_be_csv(PurePath(source.path).suffix, self._settings):
                 for _ in read_entries(source, self._settings, self._before_read(source, loop, wake)):
                     pass
-                source.read_whole = False
         for source in self._sources:
             try:
                 for entry in read_entries(source, self._settings, self._before_read(source, loop, wake)):

@@ -23,10 +23,6 @@ class Transactions(Protocol):
         """Keep something about the job as a whole."""
         ...
 
-    def read_whole(self, source: str) -> None:
-        """Keep that a source was read to its end."""
-        ...
-
     def unlisted(self) -> int:
         """Count the unfinished flows that the input did not list."""
         ...
@@ -55,10 +51,6 @@ class Writer:
     async def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
-
-    async def read_whole(self, source: str) -> None:
-        """Keep that a source was read to its end; durable when it returns."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.read_whole, source)
 
     async def unlisted(self) -> int:
         """Count the unfinished flows that the input did not list."""

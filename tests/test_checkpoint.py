@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from flowreaper import schema
 from flowreaper.checkpoint import Checkpoint, connect, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Again, Claim, Identity, Reopen, Reply, Retry, State
+from flowreaper.model import Added, Again, Claim, Flow, Identity, Reopen, Reply, Retry, State
 from tests.samples import AT_MS, IDENTITY, REFUSAL, claim, entries, invalid, outcome
 
 
@@ -299,7 +299,7 @@ def test_of_what_earlier_runs_read_only_listed_flows_are_claimed(path: Path) -> 
         earlier.add(entries("1", "2", "3", "4"))
         earlier.write([outcome(earlier.write([], new=1)[0])])
     with opened(path) as later:
-        assert later.take_listed({}) == 0
+        later.take_listed()
         assert later.write([], new=9) == []
         assert later.add(entries("4", "5", "1", "2", "4")) == Added(1, 4, (), resumed=2)
         assert flow_ids(later.write([], new=9)) == ["2", "4", "5"]
@@ -316,7 +316,7 @@ def test_what_a_crash_left_claimed_is_claimed_again_where_it_is_listed_and_first
         earlier.write([Again(1, 0, in_doubt=False)])
     with opened(path) as later:
         later.doubt_claimed()
-        later.take_listed({})
+        later.take_listed()
         later.add(entries("1", "3", "4"))
         claims = later.write([], new=9)
         assert [(c.flow.flow_id, c.in_doubt) for c in claims] == [("3", True), ("1", False), ("4", False)]
@@ -331,7 +331,7 @@ def test_only_listed_flows_are_taken_again_each_once(path: Path) -> None:
         earlier.add(entries("1", "2", "3"))
         earlier.write([outcome(c, State.REFUSED, REFUSAL) for c in earlier.write([], new=3)])
     with opened(path) as later:
-        later.take_listed({}, Retry((State.REFUSED,)))
+        later.take_listed(Retry((State.REFUSED,)))
         assert later.add(entries("2")).resumed == 1
         (again,) = later.write([], new=9)
         later.write([outcome(again, State.REFUSED, REFUSAL)])
@@ -355,64 +355,31 @@ def test_a_code_narrows_what_is_taken_again(path: Path) -> None:
         assert flow_ids(later.write([], new=9)) == ["2"]
 
 
-def test_an_unchanged_source_lists_its_flows_before_it_is_read(path: Path) -> None:
+def test_flows_that_are_known_to_be_listed_are_claimed_before_the_input_is_read(path: Path) -> None:
     with opened(path) as earlier:
-        earlier.take_listed({"a.txt": "key"})
-        earlier.add([*entries("1", "2", source="a.txt"), *entries("3", source="b.txt")])
-        earlier.read_whole("a.txt")
-        earlier.read_whole("b.txt")  # has no key: it is a pipe
+        earlier.add(entries("1", "2", "3", "4"))
+        earlier.write([], new=1)
+        earlier.write([], new=2)
+        earlier.write([Again(1, 0, in_doubt=False), outcome(claim(2, "2"))])
     with opened(path) as later:
-        assert later.take_listed({"a.txt": "key", "b.txt": "other"}) == 2
-        assert flow_ids(later.write([], new=9)) == ["1", "2"]
-        assert later.add(entries("1", "2", source="a.txt")).resumed == 0
-        assert later.write([], new=9) == []
-
-
-@pytest.mark.parametrize("how", ["changed", "not read to its end", "retried", "read from a pipe"])
-def test_a_source_that_may_have_changed_lists_nothing_before_it_is_read(path: Path, how: str) -> None:
-    with opened(path) as earlier:
-        earlier.take_listed({"a.txt": "key"})
-        earlier.add(entries("1", "2", source="a.txt"))
-        if how != "not read to its end":
-            earlier.read_whole("a.txt")
-    if how in ("retried", "read from a pipe"):
-        with opened(path) as between:
-            if how == "retried":
-                between.reopen(Retry((State.REFUSED,)))
-            else:
-                between.take_listed({})
-                between.add(entries("9", source="a.txt"))
-    with opened(path) as later:
-        assert later.take_listed({"a.txt": "changed" if how == "changed" else "key"}) == 0
-        assert later.write([], new=9) == []
-
-
-def test_a_source_that_has_lost_flows_is_read_before_its_flows_are_known(path: Path) -> None:
-    with opened(path) as first:
-        first.take_listed({"a.txt": "old"})
-        first.add(entries("1", "2", source="a.txt"))
-        first.read_whole("a.txt")
-    for _ in range(2):  # 1 was taken out, and must not come back with the second run of the edited file
-        with opened(path) as later:
-            assert later.take_listed({"a.txt": "new"}) == 0
-            later.add(entries("2", source="a.txt"))
-            later.read_whole("a.txt")
-            (claimed,) = later.write([], new=9)
-            assert claimed.flow.flow_id == "2"
-            later.write([Again(claimed.row, 0, in_doubt=False)])
-            assert later.unlisted() == 1
+        later.doubt_claimed()
+        assert later.list_known([Flow("1")]) == 0  # without an input, every flow is taken
+        later.take_listed()
+        assert later.unfinished(2) == [Flow("3"), Flow("1")]
+        assert later.list_known([Flow("4"), Flow("3"), Flow("2"), Flow("9")]) == 2
+        assert flow_ids(later.write([], new=9)) == ["3", "4"]
+        assert later.add(entries("1", "3")).resumed == 1
+        assert flow_ids(later.write([], new=9)) == ["1"]
 
 
 _FLOWS = st.lists(st.sampled_from("12345678"), max_size=6).map(tuple)
-_FILES = st.dictionaries(st.sampled_from(["a", "b"]), _FLOWS, min_size=1)
 
 
 @given(
     st.lists(
         st.tuples(
-            _FILES,
-            st.integers(0, 9),  # how many flows are claimed while it is read
-            st.booleans(),  # whether the input is read to its end
+            _FLOWS,  # what the input lists
+            st.integers(0, 9),  # how many flows are claimed before it is read
             st.sampled_from([(), (State.REFUSED,), (State.REFUSED, State.ABSENT)]),
             st.sampled_from([State.DELETED, State.REFUSED, State.ABSENT, None]),
         ),
@@ -422,27 +389,21 @@ _FILES = st.dictionaries(st.sampled_from(["a", "b"]), _FLOWS, min_size=1)
 def test_no_run_ever_claims_a_flow_that_its_input_does_not_list(steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job.ckpt"
-        for files, count, to_the_end, retry, end in steps:
+        for flows, count, retry, end in steps:
             with opened(path) as run:
-                before = {f: s for f, s, *_ in _states(path)}
+                before = dict(_states(path))
                 run.doubt_claimed()
-                # A file's content is its key, as its digest is.
-                run.take_listed({name: repr(flows) for name, flows in files.items()}, Retry(retry))
+                run.take_listed(Retry(retry))
+                run.list_known([flow for flow in run.unfinished(3) if flow.flow_id in flows])
                 claims = run.write([], new=count)
-                for name, flows in files.items():
-                    run.add(entries(*(f"9{flow}" for flow in flows), source=name))
-                    if to_the_end:
-                        run.read_whole(name)
-                if to_the_end:
-                    claims += run.write([], new=99)
-                listed = {f"9{flow}" for flows in files.values() for flow in flows}
+                run.add(entries(*flows))
+                claims += run.write([], new=99)
                 claimed = flow_ids(claims)
                 assert len(claimed) == len(set(claimed))
-                assert set(claimed) <= listed
                 allowed = {None, State.PENDING, State.CLAIMED, *retry}
-                assert all(before.get(flow) in allowed for flow in claimed)
-                if to_the_end:
-                    assert set(claimed) == {flow for flow in listed if before.get(flow) in allowed}
+                assert set(claimed) == {flow for flow in flows if before.get(flow) in allowed}
+                unfinished = [flow for flow, state in before.items() if not state.final]
+                assert run.unlisted() == len(set(unfinished) - set(flows))
                 if end:
                     run.write([outcome(c, end) for c in claims])
 

@@ -1,7 +1,6 @@
 """The producer: files and pipes in, batches out, nothing read ahead of its delivery."""
 
 import asyncio
-import hashlib
 import os
 import re
 import sys
@@ -214,45 +213,6 @@ def test_a_nul_byte_in_a_pipe_is_an_error_when_it_comes_and_what_came_before_sta
     assert [entry.line for entry in got] == [1, 2]
 
 
-def test_a_source_that_can_be_read_again_has_the_digest_of_its_content(tmp_path: Path, pipe: Pipe) -> None:
-    content = b"0\n" + b"1\n" * 1_000_000
-    path = file(tmp_path / "a.txt", content)
-    fd = os.open(path, os.O_RDONLY)
-    os.read(fd, 2)
-    named, given = open_sources([path, "-"], fd)
-    assert named.digest == hashlib.sha256(content).hexdigest()
-    assert given.digest == hashlib.sha256(content[2:]).hexdigest()
-    os.close(fd)
-    assert pipe.sources[0].digest == ""
-
-
-def test_a_source_was_read_whole_when_its_last_entry_came_and_the_content_is_what_was_inspected(
-    tmp_path: Path, pipe: Pipe
-) -> None:
-    path = tmp_path / "a.txt"
-    (source,) = open_sources([file(path, b"1\n2\n3\n")], NO_STDIN)
-    assert not source.read_whole
-    reading = read_entries(source, TEXT)
-    for _ in range(3):
-        next(reading)
-        assert not source.read_whole
-    assert next(reading, None) is None
-    assert source.read_whole
-    next(read_entries(source, TEXT))  # left after the first
-    assert not source.read_whole
-    file(path, b"1\n2\n4\n")
-    assert ids_of(source) == ["1", "2", "4"]
-    assert not source.read_whole
-    (broken,) = open_sources([file(tmp_path / "b.json", b"[1, 2")], NO_STDIN)
-    with pytest.raises(InputError):
-        ids_of(broken)
-    assert not broken.read_whole
-    pipe.write(b"1\n")
-    pipe.end()
-    assert ids_of(pipe.sources[0]) == ["1"]
-    assert not pipe.sources[0].read_whole
-
-
 # --- reading in the calling thread
 
 
@@ -434,24 +394,6 @@ async def test_broken_input_is_the_runs_error_after_what_came_before_it(tmp_path
     assert keeper.ids == ["1", "2"]
 
 
-async def test_a_run_tells_which_sources_it_has_read_whole(tmp_path: Path) -> None:
-    paths = [file(tmp_path / f"{i}.txt", b"1\n2\n") for i in range(2)]
-    sources = open_sources(paths, NO_STDIN)
-    for source in sources:
-        ids_of(source)  # as the survey before the question does
-    keeper = Keeper()
-    keeper.gate.clear()
-    producer = Producer(sources, TEXT, keeper.deliver, batch_size=1)
-    run = asyncio.create_task(producer.run())
-    await keeper.until("1")
-    producer.stop()
-    keeper.gate.set()
-    await run
-    assert [source.read_whole for source in sources] in ([False, False], [True, False])
-    await Producer(sources, TEXT, keeper.deliver).run()
-    assert [source.read_whole for source in sources] == [True, True]
-
-
 @pytest.mark.parametrize("name", ["a.csv", "a"])
 async def test_an_unclosed_quotation_mark_in_a_file_comes_out_before_anything_is_delivered(
     tmp_path: Path, name: str
@@ -463,7 +405,6 @@ async def test_an_unclosed_quotation_mark_in_a_file_comes_out_before_anything_is
     with pytest.raises(InputError, match="lines 3 to 4, 2 lines, were not read as ids"):
         await Producer(sources, TEXT, keeper.deliver).run()
     assert keeper.ids == []
-    assert not any(source.read_whole for source in sources)
 
 
 async def test_an_odd_number_of_quotation_marks_that_is_no_fault_is_read_once_over(tmp_path: Path) -> None:
@@ -473,7 +414,6 @@ async def test_an_odd_number_of_quotation_marks_that_is_no_fault_is_read_once_ov
     assert source.odd_quotes
     await Producer([source], TEXT, keeper.deliver).run()
     assert keeper.ids == ["2"]
-    assert source.read_whole
 
 
 async def test_cancelling_the_run_cancels_the_delivery_and_ends_the_thread(pipe: Pipe) -> None:

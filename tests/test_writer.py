@@ -34,9 +34,6 @@ class FakeCheckpoint:
     def note(self, name: str, value: str) -> None:
         self._note(("note", name, value))
 
-    def read_whole(self, source: str) -> None:
-        self._note(("read_whole", source))
-
     def unlisted(self) -> int:
         self._note(("unlisted",))
         return 14

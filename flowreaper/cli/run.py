@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import click
 
-from flowreaper import __version__
 from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli import summary as ending
@@ -26,10 +24,11 @@ from flowreaper.client import CredentialSource
 from flowreaper.credentials import ChainSource, StaticSource, find_source
 from flowreaper.errors import ConfigurationError, CredentialsError, OutputError
 from flowreaper.escaping import printable
+from flowreaper.first_listed import first_listed
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, InputRead, Job, Opened, identity_of
 from flowreaper.log import LogFormat, make_log
-from flowreaper.model import Credentials, Ending, ExitStatus, State, Summary
+from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summary
 from flowreaper.producer import Producer, read_entries
 from flowreaper.progress import Progress, Screen
 from flowreaper.report import last_access_key, left_elsewhere, read_status
@@ -210,7 +209,7 @@ class Run:
                 credentials=credentials,
                 log=self._log,
                 make_feed=self._make_feed if self._sources else None,
-                keys={s.name: self._key(s) for s in self._sources if s.digest},
+                first_listed=self._first_listed,
                 streams=streams,
                 opened=lambda opened: self._tell_start(start, opened, asked=asked),
                 input_read=self._tell_input,
@@ -226,11 +225,10 @@ class Run:
                     return replace(summary, ending=Ending.STOPPED, error=error)
         return summary
 
-    def _key(self, source: Source) -> str:
-        """Return what stands for a source's content and for how it is read."""
-        # The rules of reading may change with the version.
-        text = f"{__version__} {source.digest} {Path(source.path).suffix} {self._input}"
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    def _first_listed(self, flows: Sequence[Flow]) -> list[Flow]:
+        """Return those of the flows that a source surely lists, a few of them."""
+        found = (first_listed(source, self._input, flows) for source in self._sources)
+        return next(filter(None, found), [])
 
     def _ask(self, terminal: int, start: Start) -> ExitStatus | None:
         """Ask on the terminal; return the exit status if nothing is to be sent, else None."""

@@ -142,9 +142,6 @@ class Input:
 
     def stop(self) -> None: ...
 
-    def read_whole(self) -> tuple[str, ...]:
-        return ()
-
 
 async def job(path: Path, sandbox: Sandbox, shown: Shown) -> Summary:
     settings = Settings(endpoint=parse_endpoint(sandbox.url), rate=500)
