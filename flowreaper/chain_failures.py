@@ -16,6 +16,7 @@ _Kinds = type[BaseException] | tuple[type[BaseException], ...]
 _HTTP_STATUS = re.compile(r"(?:http_code|HttpCode|status code)\W{1,2}([1-5]\d\d)\b")
 _EXIT_STATUS = re.compile(r"exit status (-?\d{1,3})\b")
 _FIRST_WORDS = (
+    ("Failed to get RAM session credentials", "its answer lacks the key, the token or the time of expiry"),
     ("error retrieving credentials", "its answer lacks the key, the token or the time of expiry"),
     ("invalid credential response", "its answer lacks the access key id or the access key secret"),
     ("invalid StsToken credential", "its answer lacks the token"),
@@ -34,7 +35,6 @@ _FIRST_WORDS = (
     ("CloudSSO sign in url", "its sign-in URL, account or access configuration is empty"),
     ("process_command is empty", "its process_command is empty"),
     ("IMDS credentials is disabled", "ALIBABA_CLOUD_ECS_METADATA_DISABLED switches it off"),
-    ("failed to execute external command", "its command cannot be run"),
     ("failed to refresh OAuth token", "its sign-in has expired: sign in with the aliyun command"),
 )
 _SURE_CAUSES: tuple[tuple[_Kinds, str], ...] = (
@@ -80,8 +80,10 @@ def why(error: BaseException) -> str:
 def _meanings(text: str, chain: list[BaseException]) -> Iterator[str]:
     if any(type(one).__name__ in _TIMEOUTS for one in chain):
         yield "it did not answer in time"
-    yield from (words for kinds, words in _SURE_CAUSES if any(isinstance(one, kinds) for one in chain))
     yield from (words for first_words, words in _FIRST_WORDS if text.startswith(first_words))
+    yield from (words for kinds, words in _SURE_CAUSES if any(isinstance(one, kinds) for one in chain))
+    if text.startswith("failed to execute external command"):
+        yield "its command cannot be run"
     yield from (words for kinds, words in _OTHER_CAUSES if any(isinstance(one, kinds) for one in chain))
 
 
