@@ -31,6 +31,9 @@ from flowreaper.model import Credentials
 from flowreaper.official_chain import CONFIG, OfficialChain
 from flowreaper.profiles import config_fault
 
+# The vendor's code calls it; from Python 3.12 on that warns.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
 Reason = Callable[..., Awaitable[str]]
 
 MARK = "SECRETMARK"
