@@ -9,6 +9,7 @@
         ├── CheckpointError     the checkpoint cannot be read or written
         ├── OutputError         a results file cannot be written
         ├── UntrustedServerError  the service's certificate did not verify
+        ├── UnsupportedAiohttpError  the installed aiohttp does not say when a request was sent
         ├── FatalReplyError     the service answered what it would answer to every flow
         ├── ConsecutiveRefusalsError  so many flows in a row got the same refusal that it may concern all
         ├── ConsecutiveAbsencesError  many flows in a row do not exist, and none was ever deleted
@@ -53,6 +54,10 @@ class OutputError(RunError):
 
 class UntrustedServerError(RunError):
     """The other side cannot be trusted to be the service: its certificate did not verify."""
+
+
+class UnsupportedAiohttpError(RunError):
+    """The installed aiohttp does not say when a request was sent, so a lost answer could not be judged."""
 
 
 class FatalReplyError(RunError):

@@ -35,7 +35,10 @@ _REGION = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_MAX_CONCURRENCY = 1000
+_MIN_RATE, _MAX_RATE = 0.001, 100_000
+# No account comes near either; beyond them, times and counts grow until they cannot be reckoned with.
+_MAX_CONCURRENCY = 10_000
+_MOST_BY_DEFAULT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,17 @@ class Settings:
     def __post_init__(self) -> None:
         checks = (
             (
-                self.rate > 0 and math.isfinite(self.rate),
+                _MIN_RATE <= self.rate <= _MAX_RATE,
                 "rate",
                 self.rate,
-                "calls a second, more than 0",
+                f"calls a second, from {_MIN_RATE:g} to {_MAX_RATE:,}",
             ),
-            (self.concurrency >= 1, "concurrency", self.concurrency, "calls at once, 1 or more"),
+            (
+                1 <= self.concurrency <= _MAX_CONCURRENCY,
+                "concurrency",
+                self.concurrency,
+                f"calls at once, from 1 to {_MAX_CONCURRENCY:,}",
+            ),
             (0 < self.timeout_s <= 3600, "timeout", self.timeout_s, "seconds, more than 0 and at most 3600"),  # noqa: PLR2004 -- the message says it
             (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
             (self.outage_limit_s >= 0, "outage-limit", self.outage_limit_s, "seconds, 0 or more"),
@@ -119,7 +127,7 @@ class Settings:
 def default_concurrency(rate: float) -> int:
     """Return how many calls at once hold `rate` even if every answer takes 10 s; at most 1,000."""
     # Rounded last: the rate is not checked yet, and may be infinite or no number.
-    return math.ceil(min(_MAX_CONCURRENCY, max(10, rate * 10)))
+    return math.ceil(min(_MOST_BY_DEFAULT, max(10, rate * 10)))
 
 
 def parse_endpoint(text: str) -> Endpoint:

@@ -15,6 +15,7 @@ from flowreaper.credentials import ChainSource, StaticSource
 from flowreaper.job import Job
 from flowreaper.library import Batches
 from flowreaper.model import Credentials, State
+from flowreaper.official_chain import Found
 from flowreaper.report import read_status
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.settings import Settings, parse_endpoint
@@ -97,13 +98,16 @@ async def test_a_token_that_is_stale_is_renewed_through_the_chain_and_no_flow_is
 ) -> None:
     fetched: list[Credentials] = []
 
-    def chain() -> Credentials:
-        fetched.append(dataclasses.replace(CREDENTIALS, security_token=f"token-{len(fetched)}"))
-        return fetched[-1]
+    class Chain:
+        asking = "a fake"
+
+        def __call__(self) -> Found:
+            fetched.append(dataclasses.replace(CREDENTIALS, security_token=f"token-{len(fetched)}"))
+            return Found(fetched[-1], "a fake")
 
     current = dataclasses.replace(CREDENTIALS, security_token="token-1")
     async with Sandbox(SandboxOptions(window="none", credentials=current)) as sandbox:
-        job = job_of(["1", "2", "3", "4"], tmp_path, sandbox, ChainSource(lambda: chain))
+        job = job_of(["1", "2", "3", "4"], tmp_path, sandbox, ChainSource(Chain))
         summary = await job.run()
     assert (summary.error, summary.counts) == (None, {State.DELETED: 4})
     assert len(fetched) == 2

@@ -69,7 +69,7 @@ def _misses_its_input(command: Command, _flows: list[str]) -> Finished:
 
 
 def _has_no_credentials(command: Command, flows: list[str]) -> Finished:
-    none = {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}
+    none = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}
     return command.delete("--log-format", "json", stdin="\n".join(flows), env=none)
 
 
