@@ -21,6 +21,7 @@ from flowreaper.errors import InputError
 from flowreaper.escaping import printable
 from flowreaper.ids import BLANKS, ID_LIMIT, PLAIN, ROUNDED, EntryMaker, decoded, fault, undecoded
 from flowreaper.model import Entry, Flow, InvalidEntry
+from flowreaper.records import WAS_INVALID, was_invalid
 
 _ID, _SPACE = "FlowId", "CustSpaceId"
 _NO_TEXT_ID = re.compile("[,;\"']")
@@ -178,6 +179,7 @@ class _Reader(NamedTuple):
         space_at = self._column(
             header, self.space_field, "--space-field", required=self.space_field.given is not None
         )
+        state_at = header.index("state") if "state" in header else -1
         while True:
             number = feed.number + 1
             try:
@@ -193,6 +195,8 @@ class _Reader(NamedTuple):
             if len(row) <= max(id_at, space_at) or any(map(str.strip, row[len(header) :])):
                 reason = f"the CSV record has {len(row)} cells, the header has {len(header)}"
                 yield self.make.invalid(",".join(row), reason, number)
+            elif 0 <= state_at < len(row) and was_invalid(header[id_at], row[state_at]):
+                yield self.make.invalid(row[id_at], WAS_INVALID, number)
             else:
                 yield self.make.entry(row[id_at], "" if space_at < 0 else row[space_at], number)
 
@@ -227,6 +231,7 @@ class _Reader(NamedTuple):
                 why = "the object has the id or the space twice: say which with --id-field, --space-field"
             else:
                 flow_id, space = value[ids[0]], value[spaces[0]] if spaces else None
+                why = WAS_INVALID if was_invalid(ids[0], value.get("state")) else ""
         why = why or _json_fault("flow id", flow_id) or ("" if space is None else _json_fault("space", space))
         if why:
             shown = json.dumps(value, ensure_ascii=False) if text is None else text

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +31,9 @@ from flowreaper.writer import Writer
 
 Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
 
+Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
+"""What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
+
 
 class Feed(Protocol):
     """What brings the flows: reads until its end or `stop`, and hands over batches."""
@@ -47,7 +51,7 @@ class Job:
     """One run over one checkpoint.
 
     `make_feed` gets the coroutine to deliver batches to; None: only what the checkpoint still holds.
-    `streams` get each outcome once it is recorded. Runs once.
+    `streams` get each outcome once it is recorded. `beside` is entered before anything is sent. Runs once.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Job:
         log: Log,
         make_feed: Callable[[Deliver], Feed] | None = None,
         streams: Sequence[Stream] = (),
+        beside: Beside = lambda _note: contextlib.nullcontext(),
     ) -> None:
         self._settings = settings
         self._path = checkpoint
@@ -66,6 +71,7 @@ class Job:
         self._log = log
         self._make_feed = make_feed
         self._streams = streams
+        self._beside = beside
         self._parts: _Parts | None = None
         self._unfinished = 0
         self._reading = make_feed is not None
@@ -93,8 +99,9 @@ class Job:
             writer = Writer(checkpoint)
             account = account_of(self._settings.endpoint.url, credentials.access_key_id)
             try:
-                with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
-                    summary = await self._run(checkpoint, writer, turns)
+                async with self._beside(writer.note_now):
+                    with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
+                        summary = await self._run(checkpoint, writer, turns)
             finally:
                 writer.close()
                 # After a failed write, closing may fail as well; the first failure is the one to tell.

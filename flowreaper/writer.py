@@ -52,6 +52,10 @@ class Writer:
         """Keep something about the job as a whole; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
 
+    def note_now(self, name: str, value: str) -> None:
+        """Do as `note`, from any thread, which waits."""
+        self._thread.submit(self._checkpoint.note, name, value).result()
+
     def close(self) -> None:
         """Wait for what is under way, then end the thread."""
         self._thread.shutdown()

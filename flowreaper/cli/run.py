@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,24 @@ from flowreaper.cli import summary as ending
 from flowreaper.cli.arguments import default_checkpoint, settings_of, typed
 from flowreaper.cli.collector import rare_collections
 from flowreaper.cli.options import command_line
+from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.signals import Signals
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import StaticSource, find_source
-from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings
-from flowreaper.job import Deliver, Job, identity_of
+from flowreaper.job import Beside, Deliver, Job, identity_of
 from flowreaper.log import LogFormat, make_log
-from flowreaper.model import Credentials, Ending, ExitStatus, State, Summary
+from flowreaper.model import Credentials, ExitStatus, State, Summary
 from flowreaper.producer import Producer, Source, read_entries
 from flowreaper.progress import Progress, Screen
 from flowreaper.report import last_access_key, left_elsewhere
 from flowreaper.settings import Settings
-from flowreaper.stream import open_lines
+from flowreaper.sink import Stream
 from flowreaper.survey import Survey, survey
 
-_STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
-_READER_S = 1.0
 _SHOWN = 3
 _TEMPORARY = "STS."  # what the access keys of roles begin with
 
@@ -63,6 +62,10 @@ class Run:
         )
         self._checkpoint: Path = options["checkpoint"] or default_checkpoint(sources)
         self._check_paths()
+        self._results = ResultsTarget(
+            options["results"], self._checkpoint, say=self.say, log=self._log.warning
+        )
+        self._results.check(sources)
         self._others = self._left_elsewhere()
         if self._others and options["checkpoint"] is None:
             raise ConfigurationError(
@@ -151,11 +154,7 @@ class Run:
         return ending.exit_status(summary)
 
     async def _run_job(self, settings: Settings, credentials: CredentialSource) -> Summary:
-        with contextlib.ExitStack() as files:
-            streams = []
-            if self._options["results"]:
-                lines = open_lines(self._options["results"], _STDOUT, self._results_closed)
-                streams.append(files.enter_context(lines))
+        def run(streams: Sequence[Stream], beside: Beside) -> Awaitable[Summary]:
             job = Job(
                 settings,
                 checkpoint=self._checkpoint,
@@ -163,17 +162,11 @@ class Run:
                 log=self._log,
                 make_feed=self._make_feed if self._sources else None,
                 streams=streams,
+                beside=beside,
             )
-            summary = await self._supervise(job)
-            if not all(stream.written(_READER_S) for stream in streams):
-                self.say("All is recorded. Waiting for the reader of the results; Ctrl-C twice leaves.")
-            try:
-                files.close()
-            except OutputError as error:
-                # Told by the run already, or the very last outcomes are what could not be written.
-                if summary.error is None:
-                    return replace(summary, ending=Ending.STOPPED, error=error)
-        return summary
+            return self._supervise(job)
+
+        return await self._results.attend(run)
 
     def _ask(self, terminal: int, access_key: str) -> ExitStatus | None:
         """Ask on the terminal; return the exit status if nothing is to be sent, else None."""
@@ -223,9 +216,6 @@ class Run:
 
     def _make_feed(self, deliver: Deliver) -> Producer:
         return Producer(self._sources, self._input, deliver)
-
-    def _results_closed(self, name: str) -> None:
-        self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))
 
     def _warn(self, *, asked: bool) -> None:
         if self._former_key:
