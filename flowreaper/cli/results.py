@@ -83,7 +83,11 @@ def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
         else:
             yield record
     if invalid:
-        tell(f"{invalid:,} invalid line{' is' if invalid == 1 else 's are'} left out: no flow id is in them")
+        many = invalid != 1
+        tell(
+            f"{invalid:,} invalid line{'s are' if many else ' is'} left out: no flow id is in"
+            f" {'them' if many else 'it'}"
+        )
 
 
 def _needs_spaces() -> ConfigurationError:
