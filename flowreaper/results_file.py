@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowreaper.chunks import LINE_LIMIT, LongLine, lines
-from flowreaper.errors import ConfigurationError, OutputError, RunError
+from flowreaper.errors import CheckpointError, ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.records import utc_time
@@ -71,9 +71,10 @@ class ResultsFile:
             os.close(fd)
 
     def put(self, record: Record) -> None:
-        """Take one outcome; raises OutputError or CheckpointError where an earlier one could not be written."""
-        if self._lines:
-            self._lines.put(record)
+        """Take one outcome, while the file is open; raises OutputError, CheckpointError as `JsonLines.put`."""
+        if self._lines is None:
+            raise RuntimeError(f"{self._name} is not open")
+        self._lines.put(record)
 
     @contextlib.asynccontextmanager
     async def opened(self, note: Note) -> AsyncIterator[None]:
@@ -141,7 +142,7 @@ class ResultsFile:
                 return known
         raise ConfigurationError(
             f"{self._name} exists, and does not hold results of the checkpoint {printable(str(self._checkpoint))}:"
-            " it is left as it is. Name a new file with --results"
+            " it is left as it is. Name a new file with --results, or with -c the checkpoint that began this one"
         )
 
     def _stream(self, fd: int, known: ResultsNote, note: Note) -> JsonLines:
@@ -163,13 +164,11 @@ class ResultsFile:
             os.fsync(fd)
         except OSError as error:
             raise OutputError(f"cannot write the results to {self._name}: {error.strerror}") from error
-        now = replace(
-            self._known,
-            size=os.fstat(fd).st_size,
-            outcomes=tuple(outcomes_after(self._checkpoint, self._known.after_ms)),
-        )
-        if now != self._known:
-            note(self._key, str(now))
+        with contextlib.suppress(CheckpointError):  # the next run compares the two, then
+            outcomes = tuple(outcomes_after(self._checkpoint, self._known.after_ms))
+            now = replace(self._known, size=os.fstat(fd).st_size, outcomes=outcomes)
+            if now != self._known:
+                note(self._key, str(now))
 
     async def _add_missing(self, fd: int, after_ms: int) -> None:
         count = 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from flowreaper.model import Ending, Summary
 from flowreaper.producer import Source
 from flowreaper.results_file import ResultsFile
 from flowreaper.sink import Stream
-from flowreaper.stream import JsonLines, open_pipe, open_target, started
+from flowreaper.stream import JsonLines, cannot_write, open_pipe, open_target, started
 
 RunJob = Callable[[Sequence[Stream], Beside], Awaitable[Summary]]
 
@@ -56,7 +57,10 @@ class ResultsTarget:
         """
         if not self._target:
             return
-        there = _identity(self._target, _descriptor(self._target))
+        descriptor = _descriptor(self._target)
+        if descriptor is not None and self._target != "-":
+            _check_descriptor(self._target, descriptor)
+        there = _identity(self._target, descriptor)
         for source in sources:
             if there and there == _identity(source.path, source.fd):
                 raise ConfigurationError(
@@ -129,6 +133,15 @@ def _descriptor(target: str) -> int | None:
         return _STANDARD[target]
     found = _DESCRIPTOR.fullmatch(target)
     return int(found[1]) if found else None
+
+
+def _check_descriptor(target: str, fd: int) -> None:
+    try:
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    if flags & os.O_ACCMODE == os.O_RDONLY:
+        raise ConfigurationError(f"cannot write the results to {target}: it is open for reading only")
 
 
 def _mode(path: str) -> int:

@@ -298,6 +298,18 @@ def test_a_name_of_standard_output_stands_for_it(command: Command, ids: Ids, tar
     assert [record["flow_id"] for record in finished.records] == flows
 
 
+def test_a_descriptor_of_the_shell_gets_the_outcomes(command: Command, ids: Ids, out: Path) -> None:
+    flows = ids(2)
+    command.write("flows.txt", *flows)
+    line = "flowreaper delete --yes --rate 500 --results /dev/fd/3 flows.txt"
+    assert command.shell(f"{line} 3>>out.jsonl").status == 0
+    assert listed(out) == flows
+    refused = command.shell(line)
+    assert (refused.status, "/dev/fd/3: Bad file descriptor" in refused.err) == (2, True)
+    refused = command.shell(f"{line} 3<out.jsonl")
+    assert (refused.status, "open for reading only" in refused.err) == (2, True)
+
+
 def test_a_terminal_can_get_the_outcomes(command: Command, ids: Ids) -> None:
     (flow,) = ids(1)
     command.write("flows.txt", flow)
