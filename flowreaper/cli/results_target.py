@@ -96,7 +96,9 @@ class ResultsTarget:
         return not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode))
 
     def _file(self, target: str) -> ResultsFile:
-        return ResultsFile(target, self._checkpoint, closed=self._closed, added=self._added)
+        return ResultsFile(
+            target, self._checkpoint, closed=self._closed, comparing=self._comparing, added=self._added
+        )
 
     async def _open(self, target: str, files: contextlib.ExitStack) -> JsonLines:
         fd = _descriptor(target)
@@ -122,6 +124,11 @@ class ResultsTarget:
 
     def _closed(self, name: str) -> None:
         self._log("results.closed", to=name, checkpoint=str(self._checkpoint))
+
+    def _comparing(self) -> None:
+        self._say(
+            f"Comparing {printable(self._target or '')} with the checkpoint: outcomes may be missing in it."
+        )
 
     def _added(self, count: int) -> None:
         self._log("results.completed", to=self._target, outcomes_of_earlier_runs=count)
