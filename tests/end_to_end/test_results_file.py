@@ -177,19 +177,21 @@ def test_invalid_lines_are_added_once_too(command: Command, ids: Ids, out: Path)
 def test_a_killed_run_s_outcomes_are_in_the_file_once_the_job_goes_on(
     command: Command, service: Service, ids: Ids, out: Path, *, emptied: bool
 ) -> None:
-    flows = ids(40)
+    flows = ids(120)
     command.write("flows.txt", *flows)
     arguments = ("delete", "--yes", "--rate", "100", "--results", "out.jsonl", "flows.txt")
-    for known in (10, 20, 30):
+    for known in (10, 40, 70):
         with command.flowreaper(*arguments) as process:
-            wait_for(lambda known=known: len(service.called(flows)) > known)  # type: ignore[misc]  # mypy: defaults of a lambda
+            wait_for((command.folder / "flows.txt.ckpt").exists)
+            wait_for(lambda: len(service.called(flows)) > 0)
+            wait_for(lambda known=known: command.states("flows.txt.ckpt").get("deleted", 0) > known)  # type: ignore[misc]  # mypy: defaults of a lambda
             process.kill()
             ended(process)
         if emptied:  # as on a disk that was full from the start
             out.write_text("")
     assert command.run(*arguments).status == 0
     assert sorted(listed(out)) == flows
-    assert [record["state"] for record in command.results("flows.txt.ckpt").values()] == ["deleted"] * 40
+    assert command.states("flows.txt.ckpt") == {"deleted": 120}
 
 
 def test_an_outcome_before_and_one_after_a_retry_are_both_there(
@@ -274,13 +276,16 @@ def test_a_named_pipe_without_a_reader_is_left_at_a_signal_and_nothing_is_sent(
     os.mkfifo(command.folder / "pipe")
     with command.flowreaper("delete", "--yes", "--results", "pipe", "flows.txt") as process:
         assert process.stderr
-        said = ""
-        while "Waiting for a reader of pipe" not in said:
-            said = process.stderr.readline()
-            assert said
-        process.send_signal(number)
-        assert process.wait(10) == status
-        assert "Traceback" not in process.stderr.read()
+        try:
+            said = ""
+            while "Waiting for a reader of pipe" not in said:
+                said = process.stderr.readline()
+                assert said
+            process.send_signal(number)
+            assert process.wait(10) == status
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
     assert service.called(flows) == []
 
 
