@@ -12,6 +12,7 @@ from flowreaper.escaping import printable
 from flowreaper.fields import Field, Fields, listed
 from flowreaper.ids import BLANKS, EntryMaker, decoded
 from flowreaper.model import Entry, InvalidEntry
+from flowreaper.records import WAS_INVALID, was_invalid
 
 _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
 
@@ -43,6 +44,7 @@ class CsvReader(NamedTuple):
         space_at = self._column(
             header, self.fields.space, "--space-field", required=self.fields.space.given is not None
         )
+        state_at = header.index("state") if "state" in header else -1
         while True:
             number = feed.number + 1
             try:
@@ -58,6 +60,8 @@ class CsvReader(NamedTuple):
             if len(row) <= max(id_at, space_at) or any(map(str.strip, row[len(header) :])):
                 reason = f"the CSV record has {len(row)} cells, the header has {len(header)}"
                 yield self.make.invalid(",".join(row), reason, number)
+            elif 0 <= state_at < len(row) and was_invalid(header[id_at], row[state_at]):
+                yield self.make.invalid(row[id_at], WAS_INVALID, number)
             else:
                 yield self.make.entry(row[id_at], "" if space_at < 0 else row[space_at], number)
 

@@ -32,6 +32,7 @@ from flowreaper.ids import (
     undecoded,
 )
 from flowreaper.model import Entry, Flow, InvalidEntry
+from flowreaper.records import WAS_INVALID, was_invalid
 
 _NO_TEXT_ID = re.compile("[,;\"']")
 
@@ -212,6 +213,7 @@ class _Reader(NamedTuple):
                 why = "the object has the id or the space twice: say which with --id-field, --space-field"
             else:
                 flow_id, space = value[ids[0]], value[spaces[0]] if spaces else None
+                why = WAS_INVALID if was_invalid(ids[0], value.get("state")) else ""
         why = why or _json_fault("flow id", flow_id) or ("" if space is None else _json_fault("space", space))
         if why:
             shown = json.dumps(value, ensure_ascii=False) if text is None else text

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +34,9 @@ _SOUGHT = 10_000
 # Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
 
 Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
+
+Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
+"""What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
 
 
 class Feed(Protocol):
@@ -69,8 +73,9 @@ class Job:
 
     `make_feed` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
-    surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once it is recorded. `opened` is called with what the
-    checkpoint holds before the first call, `input_read` once the input was read to its end. Runs once.
+    surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
+    it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
+    was read to its end. `beside` is entered before anything is sent. Runs once.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Job:
         streams: Sequence[Stream] = (),
         opened: Callable[[Opened], None] = lambda _opened: None,
         input_read: Callable[[InputRead], None] = lambda _read: None,
+        beside: Beside = lambda _note: contextlib.nullcontext(),
     ) -> None:
         self._settings = settings
         self._path = checkpoint
@@ -95,6 +101,7 @@ class Job:
         self._opened = opened
         self._input_read = input_read
         self._streams = streams
+        self._beside = beside
         self._parts: _Parts | None = None
         self._unfinished = 0
         self._reading = make_feed is not None
@@ -122,8 +129,9 @@ class Job:
             writer = Writer(checkpoint)
             account = account_of(self._settings.endpoint.url, credentials.access_key_id)
             try:
-                with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
-                    summary = await self._run(checkpoint, writer, turns)
+                async with self._beside(writer.note_now):
+                    with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
+                        summary = await self._run(checkpoint, writer, turns)
             finally:
                 writer.close()
                 # After a failed write, closing may fail as well; the first failure is the one to tell.

@@ -56,6 +56,10 @@ class Writer:
         """Count the unfinished flows that the input did not list."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.unlisted)
 
+    def note_now(self, name: str, value: str) -> None:
+        """Do as `note`, from any thread, which waits."""
+        self._thread.submit(self._checkpoint.note, name, value).result()
+
     def close(self) -> None:
         """Wait for what is under way, then end the thread."""
         self._thread.shutdown()

@@ -105,7 +105,12 @@ _STDIN = 0
     help="Endpoint instead of the region's; https unless it is this machine.",
 )
 @click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json.")
-@click.option("--results", metavar="PATH|-", help="Stream each outcome as a JSON line, once it is recorded.")
+@click.option(
+    "--results",
+    metavar="PATH|-",
+    help="Stream each outcome as a JSON line, once it is recorded. A file is new or empty, or was begun by this"
+    " checkpoint: it gets every outcome since then.",
+)
 @click.option(
     "--retry",
     multiple=True,

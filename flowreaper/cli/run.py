@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,29 +18,28 @@ from flowreaper.cli import summary as ending
 from flowreaper.cli.arguments import default_checkpoint, rehearsal_checkpoint, settings_of, typed
 from flowreaper.cli.collector import rare_collections
 from flowreaper.cli.options import command_line
+from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.start import Start, describe, expectation, fields, left_alone
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import ChainSource, StaticSource, find_source
-from flowreaper.errors import ConfigurationError, CredentialsError, OutputError
+from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
 from flowreaper.first_listed import first_listed
 from flowreaper.formats import Format, InputSettings
-from flowreaper.job import Deliver, InputRead, Job, Opened, identity_of
+from flowreaper.job import Beside, Deliver, InputRead, Job, Opened, identity_of
 from flowreaper.log import LogFormat, make_log
 from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summary
 from flowreaper.producer import Producer, read_entries
 from flowreaper.progress import Progress, Screen
 from flowreaper.report import last_access_key, left_elsewhere, read_status
 from flowreaper.settings import Settings
+from flowreaper.sink import Stream
 from flowreaper.sources import Source
-from flowreaper.stream import open_lines
 from flowreaper.survey import Survey, survey
 
 _STDIN = 0
-_STDOUT = 1
 _SANDBOX_LATENCY_S = 0.02
-_READER_S = 1.0
 _SHOWN = 3
 _COUNTED_BEFORE = 256 * 1024
 # Input of up to this many bytes (13,000 ids, some 40 ms) is counted before the first call where nobody is asked.
@@ -69,6 +68,10 @@ class Run:
         if self._settings.sandbox:
             self._checkpoint = rehearsal_checkpoint(self._checkpoint)
         self._check_paths()
+        self._results = ResultsTarget(
+            options["results"], self._checkpoint, say=self.say, log=self._log.warning
+        )
+        self._results.check(sources)
         self._refuse_another_job()
         self._started = self._told_counts = False
         self._signals: Signals | None = None
@@ -198,11 +201,7 @@ class Run:
     async def _run_job(
         self, settings: Settings, credentials: CredentialSource, start: Start, *, asked: bool
     ) -> Summary:
-        with contextlib.ExitStack() as files:
-            streams = []
-            if self._options["results"]:
-                lines = open_lines(self._options["results"], _STDOUT, self._results_closed)
-                streams.append(files.enter_context(lines))
+        def run(streams: Sequence[Stream], beside: Beside) -> Awaitable[Summary]:
             job = Job(
                 settings,
                 checkpoint=self._checkpoint,
@@ -213,17 +212,11 @@ class Run:
                 streams=streams,
                 opened=lambda opened: self._tell_start(start, opened, asked=asked),
                 input_read=self._tell_input,
+                beside=beside,
             )
-            summary = await self._supervise(job)
-            if not all(stream.written(_READER_S) for stream in streams):
-                self.say("All is recorded. Waiting for the reader of the results; Ctrl-C twice leaves.")
-            try:
-                files.close()
-            except OutputError as error:
-                # Told by the run already, or the very last outcomes are what could not be written.
-                if summary.error is None:
-                    return replace(summary, ending=Ending.STOPPED, error=error)
-        return summary
+            return self._supervise(job)
+
+        return await self._results.attend(run)
 
     def _first_listed(self, flows: Sequence[Flow]) -> list[Flow]:
         """Return those of the flows that a source surely lists, a few of them."""
@@ -270,9 +263,6 @@ class Run:
 
     def _make_feed(self, deliver: Deliver) -> Producer:
         return Producer(self._sources, self._input, deliver)
-
-    def _results_closed(self, name: str) -> None:
-        self._log.warning("results.closed", to=name, checkpoint=str(self._checkpoint))
 
     def _tell_start(self, start: Start, opened: Opened, *, asked: bool) -> None:
         self._started = True

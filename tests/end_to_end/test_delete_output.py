@@ -46,10 +46,13 @@ def test_each_outcome_is_streamed_while_the_run_goes_on(command: Command, ids: I
         assert ended(process).status == 0
 
 
-def test_a_results_file_is_private_and_later_runs_append_to_it(command: Command, ids: Ids) -> None:
+def test_a_results_file_is_private_and_later_runs_of_its_checkpoint_append_to_it(
+    command: Command, ids: Ids
+) -> None:
     flows = ids(4)
+    arguments = ("--results", "out.jsonl", "-c", "job.ckpt", "-")
     for run in (flows[:2], flows[2:]):
-        assert command.delete("--results", "out.jsonl", stdin="\n".join(run)).status == 0
+        assert command.delete(*arguments, stdin="\n".join(run)).status == 0
     file = command.folder / "out.jsonl"
     assert [json.loads(line)["flow_id"] for line in file.read_text().splitlines()] == flows
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
