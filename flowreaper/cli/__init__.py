@@ -1,6 +1,7 @@
 """The command: one click command a file, shared options in one. What is slow to import waits until it is needed."""
 
 import contextlib
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -13,6 +14,7 @@ from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.model import ExitStatus
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Write what CHECKPOINT holds, one object a flow; also while a run is going on.",
@@ -55,6 +57,9 @@ class _LazyGroup(click.Group):
         except OSError as error:
             if status := streams.flush(0):
                 ctx.exit(status)
+            if error.filename is None and error.errno in _FULL:
+                # A help that is longer than the buffer: what is written to a file by name says so itself.
+                ctx.exit(streams.cannot_write(error))
             where = f"{printable(str(error.filename))}: " if error.filename else ""
             streams.tell(f"Error: {where}{error.strerror or error}")
             ctx.exit(ExitStatus.STOPPED)
