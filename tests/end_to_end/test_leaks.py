@@ -128,7 +128,7 @@ def everything_of(command: Command, finished: Finished) -> bytes:
     return finished.out.encode() + finished.err.encode() + files
 
 
-@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("log_format", ["json", "text"])
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -219,7 +219,7 @@ def test_a_proxy_that_echoes_the_request_shows_no_password(
     with answering(answer) as port:
         proxy = {"HTTPS_PROXY": f"http://someone:{MARK}@127.0.0.1:{port}"}
         limits = ("--outage-limit", "0.1", "--log-level", "debug", "--endpoint", "cams.example.test")
-        finished = bare.run("delete", "-y", "-c", "job.ckpt", *limits, stdin="1", env=key | proxy)
+        finished = bare.run("delete", "-y", "-c", "job.ckpt", *limits, "-", stdin="1", env=key | proxy)
     assert finished.status == 3
     assert f"no connection: {says}" in finished.err
     everything = everything_of(bare, finished)
@@ -265,7 +265,7 @@ def test_a_server_that_echoes_the_request_gets_neither_token_nor_signature_into_
     with answering(reply) as port:
         end = ("--outage-limit", "0.1", "--max-attempts", "1", "--log-level", "debug", "--results", "-")
         where = ("--endpoint", f"http://127.0.0.1:{port}", "-c", "job.ckpt")
-        finished = bare.run("delete", "-y", *where, *end, stdin="1", env=key)
+        finished = bare.run("delete", "-y", *where, *end, "-", stdin="1", env=key)
     assert signatures
     everything = everything_of(bare, finished)
     for secret in (token, token[5:25], MARK, key_id, *(signature.decode() for signature in signatures)):

@@ -80,7 +80,7 @@ def test_an_aiohttp_like_version_4_is_refused_before_any_call(begin: Begin, ids:
     service, command = begin()
     flows = ids(2)
     spoilt = with_aiohttp(command, tmp_path / "spoilt", LIKE_AIOHTTP_4)
-    finished = spoilt.run("delete", "--yes", "-c", "job.ckpt", stdin="\n".join(flows))
+    finished = spoilt.run("delete", "--yes", "-c", "job.ckpt", "-", stdin="\n".join(flows))
     assert finished.status == 3
     assert "install aiohttp>=3.10,<4" in finished.err
     assert "defect" not in finished.err
