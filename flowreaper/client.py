@@ -18,7 +18,7 @@ from yarl import URL
 from flowreaper import protocol
 from flowreaper.errors import ConfigurationError, UntrustedServerError
 from flowreaper.escaping import printable
-from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
 from flowreaper.settings import Endpoint, is_loopback
 
 KEEP_ALIVE_S = 5.0
@@ -37,14 +37,19 @@ _USER_AGENT = "flowreaper"
 class _Leaving:
     """Whether a call has begun to leave; tells so once its bytes were given to the system."""
 
-    __slots__ = ("begun", "left")
+    __slots__ = ("begun", "left", "may_leave")
 
-    def __init__(self, left: Callable[[], None]) -> None:
+    def __init__(self, left: Callable[[], None], may_leave: Callable[[], bool]) -> None:
         self.begun = False
         self.left = left
+        self.may_leave = may_leave
 
 
 _leaving: ContextVar[_Leaving] = ContextVar("_leaving")
+
+
+class _HeldBackError(Exception):
+    """The call may not leave any more; aiohttp passes on what is none of its own errors."""
 
 
 class _Request(aiohttp.ClientRequest):
@@ -58,6 +63,8 @@ class _Request(aiohttp.ClientRequest):
             # It waited unused, and something came: that would be taken for the answer to this call.
             raise aiohttp.ClientConnectionError("the connection holds bytes that answer no call")
         leaving = _leaving.get()
+        if not leaving.may_leave():
+            raise _HeldBackError
         leaving.begun = True
         try:
             return await super().send(conn)
@@ -133,12 +140,17 @@ class Client:
             self._session = None
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Sign a DeleteFlow call at this moment, send it, and return what came back.
 
         `timeout_s` shortens the client's own timeout for this call. `left` is called when its bytes were
-        given to the system, and not at all if none was.
+        given to the system, and not at all if none was. `may_leave` is asked right before; where it says no,
+        the call is not sent, and the answer is HELD_BACK.
 
         Raises:
             CredentialsError: there are none to sign with.
@@ -153,7 +165,7 @@ class Client:
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
-        leaving = _Leaving(left)
+        leaving = _Leaving(left, may_leave)
         _leaving.set(leaving)
         try:
             return await self._exchange(request, self._timeout_for(timeout_s))
@@ -215,14 +227,17 @@ class Client:
             raise RuntimeError("the client is used outside its `async with` block")
         # encoded=True: the query goes out byte for byte as it was signed.
         url = URL(f"{self._url}?{request.query}", encoded=True)
-        async with self._session.post(
-            url, headers=request.headers, allow_redirects=False, proxy=self._proxy, timeout=timeout
-        ) as answer:
-            try:
-                body, complete = await _read_bounded(answer)
-            except aiohttp.ClientPayloadError:
-                body, complete = b"", False
-            return protocol.read_reply(answer.status, answer.headers, body, complete=complete)
+        try:
+            async with self._session.post(
+                url, headers=request.headers, allow_redirects=False, proxy=self._proxy, timeout=timeout
+            ) as answer:
+                try:
+                    body, complete = await _read_bounded(answer)
+                except aiohttp.ClientPayloadError:
+                    body, complete = b"", False
+                return protocol.read_reply(answer.status, answer.headers, body, complete=complete)
+        except _HeldBackError:
+            return HELD_BACK
 
 
 def _bounded(timeout_s: float) -> aiohttp.ClientTimeout:

@@ -94,7 +94,11 @@ class Service:
         self.on_correct: Callable[[], None] = lambda: None
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         left()
         now = asyncio.get_running_loop().time()
@@ -324,7 +328,11 @@ def test_calls_that_wait_for_a_connection_do_not_leave_together() -> None:
             self.luck = random.Random(5)  # noqa: S311 -- repeatable delays
 
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             await asyncio.sleep(self.luck.choice([0.001, 0.001, 0.15, 2.0]))
             return await super().send(flow, timeout_s, left)
@@ -504,7 +512,11 @@ class Hanging(Service):
     """Flows of even ids find no connection, and wait for one."""
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         if int(flow.flow_id) % 2 == 0:
             await asyncio.sleep(1000)
@@ -618,7 +630,11 @@ def test_flows_that_come_late_are_called_at_once() -> None:
 def test_a_defect_in_a_call_stops_the_run_and_leaves_its_flow_claimed() -> None:
     class Broken(Service):
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             if flow.flow_id == "3":
                 raise ZeroDivisionError
@@ -660,7 +676,11 @@ def test_an_outage_in_which_connections_hang_pauses_the_run_and_blames_no_flow()
         """Finds no connection for ten seconds a call while it is down; then no call has left."""
 
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             down = self.down_from <= asyncio.get_running_loop().time() < self.down_until
             return await super().send(flow, timeout_s, (lambda: None) if down else left)
@@ -768,7 +788,11 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
             self.admitted: list[float] = []
 
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             reply = await super().send(flow, timeout_s, left)
             now = asyncio.get_running_loop().time()

@@ -9,6 +9,7 @@ import os
 import random
 import stat
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from flowreaper.limiter import Admission, Limiter
 from flowreaper.pacing import Pace
+from flowreaper.peers import Peers
 from flowreaper.turns import Turns, account_of, turns_folder
 from tests.virtual import run_virtual
 
@@ -27,13 +29,24 @@ def unexpected(error: OSError) -> None:
     raise error
 
 
+class TurnsAndPeers(Turns):
+    """Turns whose peers end with them."""
+
+    def __exit__(self, *reason: Any) -> None:
+        super().__exit__(*reason)
+        self._peers.__exit__(*reason)
+
+
 def turns(
     folder: Path,
     account: str = "account",
     failed: Callable[[OSError], None] = unexpected,
+    works: Callable[[], None] = lambda: None,
     met: Callable[[], None] = lambda: None,
 ) -> Turns:
-    return Turns(folder / "turns", account, failed=failed, met=met)
+    # The peers of one folder know each other, and no other test's.
+    peers = Peers(f"{account}-{sha256(str(folder).encode()).hexdigest()[:16]}")
+    return TurnsAndPeers(folder / "turns", account, peers, failed=failed, works=works, met=met)
 
 
 def ask(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:

@@ -109,6 +109,7 @@ class Transport:
         flow: Flow,
         timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
         left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         self._sending(flow)
         left()
