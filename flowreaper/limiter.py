@@ -40,8 +40,8 @@ class Turns(Protocol):
         """Whether it cannot be used now. `stay` finds out when it can be."""
         ...
 
-    def is_fresh(self, now: float) -> bool:
-        """Return whether the calls of the turns that were taken may leave now."""
+    def is_fresh(self, turn_at: float, now: float) -> bool:
+        """Return whether the calls of the turn of this time may leave now."""
         ...
 
     def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
@@ -134,10 +134,14 @@ class Limiter:
         left = partial(self._left, turn, calls)
         if not calls:
             left(now)
-        return _Slice(loop, calls, now, now + self._pace.even_gap_s, left=left, is_fresh=self._is_fresh)
+        return _Slice(
+            loop, calls, now, now + self._pace.even_gap_s, left=left, is_fresh=partial(self._is_fresh, turn)
+        )
 
-    def _is_fresh(self, now: float) -> bool:
-        return self._turns is None or self._turns.is_fresh(now)
+    def _is_fresh(self, turn: Turn | None, now: float) -> bool:
+        if self._turns is None or turn is None or turn.at is None:
+            return True
+        return self._turns.is_fresh(turn.at, now)
 
     def _stay(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         """Keep the places of calls that have not left among those of the other runs, for as long as that takes."""

@@ -106,7 +106,7 @@ class Turns:
         self._began_at: float | None = None
         self._busy_since: float | None = None
         self._sent_at = _NEVER
-        self._fresh_from = float("-inf")
+        self._looked_at = self._fresh_since = float("-inf")
         self._settle_s = settle_s(1.0)
         self._leaving: list[float] = []
         self._left: list[float] = []
@@ -130,9 +130,9 @@ class Turns:
         """Whether the file cannot be used now. `stay` finds out when it can be."""
         return self._again_at is not None
 
-    def is_fresh(self, now: float) -> bool:
-        """Return whether the calls of the turns that were taken may leave now."""
-        return now - self._fresh_from < SHELF_LIFE_S
+    def is_fresh(self, turn_at: float, now: float) -> bool:
+        """Return whether the calls of the turn of this time may leave now."""
+        return turn_at >= self._fresh_since and now - self._looked_at < SHELF_LIFE_S
 
     def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
         """Take a turn, or say how long to wait before asking again.
@@ -167,8 +167,7 @@ class Turns:
     ) -> Turn | None:
         """Look at what all share, and take a turn if one is `wanted` and free; None: the lock is held just now."""
         self._settle_s = settle_s(even_gap_s)
-        now = clock()
-        if self._again_at is None or now >= self._again_at:
+        if self._again_at is None or clock() >= self._again_at:
             try:
                 with self._locked(clock) as (account, now):
                     mine = Sharer(now, self._sent_at, even_gap_s, stretch_s)
@@ -181,20 +180,20 @@ class Turns:
                     return None
                 self._lose(now, self._file.held())
             except OSError as error:
-                now = clock()
                 self._file.close()
-                self._lose(now, error)
+                self._lose(clock(), error)
             else:
                 self._busy_since = None
                 self._find()
                 if may_leave:
-                    self._fresh_from = now
+                    self._looked_at = now
                 return turn
-        return self._by_itself(Sharer(now, self._sent_at, even_gap_s, stretch_s), wanted=wanted)
+        return self._by_itself(Sharer(clock(), self._sent_at, even_gap_s, stretch_s), wanted=wanted)
 
     def _shared(self, account: Account, mine: Sharer, *, wanted: bool) -> tuple[Turn, bool]:
         """Return a turn of the file, or the wait for it, and whether calls of earlier ones may leave."""
         now = mine.seen_at
+        self._drop_stale(now)
         others = {name: run for name, run in account.runs.items() if name != self._name and is_near(run, now)}
         leaving = len(self._leaving) + sum(len(account.leaving.get(name, ())) for name in others)
         self._notice(list(others.values()), now)
@@ -223,15 +222,22 @@ class Turns:
 
     def _by_itself(self, mine: Sharer, *, wanted: bool) -> Turn:
         """Return a turn of this run's own part, or the wait for it."""
+        self._drop_stale(mine.seen_at)
         part, may_leave = self._own_part(mine)
         wait_s = part_wait_s(mine, part, self._left, len(self._leaving))
         if may_leave:
-            self._fresh_from = mine.seen_at
+            self._looked_at = mine.seen_at
         if wait_s > 0 or not wanted:
             return Turn(min(wait_s, _LOOK_S))
         self._sent_at = mine.seen_at
         # Of numbered turns some hold a call more than others; number 0 is one of the smaller.
         return Turn(0.0, 0, mine.seen_at)
+
+    def _drop_stale(self, now: float) -> None:
+        """Void all permits for good if they became stale before this look: the others may have had their places."""
+        if now - self._looked_at >= SHELF_LIFE_S:
+            self._leaving.clear()
+            self._fresh_since = now
 
     def _own_part(self, mine: Sharer) -> tuple[int, bool]:
         """Return this run's part now, and whether it has room for the calls of turns taken earlier."""
