@@ -149,7 +149,8 @@ class Turns:
 
     def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
         """Let the others know that this run is there, and that calls of its turns may leave at any moment."""
-        self._look(clock, even_gap_s, stretch_s, wanted=False)
+        if self._file.is_open or self.alone:  # and not ended
+            self._look(clock, even_gap_s, stretch_s, wanted=False)
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         """Take note that the last call of the turn of this time left at another, or never will."""

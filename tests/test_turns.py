@@ -314,11 +314,11 @@ def test_a_run_that_stays_keeps_the_places_of_its_calls_and_one_that_is_gone_doe
     with turns(tmp_path) as held, turns(tmp_path) as other:
         for number in range(5):
             assert ask(held, 100 + 0.21 * number) == 0
-        for second in range(1, 9):
-            assert ask(other, 100.9 + second) == 0.02
-            held.stay(lambda now=101.0 + second: now, 0.2, 0.001)  # type: ignore[misc]  # mypy cannot infer it
-        assert ask(other, 110.9) == 0.02
-        assert ask(other, 111.1) == 0
+        for tick in range(20):
+            assert ask(other, 101.2 + 0.4 * tick) == 0.02
+            held.stay(lambda now=101.2 + 0.4 * tick: now, 0.2, 0.001)  # type: ignore[misc]  # mypy cannot infer it
+        assert ask(other, 110.7) == 0.02
+        assert ask(other, 110.9) == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -568,8 +568,9 @@ def test_a_run_in_trouble_takes_its_part_and_so_do_the_others_that_are_not(tmp_p
         # Of five a second: 1, 2 and 2.
         assert [len(times) for times in found] == pytest.approx([8, 16, 16], abs=2)
         lost.__exit__(None, None, None)
-        assert sum(len(free_in(run, 113.0, 118.0)) for run in healthy[:1]) == pytest.approx(10, abs=2)
-        assert sum(len(free_in(run, 118.0, 123.0)) for run in healthy[:1]) == pytest.approx(25, abs=1)
+        # What it sent last is in nobody's file.
+        assert len(free_in(healthy[0], 112.0, 113.8)) <= 4
+        assert len(free_in(healthy[0], 115.0, 120.0)) == pytest.approx(25, abs=1)
 
 
 def test_where_the_system_knows_no_names_a_run_that_cannot_share_sends_nothing(
