@@ -11,7 +11,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from flowreaper.sharing import Census
+from flowreaper.sharing import Census, Part, Sharer
 
 MOST = 16
 """Runs beyond this number have no name: they share the file, and send nothing while some run cannot use it."""
@@ -65,9 +65,12 @@ class Peers:
 
     def signal(self) -> bool:
         """Let the others know that this run cannot use the file; return whether they can see it."""
-        if self._number is None:
-            self.join()
-        if self._signal and self._number is not None and not self._signalling:
+        self.join()
+        if self._number is None or self._signalling:
+            return self._signalling
+        if self._signal is None:
+            self._signal = _socket_or_none()
+        if self._signal:
             self._signalling = _bind(self._signal, self._signal_of(self._number))
         return self._signalling
 
@@ -76,12 +79,8 @@ class Peers:
         if self._signal and self._signalling:
             # A socket keeps its name until it is closed.
             self._signal.close()
-            self._signal = None
+            self._signal = _socket_or_none()
             self._signalling = False
-            try:
-                self._signal = _socket()
-            except OSError:  # no descriptor is free: `signal` will say that nobody sees it
-                return
 
     def others_signal(self) -> bool:
         """Return whether another run cannot use the file."""
@@ -98,8 +97,65 @@ class Peers:
         return self._probe is not None and self._probe.connect_ex(name) == 0
 
 
+class Trouble:
+    """Whether this run or another cannot use the file, and what this one may take meanwhile."""
+
+    def __init__(self, peers: Peers) -> None:
+        self.peers = peers
+        self.again_at: float | None = None
+        self._part = Part()
+        self._others_until = float("-inf")
+
+    def begins(self, again_at: float) -> bool:
+        """Signal that this run cannot use the file, and tries again then; return whether that is new."""
+        is_new = self.again_at is None
+        self.again_at = again_at
+        if is_new:
+            # Its part counts from the signal on, whatever it was before.
+            self._part = Part()
+            self.peers.signal()
+        return is_new
+
+    def ends(self) -> bool:
+        """Take the signal back; return whether there was trouble."""
+        was = self.again_at is not None
+        self.again_at = None
+        self.peers.end_signal()
+        return was
+
+    def own(self, mine: Sharer) -> int:
+        """Return the part of a run that cannot use the file."""
+        return self._part.seen(
+            mine.seen_at, self.peers.census() if self.peers.signal() else None, mine.even_gap_s
+        )
+
+    def others(self, mine: Sharer, settle_s: float) -> int | None:
+        """Return the part of a run that can, while another cannot or has just ended so; None: it has no bounds."""
+        if self.peers.others_signal():
+            self._others_until = mine.seen_at + settle_s
+        if mine.seen_at >= self._others_until:
+            return None
+        return self._part.seen(mine.seen_at, self.peers.census(), mine.even_gap_s)
+
+    def others_may_be(self, *, moved: bool) -> bool:
+        """Return whether others may have used another file than this new one.
+
+        Of two runs that join at once, with a file each, one sees the other. Where nobody can be seen, the run knows
+        only whether it has `moved` itself.
+        """
+        census = self.peers.census()
+        return moved if census is None else census.number > 1
+
+
 def _socket() -> socket.socket:
     return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+
+def _socket_or_none() -> socket.socket | None:
+    try:
+        return _socket()
+    except OSError:
+        return None
 
 
 def _bind(unbound: socket.socket, name: str) -> bool:

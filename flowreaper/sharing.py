@@ -117,10 +117,41 @@ class Part:
         return self._turns
 
 
-def part_wait_s(mine: Sharer, part: int, left: Sequence[float], leaving: int) -> float:
-    """Return how long a run must wait that may take only `part` turns a second; of `left` and `leaving` its own."""
+class Permits:
+    """The turns that one run has taken: which of them may leave, and when the latest left."""
+
+    def __init__(self) -> None:
+        self.leaving: list[float] = []
+        self.left: list[float] = []
+        self._renewed_at = self._void_before = float("-inf")
+
+    def is_fresh(self, turn_at: float, now: float) -> bool:
+        """Return whether the calls of the turn of this time may leave now."""
+        return turn_at >= self._void_before and now - self._renewed_at < SHELF_LIFE_S
+
+    def look(self, now: float) -> None:
+        """Void for good what became stale before this look: the others may have had its places meanwhile."""
+        if now - self._renewed_at >= SHELF_LIFE_S:
+            self.leaving.clear()
+            self._void_before = now
+
+    def renew(self, now: float) -> None:
+        """Let all that are not void leave for another while, after a look at this time."""
+        self._renewed_at = now
+
+    def leave(self, turn_at: float, at: float) -> bool:
+        """Take note that the turn of this time left at another; return whether it was known."""
+        if turn_at not in self.leaving:
+            return False
+        self.leaving.remove(turn_at)
+        self.left = sorted((*self.left, at))[-SLICES_PER_S:]
+        return True
+
+
+def part_wait_s(mine: Sharer, part: int, permits: Permits) -> float:
+    """Return how long a run must wait that may take only `part` turns in a second, whatever the others do."""
     window_s = slices_of(mine.even_gap_s) * mine.even_gap_s * (1 + mine.stretch_s)
-    return _free_at(part, left, leaving, window_s) - mine.seen_at
+    return _free_at(part, permits.left, len(permits.leaving), window_s) - mine.seen_at
 
 
 @dataclass

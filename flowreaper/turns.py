@@ -24,12 +24,11 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from flowreaper.pacing import SLICES_PER_S
-from flowreaper.peers import Peers
+from flowreaper.peers import Peers, Trouble
 from flowreaper.shared_file import SharedFile
 from flowreaper.sharing import (
-    SHELF_LIFE_S,
     Account,
-    Part,
+    Permits,
     Sharer,
     is_near,
     json_of,
@@ -80,9 +79,9 @@ class Turn(NamedTuple):
 class Turns:
     """The file `turns.json` in `folder`, from `__enter__` to `__exit__`, and one run's place in it.
 
-    It holds, for each account, the runs of the last minute. Times are of the machine's monotonic clock, which all processes share. `met` is called
-    once, when another run of the account is at work; `failed` when the file cannot be used, and `works` when it
-    can be used again.
+    It holds, for each account, the runs of the last minute. Times are of the machine's monotonic clock, which all
+    processes share. `met` is called once, when another run of the account is at work; `failed` when the file cannot
+    be used, and `works` when it can be used again.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class Turns:
     ) -> None:
         self._file = SharedFile(folder / _NAME)
         self._account = account
-        self._peers = peers
+        self._trouble = Trouble(peers)
         self._failed = failed
         self._works = works
         self._met = met
@@ -106,14 +105,9 @@ class Turns:
         self._began_at: float | None = None
         self._busy_since: float | None = None
         self._sent_at = _NEVER
-        self._looked_at = self._fresh_since = float("-inf")
         self._settle_s = settle_s(1.0)
-        self._leaving: list[float] = []
-        self._left: list[float] = []
+        self._permits = Permits()
         self._unwritten: list[float] = []
-        self._part = Part()
-        self._parted_until = float("-inf")
-        self._again_at: float | None = None
 
     def __enter__(self) -> Self:
         """Return this; the file is opened when it is needed."""
@@ -123,16 +117,16 @@ class Turns:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        self._again_at = None
+        self._trouble.again_at = None
 
     @property
     def alone(self) -> bool:
         """Whether the file cannot be used now. `stay` finds out when it can be."""
-        return self._again_at is not None
+        return self._trouble.again_at is not None
 
     def is_fresh(self, turn_at: float, now: float) -> bool:
         """Return whether the calls of the turn of this time may leave now."""
-        return turn_at >= self._fresh_since and now - self._looked_at < SHELF_LIFE_S
+        return self._permits.is_fresh(turn_at, now)
 
     def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
         """Take a turn, or say how long to wait before asking again.
@@ -144,7 +138,7 @@ class Turns:
         if turn is None:
             return Turn(_BUSY_S)
         if turn.at is not None:
-            self._leaving.append(turn.at)
+            self._permits.leaving.append(turn.at)
         return turn
 
     def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
@@ -154,10 +148,8 @@ class Turns:
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         """Take note that the last call of the turn of this time left at another, or never will."""
-        if turn_at in self._leaving:
-            self._leaving.remove(turn_at)
+        if self._permits.leave(turn_at, at):
             self._unwritten.append(at)
-            self._left = sorted((*self._left, at))[-SLICES_PER_S:]
         # What is wrong with the file, the next look finds; it takes along, too, what could not be written now.
         if self._file.is_open:
             with contextlib.suppress(OSError), self._locked(clock):
@@ -168,7 +160,7 @@ class Turns:
     ) -> Turn | None:
         """Look at what all share, and take a turn if one is `wanted` and free; None: the lock is held just now."""
         self._settle_s = settle_s(even_gap_s)
-        if self._again_at is None or clock() >= self._again_at:
+        if self._trouble.again_at is None or clock() >= self._trouble.again_at:
             try:
                 with self._locked(clock) as (account, now):
                     mine = Sharer(now, self._sent_at, even_gap_s, stretch_s)
@@ -184,67 +176,51 @@ class Turns:
                 self._file.close()
                 self._lose(clock(), error)
             else:
-                self._busy_since = None
                 self._find()
                 if may_leave:
-                    self._looked_at = now
+                    self._permits.renew(now)
                 return turn
         return self._by_itself(Sharer(clock(), self._sent_at, even_gap_s, stretch_s), wanted=wanted)
 
     def _shared(self, account: Account, mine: Sharer, *, wanted: bool) -> tuple[Turn, bool]:
-        """Return a turn of the file, or the wait for it, and whether calls of earlier ones may leave."""
-        now = mine.seen_at
-        self._drop_stale(now)
+        """Return a turn of the file, or the wait for it, and whether what was taken earlier may still leave."""
+        now, permits = mine.seen_at, self._permits
+        permits.look(now)
         others = {name: run for name, run in account.runs.items() if name != self._name and is_near(run, now)}
-        leaving = len(self._leaving) + sum(len(account.leaving.get(name, ())) for name in others)
+        leaving = len(permits.leaving) + sum(len(account.leaving.get(name, ())) for name in others)
         self._notice(list(others.values()), now)
-        wait_s = max(
-            turn_wait_s(mine, list(others.values()), account.left, leaving), account.closed_until - now
-        )
-        # After the clock was read: a signal that is not seen here comes later than what this look allows.
-        if self._peers.others_signal():
-            self._parted_until = now + self._settle_s
-        may_leave = True
+        wait_s = turn_wait_s(mine, list(others.values()), account.left, leaving)
+        wait_s = max(wait_s, account.closed_until - now)
         number = account.turns
-        if now < self._parted_until:
-            part, may_leave = self._own_part(mine)
-            wait_s = max(wait_s, part_wait_s(mine, part, self._left, len(self._leaving)))
+        # After the clock was read: a signal that is not seen here comes later than what this look allows.
+        part = self._trouble.others(mine, self._settle_s)
+        if part is not None:
+            wait_s = max(wait_s, part_wait_s(mine, part, permits))
             number = 0
         take = wanted and wait_s <= 0
         if take:
             self._sent_at = now
             account.turns += 1
-            account.leaving[self._name] = [*self._leaving, now]
+            account.leaving[self._name] = [*permits.leaving, now]
         # Who waits is written down as well: the others give way.
         account.runs[self._name] = mine._replace(sent_at=self._sent_at)
+        may_leave = part is None or len(permits.leaving) <= part
         if take:
             return Turn(0.0, number, now), may_leave
         return Turn(_FULL_S if math.isinf(wait_s) else min(wait_s, _LONGEST_WAIT_S)), may_leave
 
     def _by_itself(self, mine: Sharer, *, wanted: bool) -> Turn:
         """Return a turn of this run's own part, or the wait for it."""
-        self._drop_stale(mine.seen_at)
-        part, may_leave = self._own_part(mine)
-        wait_s = part_wait_s(mine, part, self._left, len(self._leaving))
-        if may_leave:
-            self._looked_at = mine.seen_at
+        self._permits.look(mine.seen_at)
+        part = self._trouble.own(mine)
+        wait_s = part_wait_s(mine, part, self._permits)
+        if len(self._permits.leaving) <= part:
+            self._permits.renew(mine.seen_at)
         if wait_s > 0 or not wanted:
             return Turn(min(wait_s, _LOOK_S))
         self._sent_at = mine.seen_at
         # Of numbered turns some hold a call more than others; number 0 is one of the smaller.
         return Turn(0.0, 0, mine.seen_at)
-
-    def _drop_stale(self, now: float) -> None:
-        """Void all permits for good if they became stale before this look: the others may have had their places."""
-        if now - self._looked_at >= SHELF_LIFE_S:
-            self._leaving.clear()
-            self._fresh_since = now
-
-    def _own_part(self, mine: Sharer) -> tuple[int, bool]:
-        """Return this run's part now, and whether it has room for the calls of turns taken earlier."""
-        census = self._peers.census() if not self.alone or self._peers.signal() else None
-        part = self._part.seen(mine.seen_at, census, mine.even_gap_s)
-        return part, len(self._leaving) <= part
 
     @contextlib.contextmanager
     def _locked(self, clock: Callable[[], float]) -> Iterator[tuple[Account, float]]:
@@ -258,23 +234,17 @@ class Turns:
             # The clock is read under the lock: what is in the file is never later than that.
             now = clock()
             accounts = read(text, now)
+            self._trouble.peers.join()
             account = accounts.get(self._account)
             if account is None:
                 account = accounts[self._account] = Account()
-                if self._others_may_be():
+                if self._trouble.others_may_be(moved=self._file.has_moved):
                     account.closed_until = now + self._settle_s
             account.left = sorted((*account.left, *self._unwritten))[-SLICES_PER_S:]
-            account.leaving[self._name] = self._leaving
-            self._peers.join()
+            account.leaving[self._name] = self._permits.leaving
             yield account, now
             write(json_of(accounts))
         self._unwritten.clear()
-
-    def _others_may_be(self) -> bool:
-        # In this order: of two runs that join at once, with a file each, one sees the other.
-        self._peers.join()
-        census = self._peers.census()
-        return self._file.has_moved if census is None else census.number > 1
 
     def _notice(self, others: Sequence[Sharer], now: float) -> None:
         if self._began_at is None:
@@ -285,17 +255,11 @@ class Turns:
             self._met()
 
     def _lose(self, now: float, error: OSError) -> None:
-        has_begun = not self.alone
-        self._again_at = now + _AGAIN_S
-        if has_begun:
-            # Its part counts from the signal on, whatever it was before.
-            self._part = Part()
-            self._peers.signal()
+        if self._trouble.begins(now + _AGAIN_S):
             self._failed(error)
 
     def _find(self) -> None:
         # What this run sent meanwhile is in the file before the others use their whole pace again.
-        if self.alone:
-            self._again_at = None
-            self._peers.end_signal()
+        self._busy_since = None
+        if self._trouble.ends():
             self._works()
