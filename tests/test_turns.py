@@ -28,7 +28,6 @@ from flowreaper.shared_file import SharedFile, _write
 from flowreaper.turns import Turn, Turns, account_of, turns_folder
 from tests.virtual import run_virtual
 
-
 parts_are_known = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere a run that cannot share sends nothing"
 )
