@@ -18,9 +18,10 @@ from flowreaper import protocol
 from flowreaper.deadline import Deadline
 from flowreaper.errors import ConfigurationError, UntrustedServerError
 from flowreaper.escaping import printable
-from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
 from flowreaper.redaction import redact
 from flowreaper.sent_hook import (
+    HeldBackError,
     HookedConnector,
     HookedRequest,
     Sending,
@@ -119,12 +120,17 @@ class Client:
             self._session = None
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Sign a DeleteFlow call at this moment, send it, and return what came back.
 
         `timeout_s` shortens the client's own timeout for this call. `left` is called when its bytes were
-        given to the system, and not at all if none was.
+        given to the system, and not at all if none was. `may_leave` is asked right before; where it says no,
+        the call is not sent, and the answer is HELD_BACK.
 
         Raises:
             CredentialsError: there are none to sign with.
@@ -142,11 +148,13 @@ class Client:
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
-        call = Sending(left)
+        call = Sending(left, may_leave)
         sending.set(call)
         within_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
         try:
             return _concealed(await self._attempt(request, call, within_s), request, credentials)
+        except HeldBackError:
+            return HELD_BACK
         finally:
             if call.connected and not call.begun:
                 # What became of it is unknown, as of a call that has left.

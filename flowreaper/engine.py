@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flowreaper.backlog import Backlog
 from flowreaper.errors import RunError
-from flowreaper.model import Again, Change, Claim, Ending, Flow, Reply
+from flowreaper.model import HELD_BACK, Again, Change, Claim, Ending, Flow, Reply
 from flowreaper.outage import PROBE_CAP_S, Outage
 from flowreaper.settlement import Settlement
 
@@ -23,6 +23,10 @@ class Admission(Protocol):
     @property
     def has_left(self) -> bool:
         """Whether `left` was called."""
+        ...
+
+    def is_fresh(self) -> bool:
+        """Return whether the call may still leave; one that may not is admitted anew."""
         ...
 
     def left(self) -> None:
@@ -42,10 +46,15 @@ class Transport(Protocol):
     """One account's calls."""
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Send one DeleteFlow call, within this time if it is shorter; call `left` when it is on its way.
 
+        `may_leave` is asked at the last moment; where it says no, nothing is sent and HELD_BACK returned.
         Raises RunError for what concerns every flow.
         """
         ...
@@ -256,7 +265,7 @@ class Engine:
         self.calls += 1
         epoch = self._settlement.epoch
         try:
-            reply = await self._transport.send(claim.flow, timeout_s, admission.left)
+            reply = await self._transport.send(claim.flow, timeout_s, admission.left, admission.is_fresh)
         except RunError as error:
             # Nothing left for the service, so nothing became of the flow.
             self._put_back(claim)
@@ -268,6 +277,11 @@ class Engine:
             raise
         finally:
             admission.left()
+        if reply is HELD_BACK:
+            # No call was made, so no attempt is used up: it waits for another permit, before all others.
+            self.calls -= 1
+            self._backlog.ready.appendleft(claim)
+            return
         trouble = await self._settlement.settle(claim, reply, admission.at, epoch)
         if trouble:
             self.stop(Ending.STOPPED, trouble)

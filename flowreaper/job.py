@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from flowreaper.limiter import Limiter
 from flowreaper.lock import CheckpointLock
 from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
+from flowreaper.peers import Peers
 from flowreaper.progress import Snapshot
 from flowreaper.settings import Settings
 from flowreaper.settlement import Log, Settlement
@@ -130,7 +132,7 @@ class Job:
             account = account_of(self._settings.endpoint.url, credentials.access_key_id)
             try:
                 async with self._beside(writer.note_now):
-                    with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
+                    with Peers(account) as peers, self._turns(account, peers) as turns:
                         summary = await self._run(checkpoint, writer, turns)
             finally:
                 writer.close()
@@ -310,11 +312,19 @@ class Job:
             if new:
                 self._parts.engine.flows_added()
 
-    def _shared(self) -> None:
-        self._log.info("pace.shared_with_another_run_on_this_machine")
+    def _turns(self, account: str, peers: Peers) -> Turns:
+        folder = turns_folder()
 
-    def _no_turns(self, error: OSError) -> None:
-        self._log.warning("pace.not_shared_on_this_machine", folder=str(turns_folder()), error=str(error))
+        def failed(error: OSError) -> None:
+            # No part is known where the system does not say how many runs there are.
+            meanwhile = "its part of the rate" if peers.signal() else "nothing"
+            self._log.warning(
+                "pace.not_shared_on_this_machine", folder=str(folder), error=str(error), sends=meanwhile
+            )
+
+        works = partial(self._log.info, "pace.shared_again_on_this_machine")
+        met = partial(self._log.info, "pace.shared_with_another_run_on_this_machine")
+        return Turns(folder, account, peers, failed=failed, works=works, met=met)
 
     def _failed(self, error: Exception) -> None:
         if self._parts:

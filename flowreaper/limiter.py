@@ -10,7 +10,7 @@ from aiolimiter import AsyncLimiter
 
 from flowreaper.pacing import Pace
 
-_SEEN_S = 1.0  # runs of which the others see nothing for two seconds count as ended
+_SEEN_S = 0.4  # twice within a permit's shelf life (`flowreaper.sharing`), since the lock may be held at once
 
 
 class Turn(Protocol):
@@ -34,6 +34,15 @@ class Turn(Protocol):
 
 class Turns(Protocol):
     """What the runs of one account share."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it cannot be used now. `stay` finds out when it can be."""
+        ...
+
+    def is_fresh(self, turn_at: float, now: float) -> bool:
+        """Return whether the calls of the turn of this time may leave now."""
+        ...
 
     def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
         """Take a turn, or say how long to wait before asking again."""
@@ -61,6 +70,10 @@ class Admission:
     def has_left(self) -> bool:
         """Whether `left` was called."""
         return self._slice is None
+
+    def is_fresh(self) -> bool:
+        """Return whether the call may still leave; one that may not is admitted anew."""
+        return self._slice is not None and self._slice.is_fresh()
 
     def left(self) -> None:
         """Take note that the call has left, or never will; only the first time counts."""
@@ -102,6 +115,8 @@ class Limiter:
             if gap_s <= 0 and self._turns:
                 turn = self._turns.take(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
                 gap_s = turn.wait_s
+                if self._staying is None:
+                    self._staying = loop.call_later(_SEEN_S, self._stay, loop, self._turns)
             if gap_s <= 0:
                 break
             if math.isinf(gap_s):
@@ -116,17 +131,22 @@ class Limiter:
             await gap.acquire()
         now = loop.time()
         calls = self._pace.begin(now, turn.number if turn else None)
-        if self._turns and self._staying is None:
-            self._staying = loop.call_later(_SEEN_S, self._stay, loop, self._turns)
         left = partial(self._left, turn, calls)
         if not calls:
             left(now)
-        return _Slice(loop, calls, now, now + self._pace.even_gap_s, left)
+        return _Slice(
+            loop, calls, now, now + self._pace.even_gap_s, left=left, is_fresh=partial(self._is_fresh, turn)
+        )
+
+    def _is_fresh(self, turn: Turn | None, now: float) -> bool:
+        if self._turns is None or turn is None or turn.at is None:
+            return True
+        return self._turns.is_fresh(turn.at, now)
 
     def _stay(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         """Keep the places of calls that have not left among those of the other runs, for as long as that takes."""
         self._staying = None
-        if self._pace.leaving:
+        if self._pace.leaving or turns.alone:
             turns.stay(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
             self._staying = loop.call_later(_SEEN_S, self._stay, loop, turns)
 
@@ -158,7 +178,9 @@ class _Slice:
         places: int,
         begun_at: float,
         until: float,
+        *,
         left: Callable[[float], None],
+        is_fresh: Callable[[float], bool],
     ) -> None:
         self.places = places
         self.until = until
@@ -166,6 +188,10 @@ class _Slice:
         self._under_way = 0
         self._left_at = begun_at
         self._left = left
+        self._is_fresh = is_fresh
+
+    def is_fresh(self) -> bool:
+        return self._is_fresh(self._loop.time())
 
     def admit(self) -> Admission:
         self.places -= 1

@@ -135,6 +135,10 @@ class Reply(NamedTuple):
     date: str = ""
 
 
+HELD_BACK = Reply(0, message="its permit was stale", readable=False, reached=False)
+"""This very reply is for a call that was not sent because its permit was stale: it says nothing of service and flow."""
+
+
 class Kind(StrEnum):
     """What a reply means for the run and for the flow."""
 

@@ -18,14 +18,18 @@ from flowreaper.errors import UnsupportedAiohttpError
 
 
 class Sending:
-    """How far one call has come; `left` is called once its bytes were given to the system."""
+    """How far one call has come.
 
-    __slots__ = ("begun", "connected", "left")
+    `left` is called once its bytes were given to the system; `may_leave` is asked right before.
+    """
 
-    def __init__(self, left: Callable[[], None]) -> None:
+    __slots__ = ("begun", "connected", "left", "may_leave")
+
+    def __init__(self, left: Callable[[], None], may_leave: Callable[[], bool] = lambda: True) -> None:
         self.connected = False
         self.begun = False
         self.left = left
+        self.may_leave = may_leave
 
     @property
     def never_left(self) -> bool:
@@ -41,6 +45,10 @@ class SurplusBytesError(aiohttp.ClientConnectionError):
     """A pooled connection holds bytes that answer no call."""
 
 
+class HeldBackError(Exception):
+    """The call may not be sent any more; aiohttp passes on what is none of its own errors."""
+
+
 class HookedRequest(aiohttp.ClientRequest):
     """Notes in `sending` that the call is sent."""
 
@@ -51,6 +59,9 @@ class HookedRequest(aiohttp.ClientRequest):
             # It waited unused, and something came.
             call.connected = False
             raise SurplusBytesError("the connection holds bytes that answer no call")
+        if not call.may_leave():
+            call.connected = False
+            raise HeldBackError
         call.begun = True
         try:
             return await super().send(conn)

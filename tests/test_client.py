@@ -30,7 +30,7 @@ from flowreaper.errors import (
     UnsupportedAiohttpError,
     UntrustedServerError,
 )
-from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
 from flowreaper.protocol import BODY_LIMIT
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.settings import Endpoint, parse_endpoint
@@ -215,6 +215,34 @@ async def test_a_call_has_left_when_the_system_has_all_of_its_bytes() -> None:
     (request,) = received
     assert request.startswith(b"POST ")
     assert request.endswith(b"\r\n\r\n")
+
+
+async def test_a_call_that_may_not_leave_any_more_is_not_sent_and_the_client_goes_on() -> None:
+    allowed = [False, True]
+    async with sandbox_with() as sandbox, client_of(sandbox.url) as client:
+        reply = await client.send(
+            Flow("1"), left=lambda: pytest.fail("it has not left"), may_leave=lambda: allowed.pop(0)
+        )
+        assert reply is HELD_BACK
+        assert sandbox.ledger.total == 0
+        assert (await client.send(Flow("1"), may_leave=lambda: allowed.pop(0))).code == "OK"
+        assert sandbox.ledger.total == 1
+
+
+async def test_whether_a_call_may_leave_is_asked_once_it_has_a_connection() -> None:
+    asked: list[str] = []
+
+    def may_leave(name: str) -> bool:
+        asked.append(name)
+        return True
+
+    async with sandbox_with(latency_s=0.2) as sandbox, client_of(sandbox.url, connections=1) as client:
+        first = asyncio.create_task(client.send(Flow("1"), may_leave=partial(may_leave, "1")))
+        second = asyncio.create_task(client.send(Flow("2"), may_leave=partial(may_leave, "2")))
+        await asyncio.sleep(0.1)
+        assert asked == ["1"]
+        assert [(await call).code for call in (first, second)] == ["OK", "OK"]
+    assert asked == ["1", "2"]
 
 
 async def test_a_call_that_waits_for_a_connection_has_not_left() -> None:

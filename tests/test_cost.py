@@ -60,6 +60,7 @@ class Service:
         flow: Flow,
         timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
         left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the engine's port
     ) -> Reply:
         left()
         self.times.append(asyncio.get_running_loop().time())

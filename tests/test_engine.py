@@ -19,7 +19,7 @@ from flowreaper.errors import (
     RunError,
 )
 from flowreaper.limiter import Limiter, Turns
-from flowreaper.model import Change, Claim, Ending, Flow, Kind, Outcome, Reopen, Reply, State
+from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Kind, Outcome, Reopen, Reply, State
 from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.settlement import Settlement
@@ -100,8 +100,14 @@ class Service:
         self.on_correct: Callable[[], None] = lambda: None
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
+        if not may_leave():
+            return HELD_BACK
         left()
         now = asyncio.get_running_loop().time()
         self.calls.append((now, flow.flow_id))
@@ -315,13 +321,79 @@ def test_calls_that_find_no_connection_do_not_close_the_gate() -> None:
             flow: Flow,
             timeout_s: float | None = None,
             left: Callable[[], None] = lambda: None,  # noqa: ARG002 -- no call leaves
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
-            return await super().send(flow, timeout_s)
+            return await super().send(flow, timeout_s, may_leave=may_leave)
 
     ledger, service = Ledger(30), Unreachable(latency_s=1.0)
     run(make(ledger, service))
     assert states(ledger) == {State.DELETED: 30}
     assert len(service.times) == 30
+
+
+class StaleTurns:
+    """Turns that come at once; what was allowed between two times may not leave after the second."""
+
+    alone = False
+
+    def __init__(self, stale_from: float, stale_until: float) -> None:
+        self.stale = (stale_from, stale_until)
+
+    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+        return Turn(0.0, None, clock())
+
+    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
+
+    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
+
+    def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
+        return not self.stale[0] <= now < self.stale[1]
+
+
+def test_a_call_whose_permit_is_stale_waits_for_another_uses_no_attempt_up_and_comes_first() -> None:
+    ledger, service = Ledger(10), Service()
+    engine = make(ledger, service, max_attempts=1, turns=StaleTurns(0.9, 1.1))
+    run(engine)
+    assert states(ledger) == {State.DELETED: 10}
+    assert set(ledger.attempts.values()) == {1}
+    assert engine.calls == len(service.calls) == 10
+    # The sixth was held back, at 1.0 s. The seventh did not overtake it.
+    assert [flow for _, flow in service.calls] == [str(n) for n in range(1, 11)]
+    assert service.times[5] == pytest.approx(1.2, abs=0.01)
+
+
+def test_stale_permits_are_no_outage() -> None:
+    ledger, service, log = Ledger(30), Service(), Log()
+    run(make(ledger, service, turns=StaleTurns(1.0, 20.0), log=log))
+    assert states(ledger) == {State.DELETED: 30}
+    assert log.events == []
+    assert not any(1.0 <= at < 20.0 for at in service.times)
+
+
+def test_a_run_that_is_stopped_puts_back_a_flow_whose_call_was_held_back() -> None:
+    class Slow(Service):
+        async def send(
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
+        ) -> Reply:
+            await asyncio.sleep(0.5)
+            return await super().send(flow, timeout_s, left, may_leave)
+
+    ledger = Ledger(1)
+    engine = make(ledger, Slow(), turns=StaleTurns(0.1, 9.0))
+
+    async def scenario() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.2)
+        engine.stop(Ending.INTERRUPTED)
+        await running
+
+    run_virtual(scenario())
+    assert ledger.rows == {1: State.PENDING}
+    assert not ledger.in_doubt[1]
 
 
 def test_calls_that_wait_for_a_connection_do_not_leave_together() -> None:
@@ -333,10 +405,14 @@ def test_calls_that_wait_for_a_connection_do_not_leave_together() -> None:
             self.luck = random.Random(5)  # noqa: S311 -- repeatable delays
 
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             await asyncio.sleep(self.luck.choice([0.001, 0.001, 0.15, 2.0]))
-            return await super().send(flow, timeout_s, left)
+            return await super().send(flow, timeout_s, left, may_leave)
 
     ledger, service = Ledger(300), SlowToConnect()
     run(make(ledger, service))
@@ -513,11 +589,15 @@ class Hanging(Service):
     """Flows of even ids find no connection, and wait for one."""
 
     async def send(
-        self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> Reply:
         if int(flow.flow_id) % 2 == 0:
             await asyncio.sleep(1000)
-        return await super().send(flow, timeout_s, left)
+        return await super().send(flow, timeout_s, left, may_leave)
 
 
 @pytest.mark.parametrize("at_s", [0.6000001, 2.1])
@@ -579,6 +659,11 @@ def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
             return await super().claim(new, again)
 
     class BrokenTurns:
+        alone = False
+
+        def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the Protocol's signature
+            return True
+
         def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the Protocol's signature
             if where == "gate" and clock() > 1:
                 raise ZeroDivisionError
@@ -627,11 +712,15 @@ def test_flows_that_come_late_are_called_at_once() -> None:
 def test_a_defect_in_a_call_stops_the_run_and_leaves_its_flow_claimed() -> None:
     class Broken(Service):
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             if flow.flow_id == "3":
                 raise ZeroDivisionError
-            return await super().send(flow, timeout_s, left)
+            return await super().send(flow, timeout_s, left, may_leave)
 
     ledger = Ledger(10)
     engine = make(ledger, Broken())
@@ -669,10 +758,14 @@ def test_an_outage_in_which_connections_hang_pauses_the_run_and_blames_no_flow()
         """Finds no connection for ten seconds a call while it is down; then no call has left."""
 
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
             down = self.down_from <= asyncio.get_running_loop().time() < self.down_until
-            return await super().send(flow, timeout_s, (lambda: None) if down else left)
+            return await super().send(flow, timeout_s, (lambda: None) if down else left, may_leave)
 
     ledger, service = Ledger(500), Hanging()
     service.down_from, service.down_until = 20.0, 200.0
@@ -862,9 +955,13 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
             self.admitted: list[float] = []
 
         async def send(
-            self, flow: Flow, timeout_s: float | None = None, left: Callable[[], None] = lambda: None
+            self,
+            flow: Flow,
+            timeout_s: float | None = None,
+            left: Callable[[], None] = lambda: None,
+            may_leave: Callable[[], bool] = lambda: True,
         ) -> Reply:
-            reply = await super().send(flow, timeout_s, left)
+            reply = await super().send(flow, timeout_s, left, may_leave)
             now = asyncio.get_running_loop().time()
             if len([at for at in self.admitted if now - at < 1.0]) >= 3:
                 return THROTTLED

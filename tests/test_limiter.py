@@ -189,8 +189,13 @@ def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
     class ManyTurns:
         """Others had so many turns that 51 calls a second are not to be told from 50."""
 
+        alone = False
+
         def __init__(self) -> None:
             self.taken = 0
+
+        def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
+            return True
 
         def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
             self.taken += 1
@@ -209,6 +214,11 @@ class Recorded:
     def __init__(self) -> None:
         self.told: list[tuple[float, float]] = []
         self.stayed_at: list[float] = []
+        self.alone = False
+        self.fresh_until = float("inf")
+
+    def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
+        return now < self.fresh_until
 
     def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
         return Turn(0.0, 7, clock() - 0.001)
@@ -233,7 +243,7 @@ def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
     run_virtual(scenario())
 
 
-def test_the_other_runs_are_told_of_a_call_that_is_held_up_each_second_until_it_has_left() -> None:
+def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_until_it_has_left() -> None:
     async def scenario() -> list[float]:
         turns = Recorded()
         admission = await Limiter(Pace(5), turns).admit()
@@ -242,7 +252,7 @@ def test_the_other_runs_are_told_of_a_call_that_is_held_up_each_second_until_it_
         await asyncio.sleep(10)
         return turns.stayed_at
 
-    assert run_virtual(scenario()) == pytest.approx([1.0, 2.0, 3.0], abs=0.01)
+    assert run_virtual(scenario()) == pytest.approx([0.4 * n for n in range(1, 9)], abs=0.01)
 
 
 def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
@@ -254,6 +264,36 @@ def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
         return turns.stayed_at
 
     assert run_virtual(scenario()) == []
+
+
+def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> None:
+    async def scenario() -> list[float]:
+        turns = Recorded()
+        turns.alone = True
+        await send(Limiter(Pace(5), turns))
+        await asyncio.sleep(1)
+        turns.alone = False
+        await asyncio.sleep(10)
+        return turns.stayed_at
+
+    assert run_virtual(scenario()) == pytest.approx([0.4, 0.8], abs=0.01)
+
+
+def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_left() -> None:
+    async def scenario() -> list[bool]:
+        turns = Recorded()
+        admission = await Limiter(Pace(5), turns).admit()
+        found = [admission.is_fresh()]
+        turns.fresh_until = 1.0
+        await asyncio.sleep(0.9)
+        found.append(admission.is_fresh())
+        await asyncio.sleep(0.2)
+        found.append(admission.is_fresh())
+        turns.fresh_until = 9.0
+        admission.left()
+        return [*found, admission.is_fresh(), (await Limiter(Pace(5)).admit()).is_fresh()]
+
+    assert run_virtual(scenario()) == [True, True, False, False, True]
 
 
 def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:

@@ -2,38 +2,59 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import math
 import os
 import random
+import shutil
 import stat
+import sys
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowreaper.limiter import Admission, Limiter
 from flowreaper.pacing import Pace
-from flowreaper.turns import Turns, account_of, turns_folder
+from flowreaper.peers import Peers
+from flowreaper.shared_file import SharedFile, _write
+from flowreaper.turns import Turn, Turns, account_of, turns_folder
 from tests.virtual import run_virtual
+
+parts_are_known = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a run that cannot share sends nothing"
+)
 
 
 def unexpected(error: OSError) -> None:
     raise error
 
 
+class TurnsAndPeers(Turns):
+    """Turns whose peers end with them."""
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__(None, None, None)
+        self._trouble.peers.__exit__(None, None, None)
+
+
 def turns(
     folder: Path,
     account: str = "account",
     failed: Callable[[OSError], None] = unexpected,
+    works: Callable[[], None] = lambda: None,
     met: Callable[[], None] = lambda: None,
 ) -> Turns:
-    return Turns(folder / "turns", account, failed=failed, met=met)
+    # The peers of one folder know each other, and no other test's.
+    peers = Peers(f"{account}-{sha256(str(folder).encode()).hexdigest()[:16]}")
+    return TurnsAndPeers(folder / "turns", account, peers, failed=failed, works=works, met=met)
 
 
 def ask(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
@@ -47,6 +68,17 @@ def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.00
     if turn.at is not None:
         own.left(lambda: at, turn.at, turn.at)
     return turn.wait_s
+
+
+def free_in(own: Turns, from_s: float, until_s: float) -> list[float]:
+    """Take every turn of a time, of which each leaves at once; return when."""
+    found, now = [], from_s
+    while now < until_s:
+        wait_s = take(own, now)
+        if wait_s == 0:
+            found.append(now)
+        now += max(wait_s, 0.001)
+    return found
 
 
 def kept(folder: Path) -> dict[str, dict[str, Any]]:
@@ -94,7 +126,11 @@ def per_s(times: list[float]) -> float:
 
 
 def most_in_a_second(times: list[float]) -> int:
-    return max(sum(1 for other in times[i : i + 60] if other - at < 1.0) for i, at in enumerate(times))
+    return most_in(times, 1.0)
+
+
+def most_in(times: list[float], window_s: float) -> int:
+    return max(sum(1 for other in times[i : i + 200] if other - at < window_s) for i, at in enumerate(times))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -105,13 +141,14 @@ def test_no_second_holds_more_than_the_fastest_rate_while_runs_come_pause_and_go
     rate = luck.choice([1.0, 2.5, 5.0, 20.0])
     times: list[float] = []
 
-    async def live(own: Turns, own_rate: float) -> None:
-        limiter = Limiter(Pace(own_rate), own)
-        await asyncio.sleep(luck.uniform(0, 10))
-        for _ in range(luck.randint(1, 60)):
-            times.append(await send(limiter))
-            if luck.random() < 0.2:
-                await asyncio.sleep(luck.choice([0.05, 0.15, 0.19, 0.3, 1.0, 3.0]))
+    async def live(taking: Turns, own_rate: float) -> None:
+        with taking as own:
+            limiter = Limiter(Pace(own_rate), own)
+            await asyncio.sleep(luck.uniform(0, 10))
+            for _ in range(luck.randint(1, 60)):
+                times.append(await send(limiter))
+                if luck.random() < 0.2:
+                    await asyncio.sleep(luck.choice([0.05, 0.15, 0.19, 0.3, 1.0, 3.0]))
 
     async def all_of_them() -> None:
         number = luck.randint(2, 5)
@@ -246,7 +283,7 @@ def test_that_a_call_left_while_the_file_could_not_be_used_is_written_down_when_
         assert ask(own, 100.0) == 0
         (tmp_path / "turns").rename(tmp_path / "away")
         (tmp_path / "turns").touch()
-        assert ask(own, 100.2) == 0
+        assert ask(own, 100.2) > 0
         assert len(errors) == 1
         own.left(lambda: 105.0, 100.0, 105.0)
         (tmp_path / "turns").unlink()
@@ -281,11 +318,11 @@ def test_a_run_that_stays_keeps_the_places_of_its_calls_and_one_that_is_gone_doe
     with turns(tmp_path) as held, turns(tmp_path) as other:
         for number in range(5):
             assert ask(held, 100 + 0.21 * number) == 0
-        for second in range(1, 9):
-            assert ask(other, 100.9 + second) == 0.02
-            held.stay(lambda now=101.0 + second: now, 0.2, 0.001)  # type: ignore[misc]  # mypy cannot infer it
-        assert ask(other, 110.9) == 0.02
-        assert ask(other, 111.1) == 0
+        for tick in range(20):
+            assert ask(other, 101.2 + 0.4 * tick) == 0.02
+            held.stay(lambda now=101.2 + 0.4 * tick: now, 0.2, 0.001)  # type: ignore[misc]  # mypy cannot infer it
+        assert ask(other, 110.7) == 0.02
+        assert ask(other, 110.9) == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -309,14 +346,15 @@ def test_no_second_holds_more_calls_than_the_rate_while_the_network_holds_up_tho
         late_s = max(0.0, free_at - loop.time()) + luck.choice([0.0, 0.001, 0.15])
         loop.call_later(late_s, depart, loop, admission)
 
-    async def live(own: Turns) -> None:
-        limiter = Limiter(Pace(rate), own)
-        await asyncio.sleep(luck.uniform(0, 2))
-        while asyncio.get_running_loop().time() < 30:
-            await leave(limiter)
-            if luck.random() < 0.1:
-                await asyncio.sleep(luck.choice([0.05, 0.3, 1.0, 3.0]))
-        await asyncio.sleep(5)
+    async def live(taking: Turns) -> None:
+        with taking as own:
+            limiter = Limiter(Pace(rate), own)
+            await asyncio.sleep(luck.uniform(0, 2))
+            while asyncio.get_running_loop().time() < 30:
+                await leave(limiter)
+                if luck.random() < 0.1:
+                    await asyncio.sleep(luck.choice([0.05, 0.3, 1.0, 3.0]))
+            await asyncio.sleep(5)
 
     async def all_of_them() -> None:
         await asyncio.gather(*(live(turns(tmp_path)) for _ in range(luck.randint(2, 4))))
@@ -484,33 +522,73 @@ def make_link_inside(path: Path) -> None:
 
 
 @pytest.mark.parametrize("prepare", [make_link, make_open, make_link_inside, Path.touch])
+@parts_are_known
 def test_a_place_that_somebody_else_prepared_is_not_used(
     tmp_path: Path, prepare: Callable[[Path], None]
 ) -> None:
     prepare(tmp_path / "turns")
     errors: list[OSError] = []
     with turns(tmp_path, failed=errors.append) as own:
-        assert [take(own, 100.0), take(own, 100.0)] == [0, 0]
+        assert free_in(own, 100.0, 101.8) == []
+        # It is the only run, so its part is the whole pace.
+        assert len(free_in(own, 101.9, 111.9)) == pytest.approx(50, abs=1)
     assert len(errors) == 1
     assert not (tmp_path / "elsewhere" / "turns.json").exists()
     if prepare is make_link_inside:
         assert (tmp_path / "precious").read_text() == "precious"
 
 
-def test_a_file_that_fails_is_told_once_stops_nothing_and_is_tried_again(tmp_path: Path) -> None:
+@parts_are_known
+def test_a_file_that_fails_is_told_once_and_so_is_that_it_works_again(tmp_path: Path) -> None:
     errors: list[OSError] = []
-    with turns(tmp_path, failed=errors.append) as own:
+    told: list[str] = []
+    with turns(tmp_path, failed=errors.append, works=lambda: told.append("works")) as own:
         take(own, 100.0)
-        (tmp_path / "turns" / "turns.json").unlink()
-        (tmp_path / "turns").rmdir()
-        (tmp_path / "turns").touch()
-        assert [take(own, 101.0), take(own, 101.0)] == [0, 0]
+        for start in (101.0, 111.0):
+            (tmp_path / "turns" / "turns.json").unlink()
+            (tmp_path / "turns").rmdir()
+            (tmp_path / "turns").touch()
+            assert free_in(own, start, start + 1.8) == []
+            assert own.alone
+            (tmp_path / "turns").unlink()
+            assert len(free_in(own, start + 1.9, start + 9.9)) == pytest.approx(40, abs=1)
+            assert not own.alone
+    assert [error.errno for error in errors] == [errno.ENOTDIR] * 2
+    assert told == ["works"] * 2
+
+
+@parts_are_known
+def test_a_run_in_trouble_takes_its_part_and_so_do_the_others_that_are_not(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        healthy = [stack.enter_context(turns(tmp_path)) for _ in range(2)]
+        for number, run in enumerate(healthy):
+            take(run, 100.0 + number)
+        lost = stack.enter_context(turns(tmp_path, failed=lambda _: None))
+        lost._file = SharedFile(tmp_path / "no" / "such" / "folder.json")
+        found: list[list[float]] = [[], [], []]
+        for tick in range(10_000):
+            at = 102.0 + tick * 0.001
+            for times, run in zip(found, (lost, *healthy), strict=True):
+                if take(run, at) == 0:
+                    times.append(at)
+        assert all(times[0] > 103.89 for times in found)
+        # Of five a second: 1, 2 and 2.
+        assert [len(times) for times in found] == pytest.approx([8, 16, 16], abs=2)
+        lost.__exit__(None, None, None)
+        # What it sent last is in nobody's file.
+        assert len(free_in(healthy[0], 112.0, 113.8)) <= 4
+        assert len(free_in(healthy[0], 115.0, 120.0)) == pytest.approx(25, abs=1)
+
+
+def test_where_the_system_knows_no_names_a_run_that_cannot_share_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    (tmp_path / "turns").touch()
+    with turns(tmp_path, failed=lambda _: None) as own:
+        assert free_in(own, 100.0, 130.0) == []
         (tmp_path / "turns").unlink()
-        assert take(own, 110.0) == 0
-        assert not (tmp_path / "turns").exists()
-        assert take(own, 111.1) == 0
-        assert kept(tmp_path)["account"]["left"] == [111.1]
-    assert len(errors) == 1
+        assert len(free_in(own, 130.0, 140.0)) == pytest.approx(50, abs=6)
 
 
 @pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
@@ -518,6 +596,7 @@ def test_runs_meet_again_after_the_file_was_cleaned_up(tmp_path: Path, how: str)
     path = tmp_path / "turns" / "turns.json"
     with turns(tmp_path) as one, turns(tmp_path) as other:
         take(one, 100.0)
+        take(other, 100.3)
         if how == "removed":
             path.unlink()
             path.parent.rmdir()
@@ -525,8 +604,11 @@ def test_runs_meet_again_after_the_file_was_cleaned_up(tmp_path: Path, how: str)
             path.rename(path.with_suffix(".old"))
             if how == "replaced":
                 path.touch()
-        assert take(one, 101.0) == 0
-        assert take(other, 101.1) == pytest.approx(0.1002)
+        # The new file does not know what the old one allowed.
+        assert take(one, 101.0) == 1.0
+        assert [free_in(one, 101.0, 102.89), free_in(other, 101.0, 102.89)] == [[], []]
+        assert take(one, 103.0) == 0
+        assert take(other, 103.1) == pytest.approx(0.1002)
 
 
 def test_who_waits_long_looks_again_within_a_second(tmp_path: Path) -> None:
@@ -551,29 +633,176 @@ def test_the_clock_is_read_where_no_other_run_can_take_its_turn(tmp_path: Path) 
     assert list(kept(tmp_path)["account"]["leaving"].values()) == [[100.3]]
 
 
-def test_a_lock_that_is_never_let_go_leaves_each_run_its_share(tmp_path: Path) -> None:
+@parts_are_known
+def test_while_a_lock_is_held_each_run_has_its_part_and_those_that_start_meanwhile_too(
+    tmp_path: Path,
+) -> None:
     errors: list[OSError] = []
-    with turns(tmp_path, failed=errors.append) as own, turns(tmp_path) as other:
-        take(other, 100.0)
-        take(own, 100.5)
+    with contextlib.ExitStack() as stack:
+        known = stack.enter_context(turns(tmp_path, failed=errors.append))
+        take(known, 100.0)
         stopped = os.open(tmp_path / "turns" / "turns.json", os.O_RDWR)
         fcntl.flock(stopped, fcntl.LOCK_EX)
-        now, free = 101.0, []
-        while now < 111.0:
-            wait_s = take(own, now)
-            assert wait_s <= 0.01
-            if wait_s == 0:
-                free.append(now)
-            now += max(wait_s, 0.001)
-        # The other one takes the other half of five a second.
-        assert len(free) == pytest.approx(2.5 * 10, abs=2)
-        assert free[0] == pytest.approx(101.5, abs=0.01)
+        late = stack.enter_context(turns(tmp_path, failed=errors.append))
+        found: list[list[float]] = [[], []]
+        for tick in range(10_000):
+            at = 101.0 + tick * 0.001
+            for times, run in zip(found, (known, late), strict=True):
+                if take(run, at) == 0:
+                    times.append(at)
+        assert len(errors) == 2
+        assert "resume or end the run" in str(errors[0])
+        assert all(times[0] > 101.5 + 1.89 for times in found)
+        assert most_in_a_second(sorted(found[0] + found[1])) == 5
+        assert [len(times) for times in found] == pytest.approx([3 * 7.6, 2 * 7.6], abs=2)
         os.close(stopped)
-        assert take(own, 120.0) == 0
-        fcntl.flock(again := os.open(tmp_path / "turns" / "turns.json", os.O_RDWR), fcntl.LOCK_EX)
-        assert take(own, 121.0) > 0
-        os.close(again)
-    assert len(errors) == 1
+        together = [*free_in(known, 112.0, 113.0), *free_in(late, 113.0, 120.0)]
+        assert most_in_a_second(together) == 5
+    assert len(errors) == 2
+
+
+def test_a_permit_is_stale_when_its_run_has_not_looked_for_some_time_and_stays_so(tmp_path: Path) -> None:
+    with turns(tmp_path) as own:
+        assert not own.is_fresh(100.0, 100.0)
+        assert ask(own, 100.0) == 0
+        assert [own.is_fresh(100.0, at) for at in (100.89, 100.91)] == [True, False]
+        own.stay(lambda: 100.8, 0.2, 0.001)
+        assert [own.is_fresh(100.0, at) for at in (101.69, 101.71)] == [True, False]
+        own.left(lambda: 101.8, 99.0, 101.8)
+        assert not own.is_fresh(100.0, 101.8)
+        # The others have had its place meanwhile.
+        assert ask(own, 102.8) == 0
+        assert [own.is_fresh(at, 102.9) for at in (100.0, 102.8)] == [False, True]
+        assert list(kept(tmp_path)["account"]["leaving"].values()) == [[102.8]]
+
+
+def test_who_was_suspended_while_it_held_the_lock_has_no_fresh_permit(tmp_path: Path) -> None:
+    with turns(tmp_path) as own:
+        # The clock is read once under the lock; the process goes on at 140.
+        turn = own.take(lambda: 100.0, 0.2, 0.001)
+        assert turn.at == 100.0
+        assert not own.is_fresh(turn.at, 140.0)
+
+
+def test_a_turn_of_a_file_that_was_replaced_meanwhile_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "turns" / "turns.json"
+    with turns(tmp_path) as own:
+        assert ask(own, 100.0) == 0
+
+        def clock() -> float:
+            path.unlink(missing_ok=True)
+            return 100.5
+
+        assert own.take(clock, 0.2, 0.001).wait_s > 0
+        assert [own.is_fresh(100.0, at) for at in (100.8, 100.91)] == [True, False]
+
+
+class Suspendable:
+    """Turns of a run that is suspended now and then: it asks for nothing, and lets nobody know of it."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self.stopped_until = 0.0
+
+    @property
+    def alone(self) -> bool:
+        return self.turns.alone
+
+    def is_fresh(self, turn_at: float, now: float) -> bool:
+        return self.turns.is_fresh(turn_at, now)
+
+    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
+        if clock() < self.stopped_until:
+            return Turn(self.stopped_until - clock())
+        return self.turns.take(clock, even_gap_s, stretch_s)
+
+    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
+        self.turns.left(clock, turn_at, at)
+
+    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
+        if clock() >= self.stopped_until:
+            self.turns.stay(clock, even_gap_s, stretch_s)
+
+
+class Rough:
+    """Runs of one account, what happens to them, and when their calls leave."""
+
+    def __init__(self, folder: Path, luck: random.Random, rate: float) -> None:
+        self.folder = folder
+        self.luck = luck
+        self.rate = rate
+        self.left: list[float] = []
+        self.full_until = 0.0
+        self.runs: list[Suspendable] = []
+
+    def write(self, fd: int, text: bytes, over: int) -> None:
+        if asyncio.get_running_loop().time() < self.full_until:
+            raise OSError(errno.ENOSPC, "full")
+        _write(fd, text, over)
+
+    async def leave(self, own: Suspendable, admission: Admission) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self.luck.choice([0, 0, 0.001, 0.15, 1.5]))
+        if (wait_s := own.stopped_until - loop.time()) > 0:
+            await asyncio.sleep(wait_s)
+        if admission.is_fresh():
+            self.left.append(loop.time())
+        admission.left()
+
+    async def live(self) -> None:
+        peers_and_turns = turns(self.folder, failed=lambda _: None)
+        await asyncio.sleep(self.luck.uniform(0, 20))
+        with peers_and_turns as taking:
+            own = Suspendable(taking)
+            self.runs.append(own)
+            limiter = Limiter(Pace(self.rate), own)
+            async with asyncio.TaskGroup() as calls:
+                for _ in range(self.luck.randint(20, 120)):
+                    calls.create_task(self.leave(own, await limiter.admit()))
+                    if self.luck.random() < 0.05:
+                        await asyncio.sleep(self.luck.choice([0.05, 0.3, 1.0, 3.0]))
+            self.runs.remove(own)
+            # What a run sent that ends before it could write it down is known to nobody.
+            while taking.alone:  # noqa: ASYNC110 -- the limiter's timer ends it
+                await asyncio.sleep(0.1)
+
+    async def happen(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.luck.uniform(0.1, 4))
+            for_s = self.luck.choice([0.05, 0.6, 1.2, 4.0])
+            what = self.luck.choice(["hold", "vanish", "full", "suspend", "suspend"])
+            if what == "vanish":
+                shutil.rmtree(self.folder / "turns", ignore_errors=True)
+            elif what == "full":
+                self.full_until = loop.time() + for_s
+            elif what == "suspend" and self.runs:
+                self.luck.choice(self.runs).stopped_until = loop.time() + for_s
+            elif what == "hold" and (self.folder / "turns" / "turns.json").exists():
+                with (self.folder / "turns" / "turns.json").open() as file:
+                    with contextlib.suppress(BlockingIOError):
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    await asyncio.sleep(for_s)
+
+    async def play(self) -> None:
+        happening = asyncio.create_task(self.happen())
+        await asyncio.gather(*(self.live() for _ in range(self.luck.randint(1, 5))))
+        happening.cancel()
+
+
+@parts_are_known
+@given(st.integers(0, 2**32), st.sampled_from([1.0, 2.5, 5.0, 20.0, 99.0]))
+@settings(max_examples=40, deadline=None)
+def test_no_second_holds_more_than_the_rate_whatever_happens_to_file_and_runs(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, rate: float
+) -> None:
+    luck = random.Random(seed)  # noqa: S311 -- repeatable trouble
+    rough = Rough(tmp_path_factory.mktemp("rough"), luck, rate)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flowreaper.shared_file._write", rough.write)
+        run_virtual(rough.play(), lambda: luck.choice([0.0, 0.0005, 0.001, 0.02]))
+    # A rate that is no whole number is held over the whole number of calls below it.
+    assert most_in(sorted(rough.left), math.floor(rate) / rate) <= math.floor(rate)
 
 
 def test_an_account_is_named_without_its_key() -> None:

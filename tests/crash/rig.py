@@ -110,6 +110,7 @@ class Transport:
         flow: Flow,
         timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
         left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the engine's port
     ) -> Reply:
         self._sending(flow)
         left()
