@@ -803,7 +803,7 @@ class Rough:
 
 @parts_are_known
 @given(st.integers(0, 2**32), st.sampled_from([1.0, 2.5, 5.0, 20.0, 99.0]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_no_second_holds_more_than_the_rate_whatever_happens_to_file_and_runs(
     tmp_path_factory: pytest.TempPathFactory, seed: int, rate: float
 ) -> None:
