@@ -140,11 +140,11 @@ class Trouble:
     def others_may_be(self, *, moved: bool) -> bool:
         """Return whether others may have used another file than this new one.
 
-        Of two runs that join at once, with a file each, one sees the other. Where nobody can be seen, the run knows
-        only whether it has `moved` itself.
+        Of two runs that join at once, with a file each, one sees the other. One that has `moved` may have shared the
+        file before with runs that have ended.
         """
         census = self.peers.census()
-        return moved if census is None else census.number > 1
+        return moved or (census is not None and census.number > 1)
 
 
 def _socket() -> socket.socket:

@@ -21,17 +21,14 @@ class SharedFile:
         self._folder = path.parent
         self._path = path
         self._fd: int | None = None
-        self._opened = 0
+        self._was_open = False
+        self.has_moved = False
+        """Whether another file was opened before this one, which has not been changed since."""
 
     @property
     def is_open(self) -> bool:
         """Whether it was opened, and not closed again."""
         return self._fd is not None
-
-    @property
-    def has_moved(self) -> bool:
-        """Whether another file was opened before this one."""
-        return self._opened > 1
 
     def close(self) -> None:
         """Close it; it is opened again when it is needed."""
@@ -59,6 +56,7 @@ class SharedFile:
             yield text, lambda new: _write(fd, new, len(text))
             if not self._has_name(fd):
                 raise BlockingIOError(errno.EAGAIN, "the file was replaced", str(self._path))
+            self.has_moved = False
         finally:
             fcntl.flock(fd, fcntl.LOCK_UN)
 
@@ -74,7 +72,8 @@ class SharedFile:
             raise PermissionError(errno.EPERM, "it is not a folder of this user alone", str(self._folder))
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self._fd = os.open(self._path, flags, 0o600)
-        self._opened += 1
+        self.has_moved = self._was_open
+        self._was_open = True
         return self._fd
 
     def _has_name(self, fd: int) -> bool:

@@ -7,8 +7,8 @@ Trouble with the file never makes the runs faster than the pace:
 
 - A call leaves only while its permit is fresh (`flowreaper.sharing.SHELF_LIFE_S`): shortly after its run held the lock
   of the file that still had its name then. So a run that was suspended asks anew, also one that held the lock.
-- A file that does not know the account is closed for `settle_s` where other runs are alive: it may have taken the place
-  of one that was removed. Whatever that one allowed is over by then, and the runs that used it have come along.
+- A file that does not know the account is closed for `settle_s` where other runs are alive, or its run used another
+  one before: it may have taken the place of one that was removed. Whatever that one allowed is over by then, and the runs that used it have come along.
 - A run that cannot lock, read or write the file signals that in the kernel (`flowreaper.peers`). Until the signal is
   gone, each run takes no more than its part of the turns, whether it can use the file or not, and the one that cannot
   begins when all others must have seen its signal. Where the system has no such signals, that part is nothing.
