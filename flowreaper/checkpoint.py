@@ -1,26 +1,23 @@
-"""The checkpoint file: one SQLite database a job. All SQL that writes lives here.
+"""The checkpoint file: one SQLite database a job. All SQL that changes flows lives here.
 
 Every public method that writes is one transaction, durable when it returns (WAL, synchronous=FULL: SQLite
 syncs the log at each commit). One thread at a time may call.
 """
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowreaper import schema, statements
-from flowreaper.errors import CheckpointError, CheckpointRefusedError
+from flowreaper import file_guard, run_mark, schema, statements
+from flowreaper.database import DAMAGE, Database, GuardedDatabase
+from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import Added, Again, Claim, Entry, Flow, Identity, InvalidEntry, Outcome, State
 
 Connect = Callable[[str], sqlite3.Connection]
-
-# ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
-_DAMAGE = (sqlite3.Error, ValueError, OverflowError)
 
 
 def connect(uri: str) -> sqlite3.Connection:
@@ -35,9 +32,10 @@ class Checkpoint:
     written: nothing of that call was kept then.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection, database: Database | None = None) -> None:
         self.path = path
         self._db = db
+        self._database = database or Database(path, db)
         self._sources: dict[str, int] = {}
         self._source_names: dict[int, str] = {}
         self._read_up_to = 0
@@ -102,7 +100,7 @@ class Checkpoint:
 
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
-        with self._errors():
+        with self._database.errors():
             states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
             found = {schema.state(state): count for state, count in states}
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
@@ -110,7 +108,7 @@ class Checkpoint:
 
     def in_doubt(self) -> int:
         """Return how many unfinished flows had a call of which no answer is known."""
-        with self._errors():
+        with self._database.errors():
             (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
         return schema.number(count)
 
@@ -121,7 +119,7 @@ class Checkpoint:
 
     def noted(self, name: str) -> str:
         """Return what `note` kept under this name; empty if nothing."""
-        with self._errors():
+        with self._database.errors():
             return schema.job(self._db).get(name, "")
 
     def known_to(self, other: Path) -> tuple[int, int]:
@@ -136,21 +134,18 @@ class Checkpoint:
     def first(self, count: int, beside: Path | None = None, states: Sequence[State] = ()) -> list[Flow]:
         """Return up to `count` flows: another checkpoint's in these states, then those that are here alone."""
         if beside is None:
-            with self._errors():
+            with self._database.errors():
                 return statements.first_flows(self._db, count)
         with self._beside(beside) as db:
             return statements.first_flows(db, count, [schema.NUMBER[state] for state in states])
 
+    def check(self) -> None:
+        """Make sure that the file is still this run's; keep its log short. Call it every second."""
+        self._database.check()
+
     def close(self) -> None:
         """Fold the log into the file and close it, so that one plain file is left."""
-        with self._errors():
-            try:
-                # While somebody reads it, the file stays in WAL mode, which is just as well.
-                self._db.execute("PRAGMA busy_timeout = 0")
-                with contextlib.suppress(sqlite3.OperationalError):
-                    self._db.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                self._db.close()
+        self._database.close()
 
     def _add_invalid(self, db: sqlite3.Connection, entry: InvalidEntry) -> bool:
         added = db.execute(
@@ -210,76 +205,54 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                # SQLite rolls back by itself after some errors (disk full); the names may be gone with it.
-                self._sources.clear()
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        try:
+            with self._database.transaction() as db:
+                yield db
+        except BaseException:
+            self._sources.clear()  # the names may be gone with the transaction
+            raise
 
     @contextlib.contextmanager
     def _beside(self, other: Path) -> Iterator[sqlite3.Connection]:
-        with self._errors():
+        with self._database.errors():
             self._db.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
             try:
                 yield self._db
             finally:
                 self._db.execute("DETACH other")
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except _DAMAGE as error:
-            raise CheckpointError(
-                f"checkpoint {printable(str(self.path))}: {printable(str(error))}"
-            ) from error
 
+def open_checkpoint(
+    path: Path, identity: Identity, *, connect: Connect = connect, accept_lost_log: bool = False
+) -> Checkpoint:
+    """Open the job's checkpoint for this run alone, or make it (mode 0600) where there is none.
 
-def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connect) -> Checkpoint:
-    """Open the job's checkpoint, or make it (mode 0600) where there is none.
+    With `accept_lost_log`, one whose log is missing is gone on with: every unfinished flow is in doubt then.
 
     Raises:
-        CheckpointRefusedError: the file is no checkpoint, or one of another endpoint, of the sandbox (or
-            not of it), or of a newer flowreaper, or a symbolic link. It is left as it was.
+        CheckpointRefusedError: another run has the file; it is no checkpoint, or one of another endpoint, of the
+            sandbox (or not of it), or of a newer flowreaper; it is a link, or no regular file; or its log is
+            missing. It is left as it was.
         CheckpointError: it cannot be made, read or written.
     """
     name = printable(str(path))
-    if path.is_symlink():
-        # A second name means a second lock: two runs could share the file. And the link may be planted.
-        raise CheckpointRefusedError(
-            f"the checkpoint {name} is a symbolic link: name the file itself with -c"
-        )
     try:
-        with contextlib.suppress(FileExistsError):
-            # O_EXCL follows no symbolic link, so nothing is made where a planted one points.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        if path.stat().st_size == 1:
-            # SQLite takes it for an empty one.
-            raise CheckpointRefusedError(f"{name} is not a flowreaper checkpoint: name another file")
-        db = connect(f"{path.resolve().as_uri()}?mode=rw")
-    except (OSError, sqlite3.Error) as error:
-        raise CheckpointError(
-            f"cannot open or make the checkpoint {name}: {printable(str(error))}"
-        ) from error
-    try:
-        schema.prepare(db, name, identity)
-        # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-    except _DAMAGE as error:
-        db.close()
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(contextlib.closing(file_guard.hold(path)))
+            if file.size == 1:  # SQLite takes it for an empty one
+                schema.refuse(name)
+            log_is_lost = run_mark.require_log(path, accept_lost=accept_lost_log)
+            file.keep_locked()
+            db = undo.enter_context(contextlib.closing(connect(f"{path.resolve().as_uri()}?mode=rw")))
+            schema.prepare(db, name, identity)
+            # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
+            database = GuardedDatabase(path, db, file)
+            database.begin(log_is_lost=log_is_lost)
+            undo.pop_all()
+    except (OSError, *DAMAGE) as error:
         # SQLite's words may quote what a forged file holds.
         raise CheckpointError(f"checkpoint {name}: {printable(str(error))}") from error
-    except CheckpointRefusedError:
-        db.close()
-        raise
-    return Checkpoint(path, db)
+    return Checkpoint(path, db, database)
 
 
 def make_temporary(path: Path) -> Checkpoint:

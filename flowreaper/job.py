@@ -18,7 +18,7 @@ from flowreaper.engine import Engine
 from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.kept_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter import Limiter
-from flowreaper.lock import CheckpointLock
+from flowreaper.lock import network_file_system
 from flowreaper.model import Ending, Entry, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
 from flowreaper.progress import Snapshot
@@ -47,7 +47,7 @@ class Job:
     """One run over one checkpoint.
 
     `make_feed` gets the coroutine to deliver batches to; None: only what the checkpoint still holds.
-    `streams` get each outcome once it is recorded. Runs once.
+    `streams` get each outcome once it is recorded. `accept_lost_log` as in `open_checkpoint`. Runs once.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Job:
         log: Log,
         make_feed: Callable[[Deliver], Feed] | None = None,
         streams: Sequence[Stream] = (),
+        accept_lost_log: bool = False,
     ) -> None:
         self._settings = settings
         self._path = checkpoint
@@ -66,6 +67,7 @@ class Job:
         self._log = log
         self._make_feed = make_feed
         self._streams = streams
+        self._accept_lost_log = accept_lost_log
         self._parts: _Parts | None = None
         self._unfinished = 0
         self._reading = make_feed is not None
@@ -84,22 +86,19 @@ class Job:
         credentials = await self._credentials.get()
         self._expires_at = credentials.expires_at
         identity = identity_of(self._settings, credentials.masked_id)
-        with CheckpointLock(self._path) as lock:
-            if network := lock.network_file_system():
-                self._log.warning(
-                    "checkpoint.on_network_file_system", type=network, checkpoint=str(self._path)
-                )
-            checkpoint = open_checkpoint(self._path, identity)
-            writer = Writer(checkpoint)
-            account = account_of(self._settings.endpoint.url, credentials.access_key_id)
-            try:
-                with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
-                    summary = await self._run(checkpoint, writer, turns)
-            finally:
-                writer.close()
-                # After a failed write, closing may fail as well; the first failure is the one to tell.
-                with contextlib.suppress(RunError):
-                    checkpoint.close()
+        if network := network_file_system(self._path):
+            self._log.warning("checkpoint.on_network_file_system", type=network, checkpoint=str(self._path))
+        checkpoint = open_checkpoint(self._path, identity, accept_lost_log=self._accept_lost_log)
+        writer = Writer(checkpoint)
+        account = account_of(self._settings.endpoint.url, credentials.access_key_id)
+        try:
+            with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
+                summary = await self._run(checkpoint, writer, turns)
+        finally:
+            writer.close()
+            # After a failed write, closing may fail as well; the first failure is the one to tell.
+            with contextlib.suppress(RunError):
+                checkpoint.close()
         return summary
 
     def stop(self) -> None:
@@ -154,6 +153,7 @@ class Job:
             feed = self._make_feed(self._deliver) if self._make_feed else None
             reading = asyncio.create_task(self._read(feed, engine))
             keeping = asyncio.create_task(kept_pace.run())
+            watching = asyncio.create_task(writer.watch(self._failed))
             read_all = False
             try:
                 await engine.run()
@@ -162,6 +162,7 @@ class Job:
                     await kept_pace.keep()
             finally:
                 keeping.cancel()
+                watching.cancel()
                 if feed:
                     feed.stop()
                 await asyncio.wait((reading, keeping))
