@@ -22,6 +22,7 @@ from flowreaper.client import CredentialSource
 from flowreaper.credentials import StaticSource, find_source
 from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
+from flowreaper.file_guard import companion_named
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Deliver, Job, identity_of
 from flowreaper.log import LogFormat, make_log
@@ -90,6 +91,14 @@ class Run:
                     f"{option} {printable(str(path))} is {taken[whole]} too: give it a file of its own"
                 )
             taken[whole] = "the checkpoint"
+        given = [("a SOURCE", s.path) for s in self._sources if s.path]
+        for what, path in (*given, ("--results", self._options["results"])):
+            if path and path != "-" and (file := companion_named(self._checkpoint, Path(path))):
+                raise ConfigurationError(
+                    f"{what} {printable(str(path))} is {printable(file)}, a file that SQLite makes and removes"
+                    f" beside the checkpoint {printable(str(self._checkpoint))}: give it another name, or name another"
+                    " checkpoint with -c"
+                )
 
     def _left_elsewhere(self) -> dict[str, int]:
         """Count what would be deleted of sources that are not this run's, as another file of the same name."""
@@ -163,6 +172,7 @@ class Run:
                 log=self._log,
                 make_feed=self._make_feed if self._sources else None,
                 streams=streams,
+                accept_lost_log=self._options["accept_lost_log"],
             )
             summary = await self._supervise(job)
             if not all(stream.written(_READER_S) for stream in streams):
@@ -271,7 +281,8 @@ class Run:
 
     def _resume_command(self) -> str:
         # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
-        leave_out = ("retry", *(("source",) if self._piped else ()))
+        # The log is lost once, not each time.
+        leave_out = ("retry", "accept_lost_log", *(("source",) if self._piped else ()))
         extra: tuple[str, ...] = (
             () if typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
         )
