@@ -10,4 +10,4 @@ set -eu
 
 for number in 1 2 3 4 5; do
     echo "92600000000033000$number"
-done | flowreaper delete --sandbox --yes --results - --checkpoint pipe.ckpt
+done | flowreaper delete --sandbox --yes --results - --checkpoint pipe.ckpt -

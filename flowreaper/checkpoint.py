@@ -11,11 +11,24 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowreaper import file_guard, run_mark, schema, statements
+from flowreaper import file_guard, listed, run_mark, schema, statements
 from flowreaper.database import DAMAGE, Database, GuardedDatabase
 from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
-from flowreaper.model import Added, Again, Claim, Entry, Flow, Identity, InvalidEntry, Outcome, State
+from flowreaper.model import (
+    Added,
+    Again,
+    Change,
+    Claim,
+    Entry,
+    Flow,
+    Identity,
+    InvalidEntry,
+    Outcome,
+    Reopen,
+    Retry,
+    State,
+)
 
 Connect = Callable[[str], sqlite3.Connection]
 
@@ -28,7 +41,7 @@ def connect(uri: str) -> sqlite3.Connection:
 class Checkpoint:
     """A job's flows and what became of them.
 
-    Made by `open_checkpoint`. Raises CheckpointError from every method when the file cannot be read or
+    After `take_listed`, only flows that `add` is given are claimed; else every unfinished one. Made by `open_checkpoint`. Raises CheckpointError from every method when the file cannot be read or
     written: nothing of that call was kept then.
     """
 
@@ -40,6 +53,42 @@ class Checkpoint:
         self._source_names: dict[int, str] = {}
         self._read_up_to = 0
         self._left_claimed: frozenset[int] = frozenset()
+        self._last_known: int | None = None  # the last row before this run's own; None: all rows are taken
+        self._listed_up_to = 0
+        self._retry = Retry()
+
+    def clear(self) -> None:
+        """Forget every flow, and all that is kept about the job but what the checkpoint belongs to."""
+        with self._transaction() as db:
+            for table in ("flow", "invalid", "source"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
+            kept = ("endpoint", "sandbox", "access_key", run_mark.NAME, run_mark.RUN)
+            db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
+
+    def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
+        """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
+        with self._transaction() as db:
+            self._last_known = self._read_up_to = listed.begin(db)
+            self._retry = retry
+
+    def unfinished(self, count: int) -> list[Flow]:
+        """Return the first unfinished flows, up to `count`."""
+        with self._database.errors():
+            return listed.unfinished(self._db, count)
+
+    def list_known(self, flows: Sequence[Flow]) -> int:
+        """Enter unfinished flows that the input is known to list; return how many were not entered before."""
+        if self._last_known is None:
+            return 0
+        with self._transaction() as db:
+            return listed.enter(db, flows, self._last_known, Retry())
+
+    def unlisted(self) -> int:
+        """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
+        if self._last_known is None:
+            return 0
+        with self._database.errors():
+            return listed.count_unlisted(self._db, self._last_known)
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
         """Keep what was read. A flow or line that is known already is only counted."""
@@ -51,11 +100,13 @@ class Checkpoint:
                 if isinstance(e, Entry)
             ]
             new = statements.ADD.run(db, flows)
-        return Added(new, len(entries) - new - len(invalid), invalid)
+            resumed = 0
+            if self._last_known is not None and new < len(flows):
+                named = [e.flow for e in entries if isinstance(e, Entry)]
+                resumed = listed.enter(db, named, self._last_known, self._retry)
+        return Added(new, len(entries) - new - len(invalid), invalid, resumed)
 
-    def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         """Record `changes`, then claim the rows `again` and up to `new` pending flows that come next.
 
         The claims are in that order; pending flows are claimed in the order of reading, each once: to claim
@@ -66,11 +117,16 @@ class Checkpoint:
             self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
             released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Again)]
             self._expect(len(released), statements.RELEASE.run(db, released))
+            reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
+            if reopened:
+                self._expect(len(reopened), statements.reopen_rows(db, reopened))
             claims = [self._claim_row(db, row) for row in again]
-            pending = self._next_pending(db, new) if new > 0 else []
-            claims += pending
+            listed_up_to, known = self._next_listed(db, new)
+            pending = self._next_pending(db, new - len(known))
+            claims += known + pending
             if claims:
                 self._expect(len(claims), statements.claim(db, [claim.row for claim in claims]))
+        self._listed_up_to = listed_up_to
         if pending:
             self._read_up_to = pending[-1].row
         return claims
@@ -86,17 +142,22 @@ class Checkpoint:
         self._left_claimed = frozenset(rows)
         return rows
 
-    def reopen(self, states: Sequence[State]) -> int:
-        """Make the flows in these final states pending again, attempts anew, doubts kept; return how many."""
+    def reopen(self, retry: Retry) -> int:
+        """Make the finished flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+        if not retry:
+            return 0
         with self._transaction() as db:
-            return sum(
-                db.execute(
-                    "UPDATE flow SET state = 0, attempts = 0, inferred = 0, http_status = NULL, code = NULL,"
-                    " message = NULL, request_id = NULL, finished_at_ms = NULL WHERE state = ?",
-                    (schema.NUMBER[state],),
-                ).rowcount
-                for state in states
-            )
+            return statements.reopen(db, retry)
+
+    def has_deleted(self) -> bool:
+        """Return whether the service has confirmed the deletion of a flow of this job."""
+        with self._database.errors():
+            return statements.any_with_code(self._db, State.DELETED, "OK")
+
+    def has_answer(self) -> bool:
+        """Return whether the service has ever decided about a flow of this job."""
+        with self._database.errors():
+            return statements.any_answered(self._db)
 
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
@@ -121,23 +182,6 @@ class Checkpoint:
         """Return what `note` kept under this name; empty if nothing."""
         with self._database.errors():
             return schema.job(self._db).get(name, "")
-
-    def known_to(self, other: Path) -> tuple[int, int]:
-        """Return how many of these flows another checkpoint holds, and how many of those are final there."""
-        with self._beside(other) as db:
-            known, finished = db.execute(
-                "SELECT count(*), coalesce(sum(theirs.state >= 2), 0) FROM main.flow AS mine"
-                " JOIN other.flow AS theirs USING (flow_id, cust_space_id)"
-            ).fetchone()
-        return known, finished
-
-    def first(self, count: int, beside: Path | None = None, states: Sequence[State] = ()) -> list[Flow]:
-        """Return up to `count` flows: another checkpoint's in these states, then those that are here alone."""
-        if beside is None:
-            with self._database.errors():
-                return statements.first_flows(self._db, count)
-        with self._beside(beside) as db:
-            return statements.first_flows(db, count, [schema.NUMBER[state] for state in states])
 
     def check(self) -> None:
         """Make sure that the file is still this run's; keep its log short. Call it every second."""
@@ -181,7 +225,15 @@ class Checkpoint:
             )
         return self._claim(db, found)
 
+    def _next_listed(self, db: sqlite3.Connection, count: int) -> tuple[int, list[Claim]]:
+        if self._last_known is None or count <= 0:
+            return self._listed_up_to, []
+        place, found = listed.next_rows(db, self._listed_up_to, count)
+        return place, [self._claim(db, row) for row in found]
+
     def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
+        if count <= 0:
+            return []
         found = statements.next_pending(db, self._read_up_to, count + len(self._left_claimed))
         # A row that was left claimed may have been put back since: who named it once names it again.
         fresh = [row for row in found if row[0] not in self._left_claimed]
@@ -211,15 +263,6 @@ class Checkpoint:
         except BaseException:
             self._sources.clear()  # the names may be gone with the transaction
             raise
-
-    @contextlib.contextmanager
-    def _beside(self, other: Path) -> Iterator[sqlite3.Connection]:
-        with self._database.errors():
-            self._db.execute("ATTACH ? AS other", (f"{other.resolve().as_uri()}?mode=ro",))
-            try:
-                yield self._db
-            finally:
-                self._db.execute("DETACH other")
 
 
 def open_checkpoint(
@@ -253,13 +296,3 @@ def open_checkpoint(
         # SQLite's words may quote what a forged file holds.
         raise CheckpointError(f"checkpoint {name}: {printable(str(error))}") from error
     return Checkpoint(path, db, database)
-
-
-def make_temporary(path: Path) -> Checkpoint:
-    """Return an empty checkpoint that SQLite keeps in memory and in a nameless file, gone when closed.
-
-    `path` only names it in messages.
-    """
-    db = connect("file:?mode=rwc")
-    schema.create(db)
-    return Checkpoint(path, db)

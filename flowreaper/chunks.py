@@ -5,6 +5,7 @@ chunks so far complete was yielded, and what is held of an incomplete line or va
 """
 
 import hashlib
+import re
 from collections.abc import Generator, Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
@@ -20,6 +21,7 @@ LINE_LIMIT = 1024 * 1024
 
 BOM = b"\xef\xbb\xbf"
 
+_MARKS = re.compile(b"(?:%b)+" % BOM)
 _HEAD = 200
 _PEEK = 64 * 1024
 _MEMBERS_LIMIT = 1000
@@ -28,11 +30,12 @@ _Events = Iterator[tuple[str, object]]
 
 
 class LongLine(NamedTuple):
-    """What is kept of a line over LINE_LIMIT: its first bytes, its size in bytes, its hex SHA-256."""
+    """What is kept of a line over LINE_LIMIT: its first bytes, size in bytes, hex SHA-256, quotation marks."""
 
     head: bytes
     size: int
     sha256: str
+    quotes: int = 0
 
 
 class Inexact(str):
@@ -67,7 +70,10 @@ def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes | LongLine]:
-    r"""Yield the lines without their ``\n``; the last one needs none."""
+    r"""Yield the lines without their ``\n``; the last one needs none.
+
+    A byte order mark at the start of a line does not count: ``cat`` puts one there between two files.
+    """
     tail = _Tail()
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
@@ -75,11 +81,12 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes | LongLine]:
         if not others:
             continue
         yield tail.line()
+        marked = BOM in chunk
         for piece in others[:-1]:
-            if len(piece) <= LINE_LIMIT:
-                yield piece
-            else:
+            if marked or len(piece) > LINE_LIMIT:
                 yield _Tail(piece).line()
+            else:
+                yield piece
         tail = _Tail(others[-1])
     if tail.size:
         yield tail.line()
@@ -92,22 +99,25 @@ class _Tail:
         self.size = 0
         self._held = bytearray()
         self._digest = hashlib.sha256()
+        self._quotes = 0
         self.add(piece)
 
     def add(self, piece: bytes) -> None:
         before, self.size = self.size, self.size + len(piece)
-        if before > LINE_LIMIT:
-            self._digest.update(piece)
-            return
-        self._held += piece
-        if self.size > LINE_LIMIT:
-            self._digest.update(self._held)
+        if before <= LINE_LIMIT:
+            self._held += piece
+            if self.size <= LINE_LIMIT:
+                return
+            piece = bytes(self._held)
             del self._held[_HEAD:]
+        self._digest.update(piece)
+        self._quotes += piece.count(b'"')
 
     def line(self) -> bytes | LongLine:
-        if self.size <= LINE_LIMIT:
-            return bytes(self._held)
-        return LongLine(bytes(self._held), self.size, self._digest.hexdigest())
+        if self.size > LINE_LIMIT:
+            return LongLine(bytes(self._held), self.size, self._digest.hexdigest(), self._quotes)
+        marks = _MARKS.match(self._held)
+        return bytes(self._held[marks.end() :] if marks else self._held)
 
 
 def elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:

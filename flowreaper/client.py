@@ -5,7 +5,6 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -16,9 +15,20 @@ import aiohttp
 from yarl import URL
 
 from flowreaper import protocol
+from flowreaper.deadline import Deadline
 from flowreaper.errors import ConfigurationError, UntrustedServerError
 from flowreaper.escaping import printable
 from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.redaction import redact
+from flowreaper.sent_hook import (
+    HookedConnector,
+    HookedRequest,
+    Sending,
+    SurplusBytesError,
+    check_aiohttp,
+    sending,
+    unsupported,
+)
 from flowreaper.settings import Endpoint, is_loopback
 
 KEEP_ALIVE_S = 5.0
@@ -30,44 +40,18 @@ CONNECT_S = 10.0
 _LATEST_S = 32_503_680_000.0
 # The year 3000. A server may name any date; one near the year 10000 could not be written into a request.
 
+_SHORT = 40  # a request id has 36 characters
 _SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
 _USER_AGENT = "flowreaper"
 
 
-class _Leaving:
-    """Whether a call has begun to leave; tells so once its bytes were given to the system."""
-
-    __slots__ = ("begun", "left")
-
-    def __init__(self, left: Callable[[], None]) -> None:
-        self.begun = False
-        self.left = left
-
-
-_leaving: ContextVar[_Leaving] = ContextVar("_leaving")
-
-
-class _Request(aiohttp.ClientRequest):
-    """Tells when it was sent.
-
-    aiohttp's tracing would do so before the bytes are written, and for 20 us a call.
-    """
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        if conn.protocol is None or conn.protocol.should_close:
-            # It waited unused, and something came: that would be taken for the answer to this call.
-            raise aiohttp.ClientConnectionError("the connection holds bytes that answer no call")
-        leaving = _leaving.get()
-        leaving.begun = True
-        try:
-            return await super().send(conn)
-        finally:
-            # There is no body, so all of it was written, or as much as ever will be.
-            leaving.left()
-
-
 class CredentialSource(Protocol):
     """Where the credentials of the account come from."""
+
+    @property
+    def origin(self) -> str:
+        """Where they came from, in plain words; with some sources it is known after the first `get`."""
+        ...
 
     async def get(self) -> Credentials:
         """Return credentials that are valid now; may raise CredentialsError."""
@@ -99,7 +83,7 @@ class Client:
         self._host = endpoint.host_header
         self._url = f"{endpoint.url}{protocol.PATH}"
         self._credentials = credentials
-        self._timeout = _bounded(timeout_s)
+        self._timeout_s = timeout_s
         self._connections = connections
         self._clock = clock
         self._clock_offset_s = 0.0
@@ -108,20 +92,22 @@ class Client:
         self._nonces = itertools.count()
         self._proxy = proxy_for(endpoint)
         self._session: aiohttp.ClientSession | None = None
+        self._hook_missed = False
 
     async def __aenter__(self) -> Self:
+        check_aiohttp()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=HookedConnector(
                 limit=self._connections,
                 keepalive_timeout=KEEP_ALIVE_S,
                 ssl=ssl.create_default_context() if self._endpoint.scheme == "https" else False,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # Deadline bounds each call
             skip_auto_headers=_SKIPPED_HEADERS,
             headers={"User-Agent": _USER_AGENT},
             auto_decompress=False,
-            request_class=_Request,
+            request_class=HookedRequest,
         )
         return self
 
@@ -143,7 +129,10 @@ class Client:
         Raises:
             CredentialsError: there are none to sign with.
             UntrustedServerError: the server's certificate did not verify; nothing was sent.
+            UnsupportedAiohttpError: an earlier call showed that aiohttp does not run the hook; nothing was sent.
         """
+        if self._hook_missed:
+            raise unsupported()
         credentials = await self._credentials.get()
         # The date after the credentials: fetching them can take seconds.
         request = protocol.delete_flow(
@@ -153,29 +142,48 @@ class Client:
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
-        leaving = _Leaving(left)
-        _leaving.set(leaving)
+        call = Sending(left)
+        sending.set(call)
+        within_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
         try:
-            return await self._exchange(request, self._timeout_for(timeout_s))
+            return _concealed(await self._attempt(request, call, within_s), request, credentials)
+        finally:
+            if call.connected and not call.begun:
+                # What became of it is unknown, as of a call that has left.
+                self._hook_missed = True
+                left()
+
+    async def _attempt(self, request: protocol.Request, call: Sending, within_s: float) -> Reply:
+        """Send a signed request once, and return what came back or what went wrong."""
+        # Name look-up, TCP and TLS must fail before the whole call does, to be known for a call that never left.
+        connect_s = min(CONNECT_S, 0.8 * within_s)
+        try:
+            with Deadline(call, connect_s=connect_s, total_s=within_s):
+                reply = await self._exchange(request)
         except aiohttp.ClientConnectorCertificateError as error:
-            raise UntrustedServerError(
-                f"the certificate of {self._host} cannot be trusted: {printable(str(error))}. "
-                "Nothing was sent. Check the endpoint and the proxy; a private certificate authority goes into "
-                "the file that SSL_CERT_FILE names"
-            ) from error
+            untrusted = printable(str(error))
         except aiohttp.ClientHttpProxyError as error:
-            # Its own text holds the proxy's URL, and so perhaps a password.
-            return _no_connection(f"the proxy answered {error.status} {printable(error.message)}")
-        except TimeoutError as error:
-            if not leaving.begun:
-                return _no_connection(_describe(error))
-            within_s = self._timeout_for(timeout_s).total
+            # Its words may echo the request, and so the proxy's password.
+            return _no_connection(f"the proxy answered HTTP {error.status}")
+        except TimeoutError:
+            if call.never_left:
+                return _no_connection(f"none within {connect_s:g} s")
             return Reply(0, message=f"no answer within {within_s:g} s", readable=False)
         except (aiohttp.ClientError, OSError) as error:
-            if not leaving.begun:
+            if call.never_left:
                 # Also what a proxy did before it let the call through.
                 return _no_connection(_describe(error))
             return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
+        else:
+            # It tells what became of its flow, so it counts; the next call is not made.
+            self._hook_missed |= not call.begun
+            return reply
+        # Raised here, where no exception that holds the proxy's URL is its context.
+        raise UntrustedServerError(
+            f"the certificate of {self._host} cannot be trusted: {untrusted}. "
+            "Nothing was sent. Check the endpoint and the proxy; a private certificate authority goes into "
+            "the file that SSL_CERT_FILE names"
+        )
 
     async def renew_credentials(self) -> None:
         """Fetch the credentials again.
@@ -205,29 +213,19 @@ class Client:
         """How many seconds the service's clock is ahead of this machine's, as far as is known."""
         return self._clock_offset_s
 
-    def _timeout_for(self, timeout_s: float | None) -> aiohttp.ClientTimeout:
-        if timeout_s is None or timeout_s >= (self._timeout.total or 0):
-            return self._timeout
-        return _bounded(timeout_s)
-
-    async def _exchange(self, request: protocol.Request, timeout: aiohttp.ClientTimeout) -> Reply:  # noqa: ASYNC109 -- aiohttp's own
+    async def _exchange(self, request: protocol.Request) -> Reply:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
         # encoded=True: the query goes out byte for byte as it was signed.
         url = URL(f"{self._url}?{request.query}", encoded=True)
         async with self._session.post(
-            url, headers=request.headers, allow_redirects=False, proxy=self._proxy, timeout=timeout
+            url, headers=request.headers, allow_redirects=False, proxy=self._proxy
         ) as answer:
             try:
                 body, complete = await _read_bounded(answer)
             except aiohttp.ClientPayloadError:
                 body, complete = b"", False
             return protocol.read_reply(answer.status, answer.headers, body, complete=complete)
-
-
-def _bounded(timeout_s: float) -> aiohttp.ClientTimeout:
-    # Name look-up, TCP and TLS must fail before the whole call does, to be known for a call that never left.
-    return aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, 0.8 * timeout_s))
 
 
 def proxy_for(endpoint: Endpoint) -> str | None:
@@ -272,11 +270,28 @@ async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     return body, True
 
 
+def _concealed(reply: Reply, request: protocol.Request, credentials: Credentials) -> Reply:
+    """Take this call's own secrets out of a reply: a gateway may echo the request."""
+    if reply.code == "OK" and len(reply.message) < _SHORT and len(reply.request_id) < _SHORT:
+        return reply  # nearly every reply
+    key_id, masked = credentials.access_key_id, credentials.masked_id
+    code, message, request_id, date = (
+        redact(text, request.secrets).replace(key_id, masked)
+        for text in (reply.code, reply.message, reply.request_id, reply.date)
+    )
+    return reply._replace(code=code, message=message, request_id=request_id, date=date)
+
+
 def _no_connection(why: str) -> Reply:
     return Reply(0, message=f"no connection: {why}", readable=False, reached=False)
 
 
 def _describe(error: Exception) -> str:
-    # The own text of a ClientResponseError ends with a URL, which is the proxy's where a proxy spoke nonsense.
-    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    return printable(text or type(error).__name__)
+    """Say what went wrong, without a word of the other side's: aiohttp quotes what it could not read."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what came is no proper HTTP"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed"
+    if isinstance(error, OSError | SurplusBytesError):
+        return printable(str(error) or type(error).__name__)
+    return type(error).__name__

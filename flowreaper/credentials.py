@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Protocol
 
-from flowreaper.errors import CredentialsError
-from flowreaper.escaping import printable
+from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.model import Credentials
+from flowreaper.official_chain import HOW_TO, Found, OfficialChain, profile_in_words
+from flowreaper.profiles import type_in_words
 
 REFRESH_S = 60.0
 """The chain is asked again after this many seconds. It answers from its own cache, and renews what it
@@ -19,22 +20,29 @@ _KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 _KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 -- the variable's name
 _TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 -- the variable's name
 
-HOW_TO = (
-    "Provide them in one of these ways:\n"
-    f"  - set {_KEY_ID} and {_KEY_SECRET} (and {_TOKEN} with temporary ones)\n"
-    "  - write a profile with `aliyun configure` (~/.aliyun/config.json), and name it with --profile if it is"
-    " not the current one\n"
-    "  - run on an ECS instance with a RAM role, or set ALIBABA_CLOUD_CREDENTIALS_URI"
-)
+_PATIENCE_S = 90.0
+# The chain bounds each wait for bytes, not the whole; a command of the profile's own gets 60 s from it.
 
-Chain = Callable[[], Credentials]
+
+class Chain(Protocol):
+    """What finds a key, as a function that blocks."""
+
+    @property
+    def asking(self) -> str:
+        """What is being asked, in words; read from another thread."""
+        ...
+
+    def __call__(self) -> Found:
+        """Find a key; raises CredentialsError."""
+        ...
 
 
 class StaticSource:
-    """Credentials that never change: the environment's, or the sandbox's."""
+    """Credentials that never change. `origin` says where they came from: "the environment"."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, origin: str = "the calling program") -> None:
         self._credentials = credentials
+        self.origin = origin
 
     async def get(self) -> Credentials:
         """Return them."""
@@ -48,7 +56,7 @@ class StaticSource:
         """
         raise CredentialsError(
             f"the credentials with the access key {self._credentials.masked_id} are no longer valid, and came from"
-            " the environment, so they cannot be renewed: set new ones and run the same command again"
+            f" {self.origin}, so they cannot be renewed: set new ones and run the same command again"
         )
 
 
@@ -57,16 +65,31 @@ class ChainSource:
 
     The chain blocks: on files, on the network, and on a lock of its own that froze an event loop for 15 s
     when four coroutines asked at once (measured). `make_chain` is called for a new chain when the service
-    takes its credentials for stale: the old one would answer from its cache.
+    takes its credentials for stale: the old one would answer from its cache. A chain that takes longer than
+    `patience_s` has failed, and is left to itself.
     """
 
-    def __init__(self, make_chain: Callable[[], Chain], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        make_chain: Callable[[], Chain],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        origin: str = "the credentials chain",
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
         self._make_chain = make_chain
+        self._origin = origin
+        self._patience_s = patience_s
         self._chain: Chain | None = None
         self._clock = clock
         self._fetching = asyncio.Lock()
         self._credentials: Credentials | None = None
         self._fetched_at = 0.0
+
+    @property
+    def origin(self) -> str:
+        """Where the credentials came from, in words; after the first `get` it names what had them."""
+        return self._origin
 
     async def get(self) -> Credentials:
         """Return the credentials, asking the chain at most once a minute.
@@ -109,8 +132,15 @@ class ChainSource:
 
     async def _fetch(self) -> None:
         self._fetched_at = self._clock()
-        self._chain = self._chain or self._make_chain()
-        fetched = await asyncio.to_thread(self._chain)
+        chain = self._chain = self._chain or self._make_chain()
+        found = await _in_a_thread(chain, self._patience_s)
+        if found is None:
+            self._chain = None
+            raise CredentialsError(
+                f"no credentials were found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}"
+            )
+        fetched = _checked(found.credentials, found.origin)
+        self._origin = found.origin
         if fetched != self._credentials:
             self._credentials = fetched
 
@@ -124,71 +154,90 @@ def from_environment(environment: Mapping[str, str]) -> Credentials | None:
     """Return the access key of the environment's variables, None if they are not there.
 
     Raises:
+        ConfigurationError: only a part of a key is there; the rest may be another account's elsewhere.
         CredentialsError: they hold what cannot be a key.
     """
-    key_id, secret = environment.get(_KEY_ID, ""), environment.get(_KEY_SECRET, "")
-    if not key_id or not secret:
+    key_id, secret, token = (environment.get(name, "") for name in (_KEY_ID, _KEY_SECRET, _TOKEN))
+    if key_id and secret:
+        return _checked(Credentials(key_id, secret, token), "the environment")
+    if not (key_id or secret or token):
         return None
-    return _checked(Credentials(key_id, secret, environment.get(_TOKEN, "")), "the environment")
+    given = [name for name, value in ((_KEY_ID, key_id), (_KEY_SECRET, secret), (_TOKEN, token)) if value]
+    missing = [name for name, value in ((_KEY_ID, key_id), (_KEY_SECRET, secret)) if not value]
+    raise ConfigurationError(
+        f"the environment holds a part of an access key: {' and '.join(given)} {'is' if len(given) == 1 else 'are'}"
+        f" set, {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing or empty. Set all of it,"
+        f" or unset {' and '.join(given)} to use a profile or another source"
+    )
 
 
 def find_source(profile: str | None, environment: Mapping[str, str]) -> StaticSource | ChainSource:
     """Return where the credentials come from: a named profile, else the environment, else the chain.
 
     Nothing heavy is imported unless the chain is needed.
+
+    Raises:
+        ConfigurationError: there is no profile, and the environment holds a part of a key.
     """
-    found = None if profile else from_environment(environment)
-    return StaticSource(found) if found else ChainSource(lambda: official_chain(profile))
+    if profile:
+        return ChainSource(lambda: OfficialChain(profile), origin=profile_in_words(profile))
+    found = from_environment(environment)
+    return StaticSource(found, "the environment") if found else ChainSource(lambda: OfficialChain(None))
 
 
-def official_chain(profile: str | None) -> Chain:
-    """Return the official chain as a function that blocks; raises CredentialsError when it finds none.
+async def _in_a_thread(chain: Chain, patience_s: float) -> Found | None:
+    """Return what a chain finds, None where it takes too long.
 
-    With a profile, only ``~/.aliyun/config.json`` is looked at.
+    The thread is a daemon, unlike asyncio's: a chain that hangs holds up neither the loop nor the end of the
+    process.
     """
-    client: Any = None
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Found] = loop.create_future()
 
-    def fetch() -> Credentials:
-        nonlocal client
+    def settle(found: Found | None, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if found is not None:
+            answer.set_result(found)
+        elif error is not None:
+            answer.set_exception(error)
+
+    def run() -> None:
+        found, failure = None, None
         try:
-            if client is None:
-                client = _make_client(profile)
-            found = client.get_credential()
-        except Exception as error:  # noqa: BLE001 -- the chain raises whatever its parts raise
-            where = f"the profile {printable(profile)} gave none" if profile else "none were found"
-            raise CredentialsError(
-                f"no credentials: {where}. {HOW_TO}\nIn detail: {printable(str(error), 600)}"
-            ) from None
-        return _checked(
-            Credentials(found.access_key_id or "", found.access_key_secret or "", found.security_token or ""),
-            "the credentials chain",
-        )
+            found = chain()
+        except Exception as error:  # noqa: BLE001 -- it is raised again where the answer is awaited
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, found, failure)
 
-    return fetch
+    threading.Thread(target=run, name="credentials", daemon=True).start()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_s):
+            return await answer
+    return None
 
 
 def _checked(credentials: Credentials, origin: str) -> Credentials:
     """Return credentials that can be signed with and sent; a message about others shows none of them."""
+    if fault := _fault(credentials):
+        what, why = fault
+        raise CredentialsError(f"the {what} from {origin} is {why}")
+    return credentials
+
+
+def _fault(credentials: Credentials) -> tuple[str, str] | None:
+    """Return which part cannot be used, and why. A frame of its own: it holds the secret, and nothing raises here."""
     for what, text in (
         ("access key id", credentials.access_key_id),
         ("access key secret", credentials.access_key_secret),
         ("security token", credentials.security_token or "-"),
     ):
-        if not text or not text.isascii() or not text.isprintable() or " " in text:
-            raise CredentialsError(
-                f"the {what} from {origin} is empty, or holds a blank, a line break or another character that"
-                " no key has: copy it again"
+        value: object = text
+        if not isinstance(value, str):  # a file or an answer may hold anything
+            return what, f"{type_in_words(value)}, not text: put it into quotes"
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            return what, (
+                "empty, or holds a blank, a line break or another character that no key has: copy it again"
             )
-    return credentials
-
-
-def _make_client(profile: str | None) -> Any:
-    # Imported here: it takes 215 ms (measured) and reads the environment once, at import.
-    from alibabacloud_credentials.client import Client
-    from alibabacloud_credentials.provider import CLIProfileCredentialsProvider
-
-    # It prints warnings, with tracebacks, to stderr by itself; what matters comes as an exception.
-    log = logging.getLogger("credentials")
-    log.handlers = [logging.NullHandler()]
-    log.propagate = False
-    return Client(provider=CLIProfileCredentialsProvider(profile_name=profile)) if profile else Client()
+    return None

@@ -15,6 +15,7 @@ class CsvFeed:
         self._lines = lines
         self.number = 0
         self.last: bytes | LongLine = b""
+        self.ended = False
 
     def peek(self) -> bytes | LongLine:
         """Skip blank lines and return the next one, which stays to be read; empty at the end."""
@@ -29,11 +30,24 @@ class CsvFeed:
         return self
 
     def __next__(self) -> str:
-        self.last = next(self._lines)
+        try:
+            self.last = next(self._lines)
+        except StopIteration:
+            self.ended = True
+            raise
         self.number += 1
         if isinstance(self.last, LongLine):
             raise csv.Error("a line is too long")  # the reader drops its record and can go on
         return decoded(self.last) + "\n"
+
+    def may_go_on(self) -> bool:
+        """Return whether the last line may end within quotation marks, if the csv module gave it up half-way.
+
+        It does so where a line or a cell is too long for it. Other errors it meets behind a closing mark.
+        """
+        if isinstance(self.last, LongLine):
+            return self.last.quotes % 2 == 1
+        return len(self.last) > csv.field_size_limit() and self.last.count(b'"') % 2 == 1
 
 
 def delimiter(header: bytes | LongLine) -> str:

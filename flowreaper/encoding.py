@@ -1,7 +1,8 @@
-"""Sources that are no UTF-8 text, known by their first bytes: what they are, and how to make text of them. Pure."""
+"""Sources that are no UTF-8 text, known by their first bytes or a NUL: what they are, what to do. Pure."""
 
 import codecs
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from flowreaper.errors import InputError
 
@@ -23,7 +24,8 @@ _WIDE = {  # UTF-32 LE's begins as UTF-16's, so it is looked for first
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-_MARKS = (*_COMPRESSED, _ZIP, *_WIDE)
+_SQLITE = b"SQLite format 3\0"
+_MARKS = (*_COMPRESSED, _ZIP, _SQLITE, *_WIDE)
 ENOUGH = 16
 """So many bytes at the start tell."""
 
@@ -33,10 +35,11 @@ _CODE_UNITS = 4  # bytes: two characters of UTF-16, one of UTF-32
 def text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
     """Pass on a source's chunks, which may be cut anywhere; `source` is the name that the error carries.
 
-    Nothing is held back but a start that may still turn out to be no text: no whole line of ids.
+    Nothing is held back but a start that may still turn out to be no text: no whole line of ids. Of a chunk
+    with a NUL byte nothing is passed on.
 
     Raises:
-        InputError: it is compressed, or in another encoding.
+        InputError: it is compressed, a database, in another encoding, or has a NUL byte.
     """
     head = b""
     chunks = iter(chunks)
@@ -45,9 +48,14 @@ def text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
         if len(head) >= ENOUGH or not _undecided(head):
             break
     check(head, source)
-    if head:
-        yield head
-    yield from chunks
+    size = 0
+    for chunk in chain([head] if head else [], chunks):
+        if (at := chunk.find(b"\0")) >= 0:
+            raise InputError(
+                f"{source}: has a NUL byte at offset {size + at}, so it is no text: give the ids as UTF-8 text, CSV or JSON"
+            )
+        size += len(chunk)
+        yield chunk
 
 
 def check(head: bytes, source: str) -> None:
@@ -65,6 +73,8 @@ def fault(first_bytes: bytes) -> str:
     for magic, (name, command) in _COMPRESSED.items():
         if first_bytes.startswith(magic):
             return f"is compressed ({name}): unpack it first, or pipe it: {command} < FILE | flowreaper delete ..."
+    if first_bytes.startswith(_SQLITE):
+        return "is an SQLite database: if it is a checkpoint, name it with -c; else export its ids as text"
     if first_bytes.startswith(_ZIP):
         return "is a zip archive or a spreadsheet: unpack it, or export the sheet as CSV"
     if name := next(

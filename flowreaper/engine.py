@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flowreaper.backlog import Backlog
 from flowreaper.errors import RunError
-from flowreaper.model import Again, Claim, Ending, Flow, Outcome, Reply
+from flowreaper.model import Again, Change, Claim, Ending, Flow, Reply
 from flowreaper.outage import PROBE_CAP_S, Outage
 from flowreaper.settlement import Settlement
 
@@ -58,7 +58,7 @@ class Ledger(Protocol):
         """Claim the rows `again` and up to `new` pending flows, durably; raises RunError."""
         ...
 
-    def put(self, change: Outcome | Again) -> None:
+    def put(self, change: Change) -> None:
         """Record a change soon."""
         ...
 
@@ -216,7 +216,7 @@ class Engine:
             if not ready or len(self._in_flight) >= self._concurrency:
                 await self._sender_wakes.wait()
                 continue
-            if self._outage.since is not None and not await self._probe_turn(self._outage.since):
+            if self._outage.since is not None and not await self._probe_turn():
                 continue
             admission = await self._gate.admit()
             probing = self._outage.since is not None
@@ -229,10 +229,10 @@ class Engine:
             if self._backlog.runs_low:
                 self._claimer_wakes.set()
 
-    async def _probe_turn(self, since: float) -> bool:
+    async def _probe_turn(self) -> bool:
         """Wait for a part of an outage; return whether it is time for a probe."""
         now = asyncio.get_running_loop().time()
-        left_s = since + self._outage_limit_s - now
+        left_s = self._outage.left_s(now, self._outage_limit_s)
         if left_s <= 0:
             self.stop(Ending.STOPPED, self._settlement.outage_error(now))
             await asyncio.sleep(0)  # where the cancellation of this task arrives

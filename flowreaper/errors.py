@@ -9,8 +9,10 @@
         ├── CheckpointError     the checkpoint cannot be read or written
         ├── OutputError         a results file cannot be written
         ├── UntrustedServerError  the service's certificate did not verify
+        ├── UnsupportedAiohttpError  the installed aiohttp does not say when a request was sent
         ├── FatalReplyError     the service answered what it would answer to every flow
         ├── ConsecutiveRefusalsError  so many flows in a row got the same refusal that it may concern all
+        ├── ConsecutiveAbsencesError  many flows in a row do not exist, and none was ever deleted
         └── OutageError         the service has not answered for too long
 
 An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
@@ -54,12 +56,20 @@ class UntrustedServerError(RunError):
     """The other side cannot be trusted to be the service: its certificate did not verify."""
 
 
+class UnsupportedAiohttpError(RunError):
+    """The installed aiohttp does not say when a request was sent, so a lost answer could not be judged."""
+
+
 class FatalReplyError(RunError):
     """The service gave an answer that every flow would get."""
 
 
 class ConsecutiveRefusalsError(RunError):
     """Many flows in a row were refused with the same code."""
+
+
+class ConsecutiveAbsencesError(RunError):
+    """Many flows in a row do not exist, in a job that has not deleted a single one."""
 
 
 class OutageError(RunError):

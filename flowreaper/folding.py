@@ -88,7 +88,7 @@ class Folding:
         if self.mark.is_closed:
             self._write(self.mark.next())
         try:
-            busy, pages, folded = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            busy, pages, folded = self._db.execute("PRAGMA main.wal_checkpoint(PASSIVE)").fetchone()
         finally:
             self._file.folded()
         if busy or pages != folded:
@@ -110,9 +110,9 @@ class Folding:
             if not folded and not self.fold():
                 self.close_mark()
             elif self._file.log_is_foreign():
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._db.execute("PRAGMA main.wal_checkpoint(PASSIVE)")
             else:
-                self._db.execute("PRAGMA journal_mode = DELETE")
+                self._db.execute("PRAGMA main.journal_mode = DELETE")
         if self._file.log_is_foreign():
             self.keep_files()
 

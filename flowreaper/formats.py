@@ -4,27 +4,37 @@ What may live here: telling the formats apart, and taking ids and spaces out of 
 Everything is pulled: no chunk is asked for before all entries of the chunks so far were yielded.
 """
 
-import csv
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from flowreaper import chunks as cut
 from flowreaper import encoding
 from flowreaper.chunks import Inexact, LongLine
-from flowreaper.csv_lines import CsvFeed, delimiter, header_cells
+from flowreaper.csv_lines import header_cells
+from flowreaper.csv_records import CsvReader
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.ids import BLANKS, ID_LIMIT, PLAIN, ROUNDED, EntryMaker, decoded, fault, undecoded
+from flowreaper.fields import Fields, fields
+from flowreaper.ids import (
+    BLANKS,
+    ROUNDED,
+    EntryMaker,
+    compiled,
+    decoded,
+    fault,
+    plain,
+    space_fault,
+    undecoded,
+)
 from flowreaper.model import Entry, Flow, InvalidEntry
+from flowreaper.records import WAS_INVALID, was_invalid
 
-_ID, _SPACE = "FlowId", "CustSpaceId"
 _NO_TEXT_ID = re.compile("[,;\"']")
-_LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
 
 
 class Format(StrEnum):
@@ -52,13 +62,23 @@ class InputSettings:
 
     `format` is None to tell it by suffix or first bytes. `id_field` and `space_field` name a CSV column or
     a JSON field exactly; None is FlowId and CustSpaceId in any spelling (flow_id, "Flow ID"). `default_space`
-    is for the flows that bring none.
+    is for the flows that bring none. `id_pattern` is a regular expression that a whole id must match; None is
+    the rule of `flowreaper.ids`.
+
+    Raises:
+        InputError: the space cannot be one, or the pattern is no regular expression.
     """
 
     format: Format | None = None
     id_field: str | None = None
     space_field: str | None = None
     default_space: str = ""
+    id_pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.default_space and (why := space_fault(self.default_space)):
+            raise InputError(f"the space {printable(self.default_space)!r} {why}")
+        compiled(self.id_pattern)
 
 
 def detect(suffix: str, first_bytes: bytes, id_field: str | None = None) -> Format:
@@ -75,10 +95,15 @@ def detect(suffix: str, first_bytes: bytes, id_field: str | None = None) -> Form
     value = _json_value(line)
     if line.startswith("{"):
         # A ListFlow answer on one line is an object too, but its flows are in its Data.
-        return Format.JSONL if isinstance(value, dict) and not _is_listing(value) else Format.JSON
-    if _Field(id_field, _ID).among(cell.strip(BLANKS) for cell in header_cells(line)):
+        return Format.JSONL if isinstance(value, dict) and not _listings(value) else Format.JSON
+    if fields(id_field, None).id.among(cell.strip(BLANKS) for cell in header_cells(line)):
         return Format.CSV
     return Format.JSONL if line.startswith('"') and isinstance(value, str) else Format.TEXT
+
+
+def may_be_csv(suffix: str, settings: InputSettings) -> bool:
+    """Return whether a source may be CSV, as far as can be said without its first bytes."""
+    return (settings.format or _SUFFIXES.get(suffix.lower(), Format.CSV)) is Format.CSV
 
 
 def entries(
@@ -88,113 +113,71 @@ def entries(
 
     `source` is the name that entries and errors carry. `line` counts from 1: lines for text and JSON lines,
     the line where the record starts for CSV, elements for JSON. ASCII blanks around an id or a space do not
-    count. No id: nothing; in text, what has a comma, a semicolon or a quotation mark; over 256 characters; a character that is not printable (Unicode's controls,
-    formats, separators, surrogates, private and unassigned) or is white space; bytes that are not UTF-8;
-    a rounded number.
+    count. What is no id (`flowreaper.ids` says what is) becomes an InvalidEntry; in text also what has a
+    comma, a semicolon or a quotation mark. Skipped: in text a first line that names the id field, in CSV a
+    record that is the header once more.
 
     Raises:
-        InputError: the source is compressed or not in UTF-8 from its first bytes on, the format has no place
-            for ids (no such column, no list), or JSON is broken; every entry before the break was yielded.
+        InputError: the source is no UTF-8 text, the format has no place for ids (no such column, no list), a
+            CSV record has swallowed lines, or JSON is broken; every entry before the break was yielded, but
+            none of a chunk with a NUL byte.
     """
-    if settings.default_space and (why := fault(settings.default_space)):
-        raise InputError(f"the space {printable(settings.default_space)!r} {why}")
     rest = cut.without_bom(encoding.text(chunks, source))
     form = settings.format
     if form is None:
         first, rest = cut.peek(rest)
         form = detect(suffix, first, settings.id_field)
-    reader = _Reader(
-        EntryMaker(source, settings.default_space),
-        _Field(settings.id_field, _ID),
-        _Field(settings.space_field, _SPACE),
-    )
+    make = EntryMaker(source, settings.default_space, compiled(settings.id_pattern))
+    reader = _Reader(make, fields(settings.id_field, settings.space_field))
     match form:
         case Format.TEXT:
             yield from reader.read_text(cut.lines(rest))
         case Format.CSV:
-            yield from reader.read_csv(cut.lines(rest))
+            yield from CsvReader(*reader).read(cut.lines(rest))
         case Format.JSONL:
             yield from reader.read_jsonl(cut.lines(rest))
         case Format.JSON:
             yield from reader.read_json(rest)
 
 
-class _Field(NamedTuple):
-    """The name of a column or field: `given` by the user and meant exactly, else `default` in any spelling."""
-
-    given: str | None
-    default: str
-
-    @property
-    def name(self) -> str:
-        return self.given or self.default
-
-    def among(self, names: Iterable[str]) -> list[str]:
-        """Return the names that fit: more than one is for the caller to refuse."""
-        names = list(names)
-        exact = [name for name in names if name == self.name]
-        if exact or self.given is not None:
-            return exact
-        return [name for name in names if _letters(name) == _letters(self.default)]
-
-
 class _Reader(NamedTuple):
     make: EntryMaker
-    id_field: _Field
-    space_field: _Field
+    fields: Fields
 
     def read_text(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
-        source, space = self.make
-        for number, raw in enumerate(lines, 1):
+        source, space, pattern = self.make
+        header, numbered = self._text_header(enumerate(lines, 1))
+        for number, raw in numbered:
             if isinstance(raw, LongLine):
                 yield self.make.too_long(raw, number)
                 continue
-            text = decoded(raw).strip(BLANKS)
-            if (text.isalnum() and text.isascii() and len(text) <= ID_LIMIT) or PLAIN.fullmatch(text):
-                yield Entry(Flow(text, space), source, number)  # what make.entry gives, in half the time
-            elif text and not text.startswith("#"):
-                # Sent as it is, a piece of CSV or JSON would be answered as a flow that is not there.
-                mark = _NO_TEXT_ID.search(text)
-                yield self._piece(text, mark[0], number) if mark else self.make.entry(text, "", number)
+            line = raw.strip()  # of BLANKS
+            if pattern is None and plain(line):
+                yield Entry(
+                    Flow(line.decode(), space), source, number
+                )  # what make.entry gives, in half the time
+            elif line and line != header and not line.startswith(b"#"):
+                yield self._odd_line(decoded(line), number)
 
-    def _piece(self, text: str, mark: str, number: int) -> Entry | InvalidEntry:
-        if fault(text) == ROUNDED:  # 9,26E+17: its comma is not what is wrong with it
+    def _text_header(
+        self, numbered: Iterator[tuple[int, bytes | LongLine]]
+    ) -> tuple[bytes, Iterator[tuple[int, bytes | LongLine]]]:
+        """Return the first line that counts if it names the id field, else nothing, and the lines after it."""
+        for number, raw in numbered:
+            line = b"" if isinstance(raw, LongLine) else raw.strip()
+            if isinstance(raw, LongLine) or (line and not line.startswith(b"#")):
+                if self.fields.id.among([decoded(line)]):
+                    return line, numbered
+                return b"", chain([(number, raw)], numbered)
+        return b"", numbered
+
+    def _odd_line(self, text: str, number: int) -> Entry | InvalidEntry:
+        """Return what a line of text is that does not look like an id at first sight."""
+        why, mark = fault(text, self.make.pattern), _NO_TEXT_ID.search(text)
+        if not mark or not why or why == ROUNDED:  # 9,26E+17: its comma is not what is wrong with it
             return self.make.entry(text, "", number)
         hint = "give CSV with --input-format csv, print ids out of JSON bare (jq -r)"
-        return self.make.invalid(text, f"the line has {mark} in it, and is no id: {hint}", number)
-
-    def read_csv(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
-        feed = CsvFeed(lines)
-        rows = csv.reader(feed, delimiter=delimiter(feed.peek()), strict=True, skipinitialspace=True)
-        try:
-            header = [cell.strip(BLANKS) for cell in next(rows, [])]
-        except csv.Error as error:
-            raise InputError(
-                f"{self.make.source}: the CSV header cannot be read: {printable(str(error))}"
-            ) from None
-        if not header:
-            return
-        id_at = self._column(header, self.id_field, "--id-field", required=True)
-        space_at = self._column(
-            header, self.space_field, "--space-field", required=self.space_field.given is not None
-        )
-        while True:
-            number = feed.number + 1
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield self._broken_record(feed.last, error, number)
-                continue
-            if not any(map(str.strip, row)):
-                continue
-            # A record that does not fit the header may have its columns shifted: no id is taken from it.
-            if len(row) <= max(id_at, space_at) or any(map(str.strip, row[len(header) :])):
-                reason = f"the CSV record has {len(row)} cells, the header has {len(header)}"
-                yield self.make.invalid(",".join(row), reason, number)
-            else:
-                yield self.make.entry(row[id_at], "" if space_at < 0 else row[space_at], number)
+        return self.make.invalid(text, f"the line has {mark[0]} in it, and is no id: {hint}", number)
 
     def read_jsonl(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
         for number, raw in enumerate(lines, 1):
@@ -209,6 +192,9 @@ class _Reader(NamedTuple):
                 yield self.make.invalid(text, "the line is not UTF-8", number)
             elif value is None:
                 yield self.make.invalid(text, "the line is no JSON object, string or number", number)
+            elif isinstance(value, dict) and (lists := _listings(value)) and not self.fields.id.among(value):
+                for item in chain.from_iterable(lists):
+                    yield self._of_value(item, None, number)
             else:
                 yield self._of_value(value, text, number)
 
@@ -220,59 +206,25 @@ class _Reader(NamedTuple):
         """Take the id out of a JSON value; `text` is how to show it, None to write it anew."""
         flow_id, space, why = value, None, ""
         if isinstance(value, dict):
-            ids, spaces = self.id_field.among(value), self.space_field.among(value)
+            ids, spaces = self.fields.id.among(value), self.fields.space.among(value)
             if not ids:
-                why = f"the object has no field {printable(self.id_field.name)} (--id-field)"
+                why = f"the object has no field {printable(self.fields.id.name)} (--id-field)"
             elif len(ids) > 1 or len(spaces) > 1:
                 why = "the object has the id or the space twice: say which with --id-field, --space-field"
             else:
                 flow_id, space = value[ids[0]], value[spaces[0]] if spaces else None
+                why = WAS_INVALID if was_invalid(ids[0], value.get("state")) else ""
         why = why or _json_fault("flow id", flow_id) or ("" if space is None else _json_fault("space", space))
         if why:
             shown = json.dumps(value, ensure_ascii=False) if text is None else text
             return self.make.invalid(shown, why, number)
         return self.make.entry(str(flow_id), "" if space is None else str(space), number)
 
-    def _broken_record(self, last: bytes | LongLine, error: csv.Error, number: int) -> InvalidEntry:
-        if isinstance(last, LongLine):
-            return self.make.too_long(last, number)
-        why = printable(str(error))  # it names the delimiter, which may be a tab
-        return self.make.invalid(decoded(last), f"the CSV record that ends here is broken: {why}", number)
-
-    def _column(self, header: list[str], field: _Field, option: str, *, required: bool) -> int:
-        """Return the column's index, -1 if there is none."""
-        names = field.among(header)
-        if field is self.id_field and any(map(_LIKE_AN_ID.fullmatch, names or header)):
-            raise InputError(
-                f"{self.make.source}: the first line looks like data, not like a CSV header: {_listed(header)};"
-                " add a header line that names the columns (FlowId); bare ids, a line each, are --input-format text"
-            )
-        if len(names) > 1:
-            raise InputError(
-                f"{self.make.source}: more than one CSV column could be {printable(field.name)}: {_listed(names)};"
-                f" name one that is there once with {option}"
-            )
-        if required and not names:
-            raise InputError(
-                f"{self.make.source}: there is no CSV column {printable(field.name)}, there are {_listed(header)};"
-                f" name the right one with {option}"
-            )
-        return header.index(names[0]) if names else -1
-
 
 def _json_fault(what: str, value: object) -> str:
     if not isinstance(value, str):
         return f"the {what} is neither a string nor a number"
     return f"the {what} {ROUNDED}" if isinstance(value, Inexact) else ""
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(printable(name, 40) for name in names[:20]) + (", …" if len(names) > 20 else "")  # noqa: PLR2004 -- a message, not a table
-
-
-@lru_cache(maxsize=1024)
-def _letters(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
 
 
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=Inexact, parse_constant=Inexact)
@@ -286,6 +238,10 @@ def _json_value(text: str) -> object:
         return None
 
 
-def _is_listing(value: dict[str, object]) -> bool:
-    body = value.get("body")
-    return any(isinstance(o, dict) and isinstance(o.get("Data"), list) for o in (value, body))
+def _listings(value: dict[str, object]) -> list[list[object]]:
+    """Return the lists of flows in a ListFlow answer, as the service sends it or the SDK saves it."""
+    if "Data" not in value and "body" not in value:  # a million lines of JSON ask
+        return []
+    holders = (value, value.get("body"))
+    lists = (holder.get("Data") for holder in holders if isinstance(holder, dict))
+    return [flows for flows in lists if isinstance(flows, list)]

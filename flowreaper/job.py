@@ -6,11 +6,13 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.client import Client, CredentialSource
@@ -19,7 +21,7 @@ from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.kept_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter import Limiter
 from flowreaper.lock import network_file_system
-from flowreaper.model import Ending, Entry, Identity, InvalidEntry, State, Summary
+from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
 from flowreaper.progress import Snapshot
 from flowreaper.settings import Settings
@@ -28,7 +30,13 @@ from flowreaper.sink import Sink, Stream
 from flowreaper.turns import Turns, account_of, turns_folder
 from flowreaper.writer import Writer
 
+_SOUGHT = 10_000
+# Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
+
 Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
+
+Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
+"""What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
 
 
 class Feed(Protocol):
@@ -43,11 +51,32 @@ class Feed(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a checkpoint holds when a run begins: flows by state, and how many of them are to be called for sure."""
+
+    counts: Mapping[State, int]
+    to_call: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputRead:
+    """What an input was found to hold: flows to call, known or repeated ones, unfinished ones that it does not list."""
+
+    to_call: int
+    repeated: int
+    unlisted: int
+
+
 class Job:
     """One run over one checkpoint.
 
-    `make_feed` gets the coroutine to deliver batches to; None: only what the checkpoint still holds.
-    `streams` get each outcome once it is recorded. `accept_lost_log` as in `open_checkpoint`. Runs once.
+    `make_feed` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
+    calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
+    surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
+    it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
+    was read to its end. `beside` is entered before anything is sent. `accept_lost_log` as in `open_checkpoint`. Runs
+    once.
     """
 
     def __init__(
@@ -58,7 +87,11 @@ class Job:
         credentials: CredentialSource,
         log: Log,
         make_feed: Callable[[Deliver], Feed] | None = None,
+        first_listed: Callable[[Sequence[Flow]], Sequence[Flow]] = lambda _flows: (),
         streams: Sequence[Stream] = (),
+        opened: Callable[[Opened], None] = lambda _opened: None,
+        input_read: Callable[[InputRead], None] = lambda _read: None,
+        beside: Beside = lambda _note: contextlib.nullcontext(),
         accept_lost_log: bool = False,
     ) -> None:
         self._settings = settings
@@ -66,7 +99,11 @@ class Job:
         self._credentials = credentials
         self._log = log
         self._make_feed = make_feed
+        self._first_listed = first_listed
+        self._opened = opened
+        self._input_read = input_read
         self._streams = streams
+        self._beside = beside
         self._accept_lost_log = accept_lost_log
         self._parts: _Parts | None = None
         self._unfinished = 0
@@ -92,8 +129,9 @@ class Job:
         writer = Writer(checkpoint)
         account = account_of(self._settings.endpoint.url, credentials.access_key_id)
         try:
-            with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
-                summary = await self._run(checkpoint, writer, turns)
+            async with self._beside(writer.note_now):
+                with Turns(turns_folder(), account, failed=self._no_turns, met=self._shared) as turns:
+                    summary = await self._run(checkpoint, writer, turns)
         finally:
             writer.close()
             # After a failed write, closing may fail as well; the first failure is the one to tell.
@@ -138,20 +176,30 @@ class Job:
         )
 
     async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: Turns) -> Summary:
-        if self._settings.retry:
-            checkpoint.reopen(self._settings.retry)
+        if self._settings.sandbox:
+            checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
         left_claimed = checkpoint.doubt_claimed()
         before = checkpoint.counts()
-        self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
+        if self._make_feed:
+            left_claimed = []  # called where the input lists them
+            checkpoint.take_listed(self._settings.taken_again)
+            if unfinished := checkpoint.unfinished(_SOUGHT):
+                found = await asyncio.to_thread(self._first_listed, unfinished)
+                self._unfinished = checkpoint.list_known(found)
+        else:
+            checkpoint.reopen(self._settings.taken_again)
+            before = checkpoint.counts()
+            self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
         pace = learned_pace(self._settings.rate, checkpoint.noted(NOTE))
         kept_pace = KeptPace(pace, writer.note, self._failed)
-        parts = self._parts = self._build(writer, left_claimed, Limiter(pace, turns))
+        parts = self._parts = self._build(checkpoint, writer, left_claimed, Limiter(pace, turns))
         engine, sink = parts.engine, parts.sink
+        self._opened(Opened(before, self._unfinished))
         if self._ending:
             engine.stop(self._ending)
         async with parts.client:
             feed = self._make_feed(self._deliver) if self._make_feed else None
-            reading = asyncio.create_task(self._read(feed, engine))
+            reading = asyncio.create_task(self._read(feed, engine, writer))
             keeping = asyncio.create_task(kept_pace.run())
             watching = asyncio.create_task(writer.watch(self._failed))
             read_all = False
@@ -170,22 +218,26 @@ class Job:
             raise error
         if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
-        counts, in_doubt = _left(checkpoint, before, sink.recorded)
+        left = _left(checkpoint, before, sink.recorded, read_all=read_all)
         return Summary(
             ending=engine.ending or Ending.FINISHED,
-            counts=counts,
-            run=dict(sink.recorded),
+            run=dict(+sink.recorded),
             seconds=asyncio.get_running_loop().time() - parts.started_at,
             calls=engine.calls,
             throttled=parts.settlement.throttled,
             repeated=sink.repeated,
             read_all=read_all,
             error=engine.error,
-            in_doubt=in_doubt,
             inferred=sink.inferred,
+            counts=left.counts,
+            in_doubt=left.in_doubt,
+            unlisted=left.unlisted,
+            never_deleted=left.never_deleted,
         )
 
-    def _build(self, writer: Writer, left_claimed: Sequence[int], gate: Limiter) -> "_Parts":
+    def _build(
+        self, checkpoint: Checkpoint, writer: Writer, left_claimed: Sequence[int], gate: Limiter
+    ) -> "_Parts":
         settings = self._settings
         client = Client(
             settings.endpoint,
@@ -196,13 +248,14 @@ class Job:
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
         backlog.take_first(left_claimed)
-        outage = Outage()
+        outage = Outage(has_answered=checkpoint.has_answer())
         settlement = Settlement(
             backlog=backlog,
             ledger=sink,
             gate=gate,
             account=client,
             outage=outage,
+            absences=AbsenceBrake(settings.max_absent, has_deleted=checkpoint.has_deleted()),
             log=self._log,
             max_attempts=settings.max_attempts,
             max_refusals=settings.max_refusals,
@@ -220,17 +273,27 @@ class Job:
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
 
-    async def _read(self, feed: Feed | None, engine: Engine) -> None:
+    async def _read(self, feed: Feed | None, engine: Engine, writer: Writer) -> None:
         self._warn_of_expiry()
         try:
             if feed:
                 await feed.run()
+                await self._note_end_of_input(writer)
         except FlowreaperError as error:
             self._failed(error)
+        except Exception as error:  # the caller's iterable raised it: `run` raises it when all is recorded
+            self._failed(error)
+            raise
         finally:
             self._reading = False
             self._warn_of_expiry()
             engine.reading_ended()
+
+    async def _note_end_of_input(self, writer: Writer) -> None:
+        if self._parts is None or self._ending or self._parts.engine.ending:
+            return  # the reading was stopped before its end
+        unlisted = await writer.unlisted()
+        self._input_read(InputRead(self._unfinished, self._parts.sink.repeated, unlisted))
 
     def _warn_of_expiry(self) -> None:
         """Say, once, that the credentials expire before what is known to be left can be done."""
@@ -279,12 +342,26 @@ def identity_of(settings: Settings, access_key: str = "") -> Identity:
     return Identity(endpoint, settings.sandbox, access_key)
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What a checkpoint holds at a run's end."""
+
+    counts: dict[State, int]
+    in_doubt: int = 0
+    unlisted: int | None = None
+    never_deleted: bool = False
+
+
 def _left(
-    checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State]
-) -> tuple[dict[State, int], int]:
-    """Return the checkpoint's counts by state, and how many of its unfinished flows are in doubt."""
+    checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State], *, read_all: bool
+) -> _Left:
     try:
-        return checkpoint.counts(), checkpoint.in_doubt()
+        return _Left(
+            checkpoint.counts(),
+            checkpoint.in_doubt(),
+            checkpoint.unlisted() if read_all else None,
+            not checkpoint.has_deleted(),
+        )
     except RunError:
         # The checkpoint is what failed: what was recorded is known all the same.
-        return dict(Counter(before) + recorded), 0
+        return _Left(dict(Counter(before) + recorded))

@@ -13,9 +13,8 @@ from flowreaper.escaping import printable
 class LogFormat(StrEnum):
     """How events are written."""
 
-    AUTO = "auto"  # console on a terminal, else JSON
-    CONSOLE = "console"
-    JSON = "json"
+    TEXT = "text"
+    JSON = "json"  # an object a line, and nothing else
 
 
 class LogStream(Protocol):
@@ -35,10 +34,9 @@ class LogStream(Protocol):
 def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.typing.FilteringBoundLogger:
     """Return a logger that writes events from `level` (debug, info, warning, error) on.
 
-    Foreign text in events cannot steer a terminal nor forge a line: on the console it is escaped, in JSON
+    Foreign text in events cannot steer a terminal nor forge a line: in text it is escaped, in JSON
     everything beyond ASCII is.
     """
-    console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.is_terminal)
     renderer: list[Any] = (
         [
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
@@ -49,7 +47,7 @@ def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.
                 pad_event_to=24,
             ),
         ]
-        if console
+        if log_format is LogFormat.TEXT
         else [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.EventRenamer("event"),

@@ -57,12 +57,24 @@ class InvalidEntry(NamedTuple):
 class Added(NamedTuple):
     """What became of a batch of entries: how many were new or known already, and which were invalid.
 
-    `invalid` holds only what was not in the checkpoint before.
+    `invalid` holds only what was not in the checkpoint before. `resumed` counts the flows among those known
+    already that this run takes: unfinished ones of earlier runs, and finished ones that the user asked for again.
     """
 
     new: int
     repeated: int
     invalid: tuple[InvalidEntry, ...]
+    resumed: int = 0
+
+
+class Retry(NamedTuple):
+    """Which finished flows to take again: in one of `states`; with `codes`, only those with one of these codes."""
+
+    states: tuple[State, ...] = ()
+    codes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.states)
 
 
 class Claim(NamedTuple):
@@ -163,6 +175,16 @@ class Again(NamedTuple):
     in_doubt: bool
 
 
+class Reopen(NamedTuple):
+    """Final outcomes of this run that do not count after all: these rows are pending again."""
+
+    rows: tuple[int, ...]
+
+
+Change = Outcome | Again | Reopen
+"""What a reply changes in the checkpoint."""
+
+
 class Record(NamedTuple):
     """What the checkpoint holds of one flow or invalid line: the shape of `results`' objects.
 
@@ -222,7 +244,10 @@ class Summary:
     how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
     their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
     was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known,
-    `inferred` those of this run's deletions that are known only by their absence after such a call.
+    `inferred` those of this run's deletions that are known only by their absence after such a call. `unlisted`
+    counts the unfinished flows that this run's input does not list, and that it therefore left alone: 0 where the
+    run had no input, None where the input was not read to its end. `never_deleted`: the service has not confirmed
+    a single deletion of this job.
     """
 
     ending: Ending
@@ -236,11 +261,18 @@ class Summary:
     error: Exception | None = None
     in_doubt: int = 0
     inferred: int = 0
+    unlisted: int | None = 0
+    never_deleted: bool = False
 
     @property
     def unfinished(self) -> int:
         """Flows of the checkpoint that have no final outcome yet."""
         return self.counts.get(State.PENDING, 0) + self.counts.get(State.CLAIMED, 0)
+
+    @property
+    def left(self) -> int:
+        """Unfinished flows that this run would have taken, as far as is known."""
+        return self.unfinished - (self.unlisted or 0)
 
     @property
     def failed(self) -> int:

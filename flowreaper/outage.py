@@ -13,15 +13,22 @@ chance, that happens once in 400,000 calls."""
 PROBE_CAP_S = 10.0
 """The longest time between two probes, and the longest that a probe may take."""
 
+FIRST_ANSWER_S = 60.0
+"""The longest wait for a service that has never answered: a mistyped endpoint does not mend itself."""
+
 _FIRST_PROBE_S = 1.0
 _ENOUGH_FLOWS = 5
 
 
 class Outage:
-    """Told of every reply, says whether there is an outage, and when the next probe may leave."""
+    """Told of every reply, says whether there is an outage, and when the next probe may leave.
 
-    def __init__(self) -> None:
+    `has_answered`: the service has answered this job before, so it is there.
+    """
+
+    def __init__(self, *, has_answered: bool = False) -> None:
         self.since: float | None = None
+        self.has_answered = has_answered
         self._streak = 0
         self._first_at = 0.0
         self._blamed: Counter[int] = Counter()
@@ -40,14 +47,18 @@ class Outage:
     def answered(self) -> float | None:
         """Take note of a definite answer; return since when there was an outage, if this ends one."""
         since, self.since = self.since, None
+        self.has_answered = True
         self._streak = self._unreached = 0
         self._said_something = False
         self._blamed.clear()
         return since
 
-    def silent(self, row: int, at: float, *, reached: bool, readable: bool, flows_left: int) -> bool:
+    def silent(
+        self, row: int, sent_at: float, at: float, *, reached: bool, readable: bool, flows_left: int
+    ) -> bool:
         """Take note of a call for a flow without a definite answer; return whether an outage begins.
 
+        The outage began when the first such call was sent.
         `reached` is False where the call certainly never left: that is never one flow's fault. Else the
         calls must have been for five flows. If fewer are left, two or more, then for all of these, and none
         with a `readable` answer: the service itself said there that it failed, perhaps at just these flows.
@@ -55,7 +66,7 @@ class Outage:
         if self.since is not None:
             return False
         if self._streak == 0:
-            self._first_at = at
+            self._first_at = sent_at
         self._streak += 1
         self._said_something |= readable
         if reached:
@@ -78,6 +89,12 @@ class Outage:
     def forgive(self, row: int) -> int:
         """Return how many of a flow's attempts fell into the beginning of an outage; asked once, they are gone."""
         return self._forgiven.pop(row, 0)
+
+    def left_s(self, now: float, limit_s: float) -> float:
+        """Return for how long to go on waiting: an outage may last `limit_s`, a minute where nothing ever answered."""
+        if not self.has_answered:
+            limit_s = min(limit_s, FIRST_ANSWER_S)
+        return (now if self.since is None else self.since) + limit_s - now
 
     def probe_wait_s(self, now: float) -> float:
         """Return how long the next call must wait for its turn as a probe; 0 where there is no outage."""

@@ -1,104 +1,26 @@
-"""The edge to files and pipes: opens sources, reads them in a thread, hands over batches of entries.
+"""Reads sources in a thread, hands over batches of entries.
 
-What may live here: descriptors, polling, the reading thread. What the bytes mean is `flowreaper.formats`'.
+What may live here: the reading thread. What the bytes mean is `flowreaper.formats`'.
 """
 
 import asyncio
-import fcntl
-import os
-import select
 import socket
-import stat
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import PurePath
 
-from flowreaper import encoding
 from flowreaper.errors import InputError
-from flowreaper.escaping import printable
-from flowreaper.formats import InputSettings, entries
+from flowreaper.formats import InputSettings, entries, may_be_csv
 from flowreaper.model import Entry, InvalidEntry
+from flowreaper.sources import Source, wait_for_any
 
 Batch = list[Entry | InvalidEntry]
 
-_CHUNK = 64 * 1024
-_PATH_LIMIT = 4096
-_CLOSED = -1
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # opening a named pipe must not wait for its writer
-
-
-@dataclass(slots=True)
-class Source:
-    """A file or a pipe that could be opened; `open_sources` makes them.
-
-    `name` is the path as given, escaped where it is not printable, ``-`` for standard input. `rereadable`
-    is whether it can be read more than once. `fd` is None for a regular file, which is opened anew for each
-    reading; `start` is where standard input stood if that is a regular file.
-    """
-
-    name: str
-    path: str
-    rereadable: bool
-    fd: int | None = None
-    start: int = 0
-
-    @contextmanager
-    def open(self) -> Iterator[int]:
-        """Give a descriptor to read from the start on.
-
-        Raises:
-            InputError: a pipe was read before, or the file is gone.
-        """
-        if self.fd == _CLOSED:
-            raise InputError(f"{self.name}: a pipe can be read only once")
-        if self.fd is not None:
-            if self.rereadable:
-                os.lseek(self.fd, self.start, os.SEEK_SET)
-            yield self.fd
-            return
-        fd = _opened(self.path)
-        try:
-            yield fd
-        finally:
-            os.close(fd)
-
-    def close(self) -> None:
-        """Let go of a pipe; standard input is not ours to close."""
-        if self.fd is not None and not self.rereadable:
-            if self.path:
-                with suppress(OSError):
-                    os.close(self.fd)
-            self.fd = _CLOSED
-
-
-def open_sources(arguments: Sequence[str | os.PathLike[str]], stdin: int) -> list[Source]:
-    """Check that every argument can be read, and return them in order; ``-`` is the descriptor `stdin`.
-
-    What cannot be opened twice (named pipes, process substitutions, terminals) is kept open; close it with
-    `Source.close` if it is never read.
-
-    Raises:
-        InputError: one is missing, unreadable or a directory, or ``-`` is there twice; nothing stays open.
-    """
-    paths = [os.fspath(argument) for argument in arguments]
-    if paths.count("-") > 1:
-        raise InputError("-: standard input can be read only once; give it once")
-    sources: list[Source] = []
-    try:
-        for path in paths:
-            sources.append(_standard_input(stdin) if path == "-" else _file(path))  # noqa: PERF401 -- those before a bad one are closed
-    except InputError:
-        for source in sources:
-            source.close()
-        raise
-    return sources
-
 
 def read_entries(
-    source: Source, settings: InputSettings, before_read: Callable[[int], None] | None = None
+    source: Source, settings: InputSettings, before_read: Callable[[int], None] = wait_for_any
 ) -> Iterator[Entry | InvalidEntry]:
     """Read one source in the calling thread, to its end; a pipe is closed after it.
 
@@ -108,10 +30,10 @@ def read_entries(
     Raises:
         InputError: the source cannot be read, or is not in its format.
     """
-    suffix = PurePath(source.path).suffix
     try:
         with source.open() as fd:
-            chunks = _chunks(fd, source.name, before_read or _wait)
+            chunks = source.chunks(fd, before_read)
+            suffix = PurePath(source.path).suffix
             yield from entries(chunks, source=source.name, suffix=suffix, settings=settings)
     finally:
         source.close()
@@ -194,6 +116,11 @@ class Producer:
 
     def _read(self, loop: asyncio.AbstractEventLoop, wake: int) -> None:
         for source in self._sources:
+            # An unclosed quotation mark swallows ids: that comes out before anything is sent, where it can.
+            if source.odd_quotes and may_be_csv(PurePath(source.path).suffix, self._settings):
+                for _ in read_entries(source, self._settings, self._before_read(source, loop, wake)):
+                    pass
+        for source in self._sources:
             try:
                 for entry in read_entries(source, self._settings, self._before_read(source, loop, wake)):
                     self._batch.append(entry)
@@ -211,7 +138,7 @@ class Producer:
             if not source.rereadable:
                 self._flush(loop)
             if not self._stopping.is_set():
-                _wait(fd, wake)
+                wait_for_any(fd, wake)
             if self._stopping.is_set():
                 raise _StoppedError
 
@@ -234,66 +161,3 @@ class Producer:
 
 class _StoppedError(Exception):
     """Unwinds the reading thread."""
-
-
-def _file(path: str) -> Source:
-    name = printable(path, _PATH_LIMIT)
-    fd = _opened(path)
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        head = b""
-        with suppress(OSError):  # told when it is read
-            head = os.pread(fd, encoding.ENOUGH, 0)
-        os.close(fd)
-        encoding.check(head, name)
-        return Source(name, path, rereadable=True)
-    return Source(name, path, rereadable=False, fd=fd)
-
-
-def _standard_input(fd: int) -> Source:
-    try:
-        mode = os.fstat(fd).st_mode
-        start = os.lseek(fd, 0, os.SEEK_CUR) if stat.S_ISREG(mode) else 0
-        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-    except OSError as error:
-        raise InputError(f"-: standard input cannot be read: {error.strerror}") from None
-    if stat.S_ISDIR(mode):
-        raise InputError("-: standard input is a directory; give a file or a pipe")
-    if flags & os.O_ACCMODE == os.O_WRONLY:  # polling it would wait for ever
-        raise InputError("-: standard input is open for writing only; give a file or a pipe")
-    return Source("-", "", rereadable=stat.S_ISREG(mode), fd=fd, start=start)
-
-
-def _opened(path: str) -> int:
-    name = printable(path, _PATH_LIMIT)
-    try:
-        fd = os.open(path, _FLAGS)
-    except OSError as error:
-        raise InputError(f"{name}: cannot be opened: {error.strerror}") from None
-    except ValueError:
-        raise InputError(f"{name}: cannot be opened: this is no path") from None
-    if stat.S_ISDIR(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise InputError(f"{name}: is a directory; give the files in it")
-    return fd
-
-
-def _chunks(fd: int, name: str, before_read: Callable[[int], None]) -> Iterator[bytes]:
-    while True:
-        before_read(fd)
-        try:
-            chunk = os.read(fd, _CHUNK)
-        except BlockingIOError:  # somebody else read first, or the descriptor does not block
-            continue
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from None
-        if not chunk:
-            return
-        yield chunk
-
-
-def _wait(*fds: int) -> None:
-    """Wait until one can be read or is at its end."""
-    poller = select.poll()
-    for fd in fds:
-        poller.register(fd, select.POLLIN)
-    poller.poll()

@@ -30,6 +30,11 @@ class Request(NamedTuple):
     query: str
     headers: dict[str, str]
 
+    @property
+    def secrets(self) -> tuple[str, str]:
+        """The signature, and the security token or an empty text: a server may echo them."""
+        return self.headers["authorization"].rpartition("=")[2], self.headers.get("x-acs-security-token", "")
+
     def __repr__(self) -> str:
         # The headers hold a live signature and, with STS, the security token.
         return f"Request({self.query!r})"

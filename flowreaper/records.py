@@ -11,6 +11,9 @@ from json.encoder import encode_basestring_ascii
 from flowreaper.escaping import csv_cell, printable
 from flowreaper.model import InvalidEntry, Outcome, Record, State
 
+WAS_INVALID = 'the record says that this is no flow id ("state": "invalid")'
+"""Why a record that is read back is no flow (see `was_invalid`)."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL = "null"
 _BOOLEAN = {False: "false", True: "true"}
@@ -21,7 +24,7 @@ class RecordFormat(StrEnum):
 
     JSONL = "jsonl"  # one object a line, ASCII only: nothing in it can steer a terminal
     CSV = "csv"  # with a header
-    IDS = "ids"  # the flow ids alone, fit to be read again
+    IDS = "ids"  # the flow ids alone; fit to be read again where no flow has a space
 
 
 def record_of(outcome: Outcome) -> Record:
@@ -61,6 +64,14 @@ def record_of_invalid(entry: InvalidEntry, found_at_ms: int) -> Record:
         line=entry.line,
         finished_at=utc_time(found_at_ms),
     )
+
+
+def was_invalid(id_field: str, state: object) -> bool:
+    """Return whether a record that is read back as input is of an invalid line.
+
+    Its flow_id is that line's escaped text, and may look like an id.
+    """
+    return id_field == "flow_id" and state == State.INVALID
 
 
 def utc_time(at_ms: int) -> str:
@@ -123,5 +134,5 @@ def _cell(text: str) -> str:
 
 
 def id_line(record: Record) -> str:
-    """Write a record's flow id alone."""
+    """Write a record's flow id alone; not for a flow of a space, nor for an invalid line."""
     return f"{record.flow_id}\n"

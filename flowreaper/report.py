@@ -6,10 +6,12 @@ example, would keep SQLite's lock on the file.
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flowreaper import descriptors, file_guard, run_mark, schema
 from flowreaper.errors import CheckpointError, InputError
@@ -40,7 +42,7 @@ class Status:
     under_way: int = 0
 
 
-def read_status(path: Path, identity: Identity | None = None) -> Status:
+def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:
     """Count a checkpoint's flows.
 
     Raises:
@@ -49,10 +51,10 @@ def read_status(path: Path, identity: Identity | None = None) -> Status:
     """
     with _reading(path) as db:
         # First: a run that ends meanwhile leaves no flow claimed that could be taken for one in doubt.
-        live = file_guard.has_run(path)
+        live = file_guard.has_run(Path(path))
         job = schema.job(db)
         if identity:
-            schema.check_identity(job, printable(str(path)), identity)
+            schema.check_identity(job, printable(os.fspath(path)), identity)
         codes: dict[State, dict[str, int]] = {}
         found = db.execute(
             "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
@@ -149,21 +151,19 @@ def _is_begun(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
 
 
-def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
+def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> Iterator[Record]:
     """Yield what is recorded, in the order of reading, invalid lines last; only `states` if there are any.
 
     Raises:
         ConfigurationError: there is no such file, or it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
-    marks = ", ".join("?" * len(wanted))
-    only = f" WHERE state IN ({marks})" if states else ""
+    only, wanted = _only(states)
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
         selected = db.execute(
             "SELECT flow_id, cust_space_id, state, inferred, in_doubt, attempts, http_status, code, message,"  # noqa: S608 -- `only` is made of question marks
-            f" request_id, source, line, finished_at_ms FROM flow{only} ORDER BY id",
+            f" request_id, source, line, finished_at_ms FROM flow WHERE {only} ORDER BY id",
             wanted,
         )
         with contextlib.closing(selected) as flows:
@@ -180,6 +180,62 @@ def read_records(path: Path, states: Sequence[State] = ()) -> Iterator[Record]:
                         schema.number(line),
                     )
                     yield record_of_invalid(entry, schema.number(at))
+
+
+def has_space(path: Path, states: Sequence[State] = ()) -> bool:
+    """Return whether a flow of a sub-customer's space is recorded; only in `states` if there are any.
+
+    Raises as `read_records`.
+    """
+    only, wanted = _only(states)
+    with _reading(path) as db:
+        text = f"SELECT EXISTS (SELECT 1 FROM flow WHERE cust_space_id <> '' AND {only})"  # noqa: S608 -- question marks
+        return bool(db.execute(text, wanted).fetchone()[0])
+
+
+def read_notes(path: Path, prefix: str) -> dict[str, str]:
+    """Return what a checkpoint notes of its job under names with this prefix; empty where there is none yet.
+
+    Raises as `last_access_key`.
+    """
+    if not _is_begun(path):
+        return {}
+    with _reading(path) as db:
+        return {name: value for name, value in schema.job(db).items() if name.startswith(prefix)}
+
+
+class Outcomes(NamedTuple):
+    """What tells a checkpoint's outcomes from those of another moment.
+
+    How many there are, when the newest ended (milliseconds since the epoch), and the sum of those times' low 32 bits.
+    """
+
+    total: int
+    newest_ms: int
+    sum_ms: int
+
+
+def outcomes_after(path: Path, after_ms: int) -> Outcomes:
+    """Look at what ended or was found invalid later than `after_ms`; a million flows take some 0.1 s.
+
+    Raises as `read_records`.
+    """
+    with _reading(path) as db:
+        ended = "SELECT finished_at_ms AS at FROM flow WHERE finished_at_ms > ?1"
+        found = "SELECT found_at_ms FROM invalid WHERE found_at_ms > ?1"
+        row = db.execute(
+            f"SELECT count(*), coalesce(max(at), 0), coalesce(sum(at & 0xFFFFFFFF), 0) FROM ({ended} UNION ALL {found})",  # noqa: S608 -- constants
+            (after_ms,),
+        ).fetchone()
+        return Outcomes(*map(schema.number, row))
+
+
+def _only(states: Sequence[State]) -> tuple[str, list[int]]:
+    """Return the condition for flows in these states, and its parameters; all flows where there are none."""
+    if not states:
+        return "TRUE", []
+    wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
+    return f"state IN ({', '.join('?' * len(wanted))})", wanted
 
 
 def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
@@ -209,7 +265,8 @@ def _text(value: object) -> str | None:
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+    path = Path(at)
     name = printable(str(path))
     try:
         if not path.is_file():

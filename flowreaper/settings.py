@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
-from flowreaper.model import Kind, State
+from flowreaper.model import Kind, Retry, State
 from flowreaper.verdict import TREATABLE
 
 DEFAULT_RATE = 5.0
@@ -23,6 +23,7 @@ DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_MAX_ATTEMPTS = 10
 DEFAULT_OUTAGE_LIMIT_S = 3600.0
 DEFAULT_MAX_REFUSALS = 50
+DEFAULT_MAX_ABSENT = 50
 DEFAULT_REGION = "ap-southeast-1"
 """The only region with a documented endpoint."""
 
@@ -34,7 +35,10 @@ _REGION = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_MAX_CONCURRENCY = 1000
+_MIN_RATE, _MAX_RATE = 0.001, 100_000
+# No account comes near either; beyond them, times and counts grow until they cannot be reckoned with.
+_MAX_CONCURRENCY = 10_000
+_MOST_BY_DEFAULT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,9 @@ class Settings:
     `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
     `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
-    refused with the same code (0: never); `limit` ends the run after so many flows, None for all; `retry`
-    are final states to take again; `treat` says what a code means, before the built-in table.
+    refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none
+    was ever deleted (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to
+    take again, `retry_codes` the codes of such flows (both given: both must hold); `treat` says what a code means, before the built-in table.
     """
 
     endpoint: Endpoint
@@ -76,23 +81,31 @@ class Settings:
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     outage_limit_s: float = DEFAULT_OUTAGE_LIMIT_S
     max_refusals: int = DEFAULT_MAX_REFUSALS
+    max_absent: int = DEFAULT_MAX_ABSENT
     limit: int | None = None
     retry: tuple[State, ...] = ()
+    retry_codes: tuple[str, ...] = ()
     treat: Mapping[str, Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks = (
             (
-                self.rate > 0 and math.isfinite(self.rate),
+                _MIN_RATE <= self.rate <= _MAX_RATE,
                 "rate",
                 self.rate,
-                "calls a second, more than 0",
+                f"calls a second, from {_MIN_RATE:g} to {_MAX_RATE:,}",
             ),
-            (self.concurrency >= 1, "concurrency", self.concurrency, "calls at once, 1 or more"),
+            (
+                1 <= self.concurrency <= _MAX_CONCURRENCY,
+                "concurrency",
+                self.concurrency,
+                f"calls at once, from 1 to {_MAX_CONCURRENCY:,}",
+            ),
             (0 < self.timeout_s <= 3600, "timeout", self.timeout_s, "seconds, more than 0 and at most 3600"),  # noqa: PLR2004 -- the message says it
             (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
             (self.outage_limit_s >= 0, "outage-limit", self.outage_limit_s, "seconds, 0 or more"),
             (self.max_refusals >= 0, "max-consecutive-refusals", self.max_refusals, "flows, 0 or more"),
+            (self.max_absent >= 0, "max-consecutive-absent", self.max_absent, "flows, 0 or more"),
             (self.limit is None or self.limit >= 1, "limit", self.limit, "flows, 1 or more"),
         )
         for holds, name, value, meaning in checks:
@@ -104,11 +117,17 @@ class Settings:
                     f"flows that are {state} are never called again: retry takes {_list(RETRYABLE)}"
                 )
 
+    @property
+    def taken_again(self) -> Retry:
+        """Which finished flows the run takes again."""
+        states = self.retry or (RETRYABLE if self.retry_codes else ())
+        return Retry(states, self.retry_codes)
+
 
 def default_concurrency(rate: float) -> int:
     """Return how many calls at once hold `rate` even if every answer takes 10 s; at most 1,000."""
     # Rounded last: the rate is not checked yet, and may be infinite or no number.
-    return math.ceil(min(_MAX_CONCURRENCY, max(10, rate * 10)))
+    return math.ceil(min(_MOST_BY_DEFAULT, max(10, rate * 10)))
 
 
 def parse_endpoint(text: str) -> Endpoint:

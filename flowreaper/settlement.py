@@ -7,10 +7,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
-from flowreaper.errors import ConsecutiveRefusalsError, FatalReplyError, OutageError, RunError
+from flowreaper.errors import (
+    ConsecutiveAbsencesError,
+    ConsecutiveRefusalsError,
+    FatalReplyError,
+    OutageError,
+    RunError,
+)
 from flowreaper.escaping import printable
-from flowreaper.model import Again, Claim, Kind, Outcome, Reply, State
+from flowreaper.model import Again, Change, Claim, Kind, Outcome, Reopen, Reply, State
 from flowreaper.outage import Outage
 from flowreaper.retry import backoff_s
 from flowreaper.verdict import explain, judge
@@ -24,7 +31,7 @@ _MINUTES_FROM_S = 120
 class Ledger(Protocol):
     """Where outcomes go to."""
 
-    def put(self, change: Outcome | Again) -> None:
+    def put(self, change: Change) -> None:
         """Record a change soon."""
         ...
 
@@ -90,6 +97,7 @@ class Settlement:
         gate: Gate,
         account: Account,
         outage: Outage,
+        absences: AbsenceBrake,
         log: Log,
         max_attempts: int,
         max_refusals: int,
@@ -102,6 +110,7 @@ class Settlement:
         self._gate = gate
         self._account = account
         self._outage = outage
+        self._absences = absences
         self._log = log
         self._max_attempts = max_attempts
         self._max_refusals = max_refusals
@@ -131,7 +140,7 @@ class Settlement:
             self._answered()
         match verdict.kind:
             case Kind.TRANSIENT:
-                self._settle_transient(claim, reply, in_doubt=in_doubt)
+                self._settle_transient(claim, reply, sent_at, in_doubt=in_doubt)
                 return None
             case Kind.THROTTLED:
                 self.throttled += 1
@@ -145,6 +154,14 @@ class Settlement:
         self._tell_of_others()
         inferred = verdict.kind is Kind.ABSENT and in_doubt
         state = State.DELETED if inferred else State(verdict.kind.value)
+        if state is State.ABSENT and self._absences.engaged:
+            self._again(claim, claim.attempts, in_doubt=in_doubt)
+            return None
+        before = self._absences.ended(claim.row, state, inferred=inferred)
+        if state is State.ABSENT and self._absences.engaged:
+            self._ledger.put(Reopen(before))
+            self._again(claim, claim.attempts, in_doubt=in_doubt)
+            return _nothing_is_there(len(before) + 1, reply)
         self._final(claim, state, reply, claim.attempts + 1, in_doubt=in_doubt)
         return self._count_refusal(state, reply)
 
@@ -154,13 +171,19 @@ class Settlement:
         silent = f"{seconds / 60:.0f} minutes" if seconds >= _MINUTES_FROM_S else f"{seconds:.0f} seconds"
         last = self._last_silence
         status = f"HTTP {last.status} " if last.status else ""
+        if not self._outage.has_answered:
+            return OutageError(
+                f"the service has never answered this job, for {silent}; the last try: {status}{printable(last.message)}."
+                " No flow is blamed for that. Check the endpoint for a typing error, then the network and the proxy;"
+                " the same command goes on"
+            )
         return OutageError(
             f"the service has not answered for {silent}; the last try: {status}{printable(last.message)}. "
             "No flow is blamed for that. Check the network, the proxy and the endpoint, then go on; --outage-limit"
             " waits longer"
         )
 
-    def _settle_transient(self, claim: Claim, reply: Reply, *, in_doubt: bool) -> None:
+    def _settle_transient(self, claim: Claim, reply: Reply, sent_at: float, *, in_doubt: bool) -> None:
         loop_time = asyncio.get_running_loop().time()
         attempts = claim.attempts - self._outage.forgive(claim.row)
         silent = not reply.readable or reply.status >= _SERVER_ERROR
@@ -169,7 +192,12 @@ class Settlement:
             was_out = self._outage.since is not None
             left = self._backlog.at_least_left + 1
             began = self._outage.silent(
-                claim.row, loop_time, reached=reply.reached, readable=reply.readable, flows_left=left
+                claim.row,
+                sent_at,
+                loop_time,
+                reached=reply.reached,
+                readable=reply.readable,
+                flows_left=left,
             )
             if began:
                 self._log.warning("outage.began", http_status=reply.status, message=reply.message)
@@ -277,3 +305,13 @@ class Settlement:
             request_id=reply.request_id,
             ms=round((asyncio.get_running_loop().time() - sent_at) * 1000),
         )
+
+
+def _nothing_is_there(flows: int, reply: Reply) -> ConsecutiveAbsencesError:
+    return ConsecutiveAbsencesError(
+        f"{flows} flows in a row do not exist, and this job has not deleted a single one yet: the access key may"
+        f" belong to another account, or the flows to another space or region. The last answer: {printable(reply.code)}"
+        f" (HTTP {reply.status}, request id {printable(reply.request_id)}): {printable(reply.message)}\n"
+        "Nothing is lost: the next run calls these flows again. What to do: check the access key, the endpoint and the"
+        " spaces (--cust-space-id); where the flows really are gone, go on with --max-consecutive-absent 0"
+    )

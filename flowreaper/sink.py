@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome, Record, State
+from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
 from flowreaper.records import record_of, record_of_invalid
 
 T = TypeVar("T")
@@ -28,9 +28,7 @@ class Store(Protocol):
         """Keep what was read."""
         ...
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         """Record `changes` and claim rows, in one transaction."""
         ...
 
@@ -54,7 +52,7 @@ class Sink:
         self._store = store
         self._streams = streams
         self._failed = failed
-        self._group: list[Outcome | Again] = []
+        self._group: list[Change] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[list[Claim]]] = set()
         self._has_failed = False
@@ -64,7 +62,7 @@ class Sink:
         self.inferred = 0
 
     async def add(self, entries: Sequence[Entry | InvalidEntry]) -> int:
-        """Keep what was read; return how many flows are new.
+        """Keep what was read; return how many flows the run takes of it.
 
         Raises:
             RunError: it could not be kept.
@@ -75,7 +73,7 @@ class Sink:
         for entry in added.invalid:
             self.recorded[State.INVALID] += 1
             self._pass_on(record_of_invalid(entry, found_at_ms))
-        return added.new
+        return added.new + added.resumed
 
     async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
         """Claim rows; what waits to be recorded goes into the same transaction.
@@ -85,7 +83,7 @@ class Sink:
         """
         return await self._write_soon(new, again)
 
-    def put(self, change: Outcome | Again) -> None:
+    def put(self, change: Change) -> None:
         """Record a change with the next group."""
         if self._broken:
             return
@@ -127,6 +125,8 @@ class Sink:
                 self.inferred += change.inferred
                 if self._streams:
                     self._pass_on(record_of(change))
+            elif isinstance(change, Reopen):
+                self.recorded[State.ABSENT] -= len(change.rows)
         return claims
 
     def _pass_on(self, record: Record) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowreaper import schema
-from flowreaper.model import Flow, Outcome
+from flowreaper.model import Outcome, Retry, State
 
 
 class ManyRows:
@@ -31,13 +31,18 @@ class ManyRows:
             for count in (1 << power for power in range(most_rows.bit_length()))
         }
 
-    def run(self, db: sqlite3.Connection, rows: Sequence[Sequence[object]]) -> int:
-        """Run it with these rows, in their order; return how many rows of tables were changed."""
+    def run(
+        self, db: sqlite3.Connection, rows: Sequence[Sequence[object]], more: Sequence[object] = ()
+    ) -> int:
+        """Run it with these rows, in their order; return how many rows of tables were changed.
+
+        `more` are the parameters that stand behind the rows.
+        """
         before = db.total_changes
         start = 0
         while left := len(rows) - start:
             count = min(self._most_rows, 1 << (left.bit_length() - 1))
-            db.execute(self._texts[count], tuple(chain.from_iterable(rows[start : start + count])))
+            db.execute(self._texts[count], (*chain.from_iterable(rows[start : start + count]), *more))
             start += count
         return db.total_changes - before
 
@@ -107,29 +112,46 @@ def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
     )
 
 
-def first_flows(db: sqlite3.Connection, count: int, others: Sequence[int] | None = None) -> list[Flow]:
-    """Return up to `count` flows in the order of reading.
+REOPEN = (
+    "UPDATE flow SET state = 0, attempts = 0, inferred = 0, http_status = NULL, code = NULL, message = NULL,"
+    " request_id = NULL, finished_at_ms = NULL"
+)
 
-    With `others`, those of the database ``other`` in these states come first, and only those follow that it does
-    not hold.
 
-    Raises:
-        ValueError: it holds what is no flow.
-    """
-    found: list[tuple[object, object]] = []
-    unknown = ""
-    if others is not None:
-        marks = ", ".join("?" * len(others))
-        found = db.execute(
-            f"SELECT flow_id, cust_space_id FROM other.flow WHERE state IN ({marks}) ORDER BY id LIMIT ?",  # noqa: S608 -- question marks
-            (*others, count),
-        ).fetchall()
-        unknown = (
-            " WHERE NOT EXISTS (SELECT 1 FROM other.flow AS theirs"
-            " WHERE (theirs.flow_id, theirs.cust_space_id) = (mine.flow_id, mine.cust_space_id))"
-        )
-    found += db.execute(
-        f"SELECT flow_id, cust_space_id FROM main.flow AS mine{unknown} ORDER BY id LIMIT ?",  # noqa: S608 -- one of two texts
-        (count - len(found),),
-    ).fetchall()
-    return [schema.flow(flow_id, space) for flow_id, space in found]
+def reopen(db: sqlite3.Connection, retry: Retry) -> int:
+    """Make the flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+    which, parameters = retry_condition(retry)
+    return db.execute(f"{REOPEN} WHERE {which}", parameters).rowcount
+
+
+def reopen_rows(db: sqlite3.Connection, rows: Sequence[int]) -> int:
+    """Make these rows pending again where they are final; return how many were."""
+    return db.execute(
+        f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state >= 2",  # noqa: S608 -- a constant
+        (json.dumps(rows),),
+    ).rowcount
+
+
+def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object]]:
+    """Return the SQL condition for the rows of `table` that `retry` names, and its parameters."""
+    marks = ", ".join("?" * len(retry.states))
+    condition = f"{table}.state IN ({marks})"
+    parameters: list[object] = [schema.NUMBER[state] for state in retry.states]
+    if retry.codes:
+        condition += f" AND {table}.code IN ({', '.join('?' * len(retry.codes))})"
+        parameters += retry.codes
+    return condition, parameters
+
+
+def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
+    """Return whether a flow is in this state with this code."""
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (schema.NUMBER[state], code)
+    )
+    return bool(found.fetchone()[0])
+
+
+def any_answered(db: sqlite3.Connection) -> bool:
+    """Return whether a flow is final by an answer of the service that has a code."""
+    found = db.execute("SELECT EXISTS (SELECT 1 FROM flow WHERE state >= 2 AND code IS NOT NULL)")
+    return bool(found.fetchone()[0])

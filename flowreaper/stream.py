@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.errors import ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
 from flowreaper.model import Record
 from flowreaper.records import json_line
@@ -23,21 +23,29 @@ _SIGNALS_S = 0.1
 class JsonLines:
     """Writes each outcome as a JSON object on a line of its own, soon: a thread does, so that no reader is waited for.
 
-    A reader that goes away ends the stream, not the run: `closed` is called then, once.
+    A reader that goes away ends the stream, not the run: `closed` is called then, once. `begin` is called in the
+    thread with the first line before anything is written; it may raise RunError.
     """
 
     def __init__(
-        self, fd: int, name: str, closed: Callable[[str], None], *, most_held: int = MOST_HELD
+        self,
+        fd: int,
+        name: str,
+        closed: Callable[[str], None],
+        *,
+        most_held: int = MOST_HELD,
+        begin: Callable[[bytes], None] | None = None,
     ) -> None:
         self._fd = fd
         self._name = name
         self._closed = closed
         self._most_held = most_held
+        self._begin = begin
         self._changed = threading.Condition()
         self._held = bytearray()
         self._writing = 0
         self._ending = False
-        self._broken: OSError | None = None
+        self._broken: OSError | RunError | None = None
         self._told = False
         # A daemon: a process that must leave at once does not wait for a reader that does not read.
         self._thread = threading.Thread(target=self._write, name="results", daemon=True)
@@ -46,11 +54,17 @@ class JsonLines:
         """Start the thread; end it with `end`."""
         self._thread.start()
 
+    @property
+    def broken(self) -> bool:
+        """Whether something could not be written."""
+        return self._broken is not None
+
     def put(self, record: Record) -> None:
         """Take one outcome; blocks while too much waits to be written.
 
         Raises:
             OutputError: an earlier one could not be written (disk full and the like).
+            RunError: `begin` raised it.
         """
         line = json_line(record).encode()
         with self._changed:
@@ -88,6 +102,8 @@ class JsonLines:
         if isinstance(self._broken, BrokenPipeError):
             self._closed(self._name)
             return
+        if isinstance(self._broken, RunError):
+            raise self._broken
         raise OutputError(
             f"cannot write the results to {self._name}: {self._broken.strerror}. What was deleted is in the"
             " checkpoint: `flowreaper results` writes it out again"
@@ -96,9 +112,12 @@ class JsonLines:
     def _write(self) -> None:
         while lines := self._next():
             try:
+                if self._begin:
+                    self._begin(lines[: lines.index(b"\n") + 1])
+                    self._begin = None
                 while lines:
                     lines = lines[os.write(self._fd, lines) :]
-            except OSError as error:
+            except (OSError, RunError) as error:
                 with self._changed:
                     self._broken = error
                     self._held.clear()
@@ -117,31 +136,48 @@ class JsonLines:
 
 
 @contextlib.contextmanager
-def open_lines(target: str, stdout: int, closed: Callable[[str], None]) -> Iterator[JsonLines]:
-    """Open where outcomes are streamed to: ``-`` is `stdout`, else a file that is appended to.
+def started(lines: JsonLines) -> Iterator[JsonLines]:
+    """Start a stream, and end it; raises OutputError at the end, where something could not be written."""
+    lines.start()
+    try:
+        yield lines
+    finally:
+        lines.end()
+
+
+def open_target(target: str, access: int = os.O_WRONLY) -> int:
+    """Open a file that outcomes are appended to, and return its descriptor.
 
     A new file gets mode 0600; a symbolic link is not followed.
 
     Raises:
-        ConfigurationError: the file cannot be opened.
-        OutputError: at the end: something could not be written.
+        ConfigurationError: it cannot be opened.
     """
-    with contextlib.ExitStack() as files:
-        if target == "-":
-            fd, name = stdout, "standard output"
-        else:
-            fd, name = _open(target), printable(target)
-            files.callback(os.close, fd)
-        lines = JsonLines(fd, name, closed)
-        lines.start()
-        files.callback(lines.end)
-        yield lines
-
-
-def _open(target: str) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = access | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(Path(target), flags, 0o600)
     except OSError as error:
-        why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        raise ConfigurationError(f"cannot write the results to {printable(target)}: {why}") from error
+        raise cannot_write(target, error) from error
+
+
+def open_pipe(target: str) -> int | None:
+    """Open a named pipe, and return its descriptor; None while nobody has opened it for reading.
+
+    Raises:
+        ConfigurationError: it cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        fd = os.open(Path(target), flags)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return None
+        raise cannot_write(target, error) from error
+    os.set_blocking(fd, True)  # a slow reader makes the writing thread wait
+    return fd
+
+
+def cannot_write(target: str, error: OSError) -> ConfigurationError:
+    """Return the error for results that cannot go where they should."""
+    why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+    return ConfigurationError(f"cannot write the results to {printable(target)}: {why}")

@@ -1,12 +1,12 @@
 """What a run would do, found out beforehand: reads everything, calls nothing, writes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.checkpoint import make_temporary
-from flowreaper.model import Entry, Flow, Identity, InvalidEntry, State
-from flowreaper.report import read_status
+from flowreaper.gathered import Gathered
+from flowreaper.model import Entry, Flow, Identity, InvalidEntry, Retry, State
+from flowreaper.report import Status, read_status
 
 _BATCH = 10_000
 _SAMPLE = 5
@@ -16,11 +16,11 @@ _SAMPLE = 5
 class Survey:
     """What the input and the checkpoint hold.
 
-    `new` flows are in the input alone; `unfinished` ones in the checkpoint (in the input as well or not);
-    `removed` are those of them that are not in the input; `finished` are in the input, but have their outcome
-    already; `reopened` are those that --retry takes again; `repeated` and `invalid` are lines of the input;
-    `failed` flows and lines of the checkpoint ended neither deleted nor absent. `sample` are a few flows that a
-    run would call.
+    `new` flows are in the input alone; `unfinished` ones are in the checkpoint and will be called; `unlisted` are
+    unfinished, too, but not in the input, so they are left alone; `finished` are in the input, but have their
+    outcome already; `reopened` are those that the user wants to take again; `repeated` and `invalid` are lines of
+    the input; `failed` flows and lines of the checkpoint ended neither deleted nor absent. `sample` are a few flows
+    that a run would call.
     """
 
     new: int
@@ -31,7 +31,7 @@ class Survey:
     invalid: int
     sample: tuple[Flow, ...]
     invalid_sample: tuple[InvalidEntry, ...]
-    removed: int = 0
+    unlisted: int = 0
     failed: int = 0
 
     @property
@@ -44,24 +44,27 @@ def survey(
     sources: Iterable[Iterable[Entry | InvalidEntry]],
     checkpoint: Path,
     identity: Identity,
-    retry: tuple[State, ...] = (),
-    on_batch: Callable[[int], None] = lambda _read: None,
+    retry: Retry = Retry(),  # noqa: B008 -- an immutable value
+    *,
+    listed: bool = True,
+    afresh: bool = False,
 ) -> Survey:
     """Read the sources and compare them with the checkpoint, if there is one.
 
-    Memory stays flat: the ids are gathered in a nameless file of SQLite's. `on_batch` is told how many
-    entries were read so far.
+    `listed`: only flows of the sources are called; else everything that is unfinished. `afresh`: the run will empty
+    the checkpoint before it begins. Memory stays flat.
 
     Raises:
         ConfigurationError: a source cannot be read, or the checkpoint is not this job's.
     """
     # An empty file is what a run leaves that is killed before its first write.
     exists = checkpoint.exists() and checkpoint.stat().st_size > 0
-    states = read_status(checkpoint, identity).states if exists else {}
+    status = read_status(checkpoint, identity) if exists else None
+    if afresh:
+        exists, status = False, None
     invalid_sample: list[InvalidEntry] = []
-    new = repeated = invalid = read = 0
-    gathered = make_temporary(checkpoint)
-    try:
+    new = repeated = invalid = 0
+    with Gathered(checkpoint, exists=exists) as gathered:
         for batch in _batches(sources):
             for entry in batch:
                 if isinstance(entry, InvalidEntry) and len(invalid_sample) < _SAMPLE:
@@ -70,26 +73,29 @@ def survey(
             new += added.new
             repeated += added.repeated
             invalid += len(added.invalid)
-            read += len(batch)
-            on_batch(read)
-        known, finished = gathered.known_to(checkpoint) if exists else (0, 0)
-        taken = (State.PENDING, State.CLAIMED, *retry)
-        sample = gathered.first(_SAMPLE, checkpoint, taken) if exists else gathered.first(_SAMPLE)
-    finally:
-        gathered.close()
-    unfinished = states.get(State.PENDING, 0) + states.get(State.CLAIMED, 0)
+        known, unfinished, reopened = gathered.compare(retry)
+        sample = gathered.sample(_SAMPLE, retry, listed=listed)
+    in_all = sum(_in(status, (State.PENDING, State.CLAIMED)))
     return Survey(
         new=new - known,
-        unfinished=unfinished,
-        removed=unfinished - (known - finished),
-        finished=finished,
-        reopened=sum(states.get(state, 0) for state in retry),
+        unfinished=unfinished if listed else in_all,
+        unlisted=in_all - unfinished if listed else 0,
+        finished=known - unfinished - reopened,
+        reopened=reopened if listed else sum(_in(status, retry.states, retry.codes)),
         repeated=repeated,
         invalid=invalid,
-        sample=tuple(sample),
+        sample=sample,
         invalid_sample=tuple(invalid_sample),
-        failed=sum(states.get(state, 0) for state in (State.REFUSED, State.GAVE_UP, State.INVALID)),
+        failed=sum(_in(status, (State.REFUSED, State.GAVE_UP, State.INVALID))),
     )
+
+
+def _in(status: Status | None, states: Iterable[State], codes: Sequence[str] = ()) -> Iterator[int]:
+    """Yield the counts of the flows in these states, with these codes if there are any."""
+    for state in states if status else ():
+        for code, count in (status.codes.get(state, {}) if status else {}).items():
+            if not codes or code in codes:
+                yield count
 
 
 def _batches(sources: Iterable[Iterable[Entry | InvalidEntry]]) -> Iterable[list[Entry | InvalidEntry]]:

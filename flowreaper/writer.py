@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from flowreaper.errors import RunError
-from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome
+from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry
 
 _CHECK_S = 1.0
 
@@ -18,14 +18,16 @@ class Transactions(Protocol):
         """Keep what was read."""
         ...
 
-    def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         """Record and claim."""
         ...
 
     def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole."""
+        ...
+
+    def unlisted(self) -> int:
+        """Count the unfinished flows that the input did not list."""
         ...
 
     def check(self) -> None:
@@ -47,9 +49,7 @@ class Writer:
         """Keep what was read; durable when it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.add, entries)
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         """Record and claim in one transaction; durable when it returns."""
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._checkpoint.write, changes, new, again
@@ -68,6 +68,14 @@ class Writer:
                 await loop.run_in_executor(self._thread, self._checkpoint.check)
         except RunError as error:
             failed(error)
+
+    async def unlisted(self) -> int:
+        """Count the unfinished flows that the input did not list."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.unlisted)
+
+    def note_now(self, name: str, value: str) -> None:
+        """Do as `note`, from any thread, which waits."""
+        self._thread.submit(self._checkpoint.note, name, value).result()
 
     def close(self) -> None:
         """Wait for what is under way, then end the thread."""

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper import run_mark, schema
-from flowreaper.checkpoint import Checkpoint, make_temporary, open_checkpoint
+from flowreaper.checkpoint import Checkpoint, connect, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Again, Claim, Identity, Reply, State
+from flowreaper.model import Added, Again, Claim, Flow, Identity, Reopen, Reply, Retry, State
 from tests.samples import AT_MS, IDENTITY, REFUSAL, claim, entries, invalid, outcome
 
 
@@ -222,7 +223,7 @@ def test_reopened_flows_are_pending_anew_but_their_doubts_stay(path: Path) -> No
         )
     with opened(path) as later:
         untouched = kept(path)["flow"][2]
-        assert later.reopen([State.GAVE_UP, State.REFUSED, State.GAVE_UP]) == 2
+        assert later.reopen(Retry((State.GAVE_UP, State.REFUSED))) == 2
         assert kept(path)["flow"][0] == (1, "1", "", 0, 1, 0, 0, 1, 1, None, None, None, None, None)
         assert kept(path)["flow"][2] == untouched
         assert [(c.row, c.attempts, c.in_doubt) for c in later.write([], new=9)] == [
@@ -233,7 +234,9 @@ def test_reopened_flows_are_pending_anew_but_their_doubts_stay(path: Path) -> No
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "claim", "end", "again", "crash"]), st.integers(0, 5))))
 def test_a_flow_has_one_claim_at_a_time_and_is_never_claimed_after_its_end(steps: list[Any]) -> None:
-    checkpoint = make_temporary(Path("model"))
+    db = connect("file:?mode=rwc")
+    schema.create(db)
+    checkpoint = Checkpoint(Path("model"), db)
     read = 0
     under_way: dict[int, Claim] = {}
     waiting: list[int] = []
@@ -284,18 +287,158 @@ def test_what_is_noted_of_the_job_is_known_to_the_next_run_and_may_change(path: 
         assert (later.noted("pace"), later.noted("other")) == ("0.3", "x")
 
 
-# --- comparing
+# --- what the input lists
 
 
-def test_known_to_counts_the_flows_that_another_checkpoint_holds_and_has_finished(path: Path) -> None:
-    with opened(path) as other:
-        other.add([*entries("1", "2", "3"), *entries("4", space="cams-a")])
-        other.write([outcome(other.write([], new=1)[0])])
-        mine = make_temporary(path)
-        mine.add(entries("1", "3", "4", "5"))
-        assert mine.known_to(path) == (2, 1)
-        assert mine.known_to(path) == (2, 1)
-        mine.close()
+def flow_ids(claims: list[Claim]) -> list[str]:
+    return [claimed.flow.flow_id for claimed in claims]
+
+
+def test_of_what_earlier_runs_read_only_listed_flows_are_claimed(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2", "3", "4"))
+        earlier.write([outcome(earlier.write([], new=1)[0])])
+    with opened(path) as later:
+        later.take_listed()
+        assert later.write([], new=9) == []
+        assert later.add(entries("4", "5", "1", "2", "4")) == Added(1, 4, (), resumed=2)
+        assert flow_ids(later.write([], new=9)) == ["2", "4", "5"]
+        assert later.write([], new=9) == []
+        assert later.unlisted() == 1
+        assert later.counts() == {State.DELETED: 1, State.PENDING: 1, State.CLAIMED: 3}
+
+
+def test_what_a_crash_left_claimed_is_claimed_again_where_it_is_listed_and_first(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2", "3", "4"))
+        earlier.write([], new=1)
+        earlier.write([], new=2)
+        earlier.write([Again(1, 0, in_doubt=False)])
+    with opened(path) as later:
+        later.doubt_claimed()
+        later.take_listed()
+        later.add(entries("1", "3", "4"))
+        claims = later.write([], new=9)
+        assert [(c.flow.flow_id, c.in_doubt) for c in claims] == [("3", True), ("1", False), ("4", False)]
+        later.write([Again(claims[0].row, 1, in_doubt=True)])
+        assert later.write([], new=9) == []
+        assert flow_ids(later.write([], again=[claims[0].row])) == ["3"]
+        assert later.unlisted() == 1
+
+
+def test_only_listed_flows_are_taken_again_each_once(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2", "3"))
+        earlier.write([outcome(c, State.REFUSED, REFUSAL) for c in earlier.write([], new=3)])
+    with opened(path) as later:
+        later.take_listed(Retry((State.REFUSED,)))
+        assert later.add(entries("2")).resumed == 1
+        (again,) = later.write([], new=9)
+        later.write([outcome(again, State.REFUSED, REFUSAL)])
+        assert later.add(entries("2")).resumed == 0
+        assert later.counts() == {State.REFUSED: 3}
+
+
+def test_a_code_narrows_what_is_taken_again(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2"))
+        one, two = earlier.write([], new=2)
+        earlier.write(
+            [
+                outcome(one, State.REFUSED, REFUSAL._replace(code="A")),
+                outcome(two, State.REFUSED, REFUSAL._replace(code="B")),
+            ]
+        )
+    with opened(path) as later:
+        assert later.reopen(Retry((State.GAVE_UP,), ("B",))) == 0
+        assert later.reopen(Retry((State.REFUSED, State.GAVE_UP), ("B",))) == 1
+        assert flow_ids(later.write([], new=9)) == ["2"]
+
+
+def test_flows_that_are_known_to_be_listed_are_claimed_before_the_input_is_read(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2", "3", "4"))
+        earlier.write([], new=1)
+        earlier.write([], new=2)
+        earlier.write([Again(1, 0, in_doubt=False), outcome(claim(2, "2"))])
+    with opened(path) as later:
+        later.doubt_claimed()
+        assert later.list_known([Flow("1")]) == 0  # without an input, every flow is taken
+        later.take_listed()
+        assert later.unfinished(2) == [Flow("3"), Flow("1")]
+        assert later.list_known([Flow("4"), Flow("3"), Flow("2"), Flow("9")]) == 2
+        assert flow_ids(later.write([], new=9)) == ["3", "4"]
+        assert later.add(entries("1", "3")).resumed == 1
+        assert flow_ids(later.write([], new=9)) == ["1"]
+
+
+_FLOWS = st.lists(st.sampled_from("12345678"), max_size=6).map(tuple)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            _FLOWS,  # what the input lists
+            st.integers(0, 9),  # how many flows are claimed before it is read
+            st.sampled_from([(), (State.REFUSED,), (State.REFUSED, State.ABSENT)]),
+            st.sampled_from([State.DELETED, State.REFUSED, State.ABSENT, None]),
+        ),
+        max_size=6,
+    )
+)
+def test_no_run_ever_claims_a_flow_that_its_input_does_not_list(steps: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "job.ckpt"
+        for flows, count, retry, end in steps:
+            with opened(path) as run:
+                before = dict(_states(path))
+                run.doubt_claimed()
+                run.take_listed(Retry(retry))
+                run.list_known([flow for flow in run.unfinished(3) if flow.flow_id in flows])
+                claims = run.write([], new=count)
+                run.add(entries(*flows))
+                claims += run.write([], new=99)
+                claimed = flow_ids(claims)
+                assert len(claimed) == len(set(claimed))
+                allowed = {None, State.PENDING, State.CLAIMED, *retry}
+                assert set(claimed) == {flow for flow in flows if before.get(flow) in allowed}
+                unfinished = [flow for flow, state in before.items() if not state.final]
+                assert run.unlisted() == len(set(unfinished) - set(flows))
+                if end:
+                    run.write([outcome(c, end) for c in claims])
+
+
+def _states(path: Path) -> list[tuple[str, State]]:
+    return [(row[1], schema.state(row[3])) for row in kept(path)["flow"]]
+
+
+def test_outcomes_that_do_not_count_after_all_are_pending_again(checkpoint: Checkpoint) -> None:
+    checkpoint.add(entries("1", "2", "3"))
+    one, two, three = checkpoint.write([], new=3)
+    checkpoint.write([outcome(one, State.ABSENT), outcome(two, State.ABSENT)])
+    checkpoint.write([Reopen((1, 2)), outcome(three)])
+    assert checkpoint.counts() == {State.PENDING: 2, State.DELETED: 1}
+
+
+def test_whether_anything_was_deleted_or_answered_is_known(checkpoint: Checkpoint) -> None:
+    checkpoint.add(entries("1", "2"))
+    one, two = checkpoint.write([], new=2)
+    assert (checkpoint.has_answer(), checkpoint.has_deleted()) == (False, False)
+    checkpoint.write([outcome(one, State.DELETED, REFUSAL)])  # by inference: its code is not OK
+    assert (checkpoint.has_answer(), checkpoint.has_deleted()) == (True, False)
+    checkpoint.write([outcome(two)])
+    assert checkpoint.has_deleted()
+
+
+def test_a_cleared_checkpoint_belongs_to_the_same_and_holds_nothing(
+    path: Path, checkpoint: Checkpoint
+) -> None:
+    checkpoint.add([*entries("1"), invalid("x y")])
+    checkpoint.note("pace", "1")
+    checkpoint.clear()
+    assert checkpoint.counts() == {}
+    held = sorted(name for name, _ in kept(path)["job"])
+    assert held == sorted(["access_key", "endpoint", "sandbox", run_mark.NAME, run_mark.RUN])
 
 
 # --- durability
@@ -313,7 +456,7 @@ def test_every_call_is_seen_by_others_when_it_returns(path: Path, checkpoint: Ch
     assert states() == [(1, 1)]
     checkpoint.write([outcome(claimed, State.REFUSED)])
     assert states() == [(4, 0)]
-    checkpoint.reopen([State.REFUSED])
+    checkpoint.reopen(Retry((State.REFUSED,)))
     assert states() == [(0, 0)]
 
 
@@ -423,7 +566,7 @@ def settle_and_claim(checkpoint: Checkpoint) -> object:
         lambda c: c.add([*entries("1", "8", "9", source="another"), invalid("x y")]),
         settle_and_claim,
         lambda c: c.doubt_claimed(),
-        lambda c: c.reopen([State.REFUSED]),
+        lambda c: c.reopen(Retry((State.REFUSED,))),
         lambda c: c.note("pace", "0.2"),
     ],
     ids=["add", "write", "doubt_claimed", "reopen", "note"],

@@ -1,8 +1,10 @@
 """The HTTP edge, judged by the sandbox, by servers that speak bytes, and by certificates of our own making."""
 
 import asyncio
+import base64
 import contextlib
 import datetime as dt
+import json
 import re
 import socket
 import ssl
@@ -13,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 from hypothesis import given
@@ -21,7 +24,12 @@ from hypothesis import strategies as st
 from flowreaper import client as client_module
 from flowreaper.client import Client, CredentialSource, proxy_for
 from flowreaper.credentials import StaticSource
-from flowreaper.errors import ConfigurationError, CredentialsError, UntrustedServerError
+from flowreaper.errors import (
+    ConfigurationError,
+    CredentialsError,
+    UnsupportedAiohttpError,
+    UntrustedServerError,
+)
 from flowreaper.model import Credentials, Flow, Reply
 from flowreaper.protocol import BODY_LIMIT
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
@@ -44,6 +52,8 @@ class Clock:
 
 class SlowSource:
     """Credentials that take 100 s to come."""
+
+    origin = "a fake"
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -233,7 +243,7 @@ async def test_a_refusal_is_returned_in_the_services_words() -> None:
     async with sandbox_with(foreign={"1"}) as sandbox:
         reply = await send_one(sandbox.url)
     assert (reply.status, reply.code) == (400, "Unknown.ResourceOwnerId")
-    assert reply.message == "The resource belongs to someone else."
+    assert reply.message == "The resource does not belong to the current user."
 
 
 async def test_one_connection_carries_call_after_call() -> None:
@@ -513,6 +523,106 @@ async def test_bytes_that_are_no_proper_http_are_an_unreadable_answer(answer: by
     assert reply.message.isprintable()
 
 
+# What came back holds our own secrets
+
+STS = Credentials("STS.access-key-of-a-role", "secret", f"CAIS/+{'0123456789abcdefghij' * 20}==")
+
+
+def echo_of(head: bytes) -> bytes:
+    return b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head)
+
+
+@pytest.mark.parametrize("readable", [False, True])
+async def test_the_token_and_the_signature_of_a_call_are_taken_out_of_its_reply(*, readable: bool) -> None:
+    heads: list[str] = []
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        text = json.dumps({"Code": "Odd", "Message": heads[-1], "RequestId": STS.security_token})
+        writer.write(echo_of((text if readable else heads[-1]).encode()))
+
+    async with serving(echo) as port:
+        reply = await send_one(f"http://127.0.0.1:{port}", credentials=StaticSource(STS))
+    (head,) = heads
+    assert reply.readable is readable
+    assert "x-acs-security-token: [redacted]" in reply.message
+    assert "Signature=[redacted]" in reply.message
+    assert f"Credential={STS.masked_id}," in reply.message
+    (signature,) = re.findall("Signature=([0-9a-f]{64})", head)
+    for secret in (STS.security_token, signature, STS.access_key_id):
+        assert secret not in repr(reply)
+    assert "x-acs-date" in reply.message
+
+
+async def test_a_success_is_kept_word_for_word() -> None:
+    async with sandbox_with(credentials=STS) as sandbox:
+        reply = await send_one(sandbox.url, credentials=StaticSource(STS))
+    assert (reply.code, reply.message) == ("OK", "None")
+
+
+# An aiohttp that does not run the hook
+
+
+@pytest.mark.parametrize("trouble", ["", "reset-after:#1", "hang-after:#1", "cut-body:#1"])
+async def test_where_the_hook_never_runs_the_first_call_keeps_the_truth_and_the_next_is_not_made(
+    trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "HookedRequest", aiohttp.ClientRequest)
+    left: list[str] = []
+    async with sandbox_with(trouble=trouble) as sandbox, client_of(sandbox.url, timeout_s=0.5) as client:
+        reply = await client.send(Flow("1"), left=partial(left.append, "1"))
+        assert sandbox.service.deleted == (
+            {Flow("1")} if trouble != "cut-body:#1" else sandbox.service.deleted
+        )
+        with pytest.raises(UnsupportedAiohttpError, match=r"install aiohttp>=3\.10,<4") as caught:
+            await client.send(Flow("2"))
+        assert sandbox.ledger.total == 1
+    assert reply.reached
+    assert (reply.code == "OK") is not bool(trouble)
+    assert left == ["1"]
+    assert aiohttp.__version__ in str(caught.value)
+
+
+async def test_where_the_hook_never_runs_a_call_that_is_cut_off_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client_module, "HookedRequest", aiohttp.ClientRequest)
+    left, arrived = asyncio.Event(), asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await reader.read()
+
+    async with serving(hang) as port, client_of(f"http://127.0.0.1:{port}") as client:
+        call = asyncio.create_task(client.send(Flow("1"), left=left.set))
+        await arrived.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert left.is_set()
+
+
+async def test_where_the_hook_never_runs_a_refused_connection_still_means_that_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client_module, "HookedRequest", aiohttp.ClientRequest)
+    async with client_of(f"http://127.0.0.1:{free_port()}") as client:
+        assert not (await client.send(Flow("1"))).reached
+        assert not (await client.send(Flow("1"))).reached
+
+
+async def test_an_aiohttp_whose_requests_have_no_send_is_refused_before_any_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aiohttp.ClientRequest, "_send", aiohttp.ClientRequest.send, raising=False)
+    monkeypatch.delattr(aiohttp.ClientRequest, "send")
+    async with sandbox_with() as sandbox:
+        with pytest.raises(UnsupportedAiohttpError, match="does not report when a request was sent"):
+            await send_one(sandbox.url)
+        assert sandbox.ledger.total == 0
+
+
 # The clock
 
 
@@ -693,6 +803,8 @@ async def test_a_proxy_that_breaks_the_encryption_up_stops_the_run(
                 await send_one(REMOTE)
         assert sandbox.ledger.total == 0
     assert PASSWORD not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -700,11 +812,15 @@ async def test_a_proxy_that_breaks_the_encryption_up_stops_the_run(
     [
         (
             b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
-            "407 Proxy Authentication Required",
+            "no connection: the proxy answered HTTP 407",
         ),
-        (b"HTTP/1.1 502 \x1b[31mbad\r\nContent-Length: 0\r\n\r\n", "502"),
-        (b"", ""),
-        (b"\x00\x00\r\n\r\n", ""),
+        (
+            b"HTTP/1.1 502 \x1b[31mbad\r\nContent-Length: 0\r\n\r\n",
+            "no connection: the proxy answered HTTP 502",
+        ),
+        (b"HTTP/1.1 502 bad\r\nContent-Length: 0\r\n\r\n", "no connection: the proxy answered HTTP 502"),
+        (b"", "no connection: the connection was closed"),
+        (b"\x00\x00\r\n\r\n", "no connection: what came is no proper HTTP"),
     ],
 )
 async def test_a_proxy_that_fails_is_told_without_its_password(
@@ -715,9 +831,36 @@ async def test_a_proxy_that_fails_is_told_without_its_password(
         reply = await send_one(REMOTE)
     # Whatever it was, it was before the call.
     assert (reply.status, reply.readable, reply.reached) == (0, False, False)
-    assert says in reply.message
-    assert reply.message.isprintable()
+    assert reply.message == says
     assert PASSWORD not in repr(reply)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 407 %b\r\n\r\n",
+        b"HTTP/1.1 %b\r\n\r\n",
+        b"%b\r\n\r\n",
+        b"HTTP/1.1 407 No\r\nX: %b\r\n",
+        b"HTTP/1.1 407 No\r\nX: \x00%b\r\n\r\n",
+    ],
+)
+async def test_no_word_of_a_proxy_is_told_since_it_may_echo_the_password(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = base64.b64encode(f"user:{PASSWORD}".encode())
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert login in head
+        writer.write(answer % head.strip().replace(b"\r\n", b" "))
+
+    async with serving(echo) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{port}")
+        reply = await send_one(REMOTE)
+    assert (reply.status, reply.readable, reply.reached) == (0, False, False)
+    assert login.decode() not in repr(reply)
+    assert "roxy-" not in repr(reply)
 
 
 async def test_a_407_of_the_proxy_means_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:

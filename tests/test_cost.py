@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.engine import Engine
 from flowreaper.limiter import Limiter
-from flowreaper.model import Added, Again, Claim, Ending, Entry, Flow, InvalidEntry, Outcome, Reply
+from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
 from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.settlement import Settlement
@@ -37,9 +38,7 @@ class Store:
         self.pending += len(entries)
         return Added(len(entries), 0, ())
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         assert not again
         self.transactions += 1
         await asyncio.sleep(COMMIT_S)
@@ -98,6 +97,7 @@ def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -
         gate=gate,
         account=service,
         outage=outage,
+        absences=AbsenceBrake(0, has_deleted=False),
         log=Log(),
         max_attempts=5,
         max_refusals=50,

@@ -7,19 +7,20 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flowreaper.credentials import (
-    HOW_TO,
     REFRESH_S,
     ChainSource,
     StaticSource,
     find_source,
     from_environment,
 )
-from flowreaper.errors import CredentialsError
+from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.model import Credentials
+from flowreaper.official_chain import HOW_TO, Found
 
 KEY_ID = "LTAI5tSampleAccessKey01"
 SECRET = "a-secret-that-nobody-may-see"
@@ -43,18 +44,20 @@ def always(chain: "Chain") -> Callable[[], "Chain"]:
 class Chain:
     """A chain that hands out the given answers one by one, the last of them for ever."""
 
+    asking = "a fake"
+
     def __init__(self, *answers: Credentials | CredentialsError) -> None:
         self._answers = list(answers)
         self.fetches = 0
         self.thread: int | None = None
 
-    def __call__(self) -> Credentials:
+    def __call__(self) -> Found:
         self.fetches += 1
         self.thread = threading.get_ident()
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, CredentialsError):
             raise answer
-        return answer
+        return Found(answer, f"fetch {self.fetches}")
 
 
 class SlowChain(Chain):
@@ -64,7 +67,7 @@ class SlowChain(Chain):
         super().__init__(*answers)
         self.let = threading.Event()
 
-    def __call__(self) -> Credentials:
+    def __call__(self) -> Found:
         assert self.let.wait(30)
         return super().__call__()
 
@@ -82,11 +85,40 @@ def test_a_temporary_key_brings_its_token() -> None:
     )
 
 
-@pytest.mark.parametrize("missing", ENVIRONMENT)
 @pytest.mark.parametrize("how", ["empty", "absent"])
-def test_half_a_key_is_none(missing: str, how: str) -> None:
+@pytest.mark.parametrize("token", [TOKEN, ""])
+@pytest.mark.parametrize("missing", ENVIRONMENT)
+def test_half_a_key_is_refused_since_another_source_may_be_another_account(
+    missing: str, how: str, token: str
+) -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name != missing}
-    assert from_environment(environment | ({missing: ""} if how == "empty" else {})) is None
+    environment |= {missing: ""} if how == "empty" else {}
+    environment |= {"ALIBABA_CLOUD_SECURITY_TOKEN": token}
+    (given,) = set(ENVIRONMENT) - {missing}
+    for find in (from_environment, lambda of: find_source(None, of)):
+        with pytest.raises(ConfigurationError, match=f"{missing} is missing or empty") as caught:
+            find(environment)
+        assert given in str(caught.value)
+        assert not any(text in str(caught.value) for text in (SECRET, KEY_ID, TOKEN))
+
+
+def test_a_security_token_without_its_key_is_refused() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment({"ALIBABA_CLOUD_SECURITY_TOKEN": TOKEN})
+    assert str(caught.value) == (
+        "the environment holds a part of an access key: ALIBABA_CLOUD_SECURITY_TOKEN is set,"
+        " ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are missing or empty. Set all of it,"
+        " or unset ALIBABA_CLOUD_SECURITY_TOKEN to use a profile or another source"
+    )
+
+
+@pytest.mark.parametrize("name", [*ENVIRONMENT, "ALIBABA_CLOUD_SECURITY_TOKEN"])
+def test_with_a_profile_half_a_key_of_the_environment_does_not_matter(name: str) -> None:
+    assert isinstance(find_source("work", {name: SECRET}), ChainSource)
+
+
+def test_an_environment_without_any_of_it_has_no_key() -> None:
+    assert from_environment({"HOME": "/root", "ALIBABA_CLOUD_ACCESS_KEY_ID": ""}) is None
 
 
 @pytest.mark.parametrize(
@@ -113,6 +145,18 @@ async def test_the_environment_comes_before_the_chain_and_a_profile_before_both(
     assert await find_source(None, ENVIRONMENT).get() == Credentials(KEY_ID, SECRET)
     assert isinstance(find_source(None, {}), ChainSource)
     assert isinstance(find_source("work", ENVIRONMENT), ChainSource)
+
+
+async def test_a_source_says_where_its_key_came_from() -> None:
+    assert find_source(None, ENVIRONMENT).origin == "the environment"
+    assert find_source("work", ENVIRONMENT).origin == "profile 'work' of ~/.aliyun/config.json"
+    assert StaticSource(OLD, "the sandbox").origin == "the sandbox"
+    chain = ChainSource(always(Chain(OLD, NEW)), Clock())
+    assert chain.origin == "the credentials chain"
+    await chain.get()
+    assert chain.origin == "fetch 1"
+    await chain.renew()
+    assert chain.origin == "fetch 2"
 
 
 async def test_what_never_changes_cannot_be_renewed_and_says_whose_key_it_was() -> None:
@@ -211,6 +255,41 @@ async def test_renewing_fails_when_the_chain_fails_and_keeps_what_is_known() -> 
     assert await source.get() == OLD
 
 
+async def test_a_chain_that_hangs_is_left_to_itself_and_a_new_one_is_asked() -> None:
+    hanging, next_one = SlowChain(OLD), Chain(NEW)
+    chains = iter([hanging, next_one])
+    source = ChainSource(lambda: next(chains), Clock(), patience_s=0.05)
+    with pytest.raises(CredentialsError) as caught:
+        await source.get()
+    assert str(caught.value) == (
+        f"no credentials were found: a fake has not answered within 0.05 s.\n{HOW_TO}"
+    )
+    assert await source.get() == NEW
+    hanging.let.set()  # what comes now comes too late
+    assert await source.get() == NEW
+
+
+@pytest.mark.parametrize(
+    ("value", "is_"),
+    [
+        (12, "a number"),
+        (1.5, "a number"),
+        (["x"], "a list"),
+        ({"x": 1}, "an object"),
+        (True, "true or false"),
+    ],
+)
+@pytest.mark.parametrize("field", ["access_key_id", "access_key_secret", "security_token"])
+async def test_a_part_of_a_key_that_is_no_text_is_told_by_its_type(field: str, value: Any, is_: str) -> None:
+    whole = {"access_key_id": KEY_ID, "access_key_secret": SECRET, "security_token": TOKEN}
+    source = ChainSource(always(Chain(Credentials(**whole | {field: value}))), Clock())
+    with pytest.raises(CredentialsError) as caught:
+        await source.get()
+    assert str(caught.value) == (
+        f"the {field.replace('_', ' ')} from fetch 1 is {is_}, not text: put it into quotes"
+    )
+
+
 async def test_renewing_before_the_first_use_fetches_them() -> None:
     source = ChainSource(always(Chain(OLD)), Clock())
     await source.renew()
@@ -279,26 +358,33 @@ def test_the_vendors_credentials_file_is_found(tmp_path: Path) -> None:
 
 
 def test_where_there_are_none_the_ways_to_provide_them_are_told(tmp_path: Path) -> None:
-    status, out, err = run_python(PROGRAM, tmp_path, "")
-    assert (status, out) == (1, "")
-    assert err.startswith(f"no credentials: none were found. {HOW_TO}\nIn detail: ")
-    assert "Traceback" not in err
+    found = run_python(PROGRAM, tmp_path, "")
+    assert found == (1, "", f"no credentials were found: nothing is set up that could have a key.\n{HOW_TO}")
 
 
-@pytest.mark.parametrize("profile", ["nobody", "broken"])
-def test_a_profile_that_gives_none_is_named_and_its_secret_is_not(home: Path, profile: str) -> None:
-    status, out, err = run_python(PROGRAM, home, profile)
+@pytest.mark.parametrize(
+    ("profile", "says"),
+    [
+        (
+            "nobody",
+            "profile 'nobody' of ~/.aliyun/config.json: there is no profile 'nobody' in it; it has default, work, broken",
+        ),
+        ("broken", "profile 'broken' (AK) of ~/.aliyun/config.json: access_key_id is empty"),
+    ],
+)
+def test_a_profile_that_gives_none_is_named_and_its_secret_is_not(
+    home: Path, profile: str, says: str
+) -> None:
+    status, out, err = run_python(PROGRAM, home, profile, **ENVIRONMENT)
     assert (status, out) == (1, "")
-    assert err.startswith(f"no credentials: the profile {profile} gave none. {HOW_TO}\nIn detail: ")
-    assert SECRET not in err
+    assert err == f"no credentials were found:\n  - {says}\n{HOW_TO}"
 
 
 def test_a_profile_file_that_is_no_json_is_told_and_not_shown(home: Path) -> None:
     (home / ".aliyun" / "config.json").write_text(f"{{{SECRET}", encoding="utf-8")
-    status, _, err = run_python(PROGRAM, home, "work")
-    assert status == 1
-    assert err.startswith("no credentials: the profile work gave none. ")
-    assert SECRET not in err
+    found = run_python(PROGRAM, home, "work")
+    says = "profile 'work' of ~/.aliyun/config.json: the file is no JSON"
+    assert found == (1, "", f"no credentials were found:\n  - {says}\n{HOW_TO}")
 
 
 def test_what_the_chain_logs_by_itself_reaches_neither_stderr_nor_our_log(home: Path) -> None:

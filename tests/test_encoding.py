@@ -71,9 +71,36 @@ def test_text_passes_unchanged_however_it_is_cut(content: str, size: int) -> Non
     assert b"".join(text(chunks, "ids")) == raw
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f", b"PK", b"BZh123\n7\n", b"BZh9\n", b"\0" * 40, b"1\0"])
+@pytest.mark.parametrize("content", [b"", b"\x1f", b"PK", b"BZh123\n7\n", b"BZh9\n", b"SQLite format 3\n"])
 def test_what_only_begins_like_it_passes(content: bytes) -> None:
     assert b"".join(text([content[:1], content[1:]], "ids")) == content
+
+
+@pytest.mark.parametrize(
+    ("chunks", "passed", "offset"),
+    [
+        ([b"1\0"], [], 1),
+        ([b"\0" * 40], [], 0),
+        ([b"1\n2\n", b"3\n4", b"5\0\n6\n", b"7\n"], [b"1\n2\n", b"3\n4"], 8),
+    ],
+)
+def test_a_nul_byte_ends_it_with_its_offset_and_nothing_of_its_chunk_passes(
+    chunks: list[bytes], passed: list[bytes], offset: int
+) -> None:
+    got: list[bytes] = []
+    with pytest.raises(InputError, match=rf"^ids: has a NUL byte at offset {offset}, so it is no text: give"):
+        got.extend(text(chunks, "ids"))
+    assert b"".join(got) == b"".join(passed)
+
+
+def test_a_database_is_named_with_the_option_for_checkpoints() -> None:
+    content = b"SQLite format 3\0" + bytes(84)
+    for size in (1, 5, 100):
+        chunks = [content[at : at + size] for at in range(0, len(content), size)]
+        with pytest.raises(
+            InputError, match=r"^ids: is an SQLite database: if it is a checkpoint, name it with -c"
+        ):
+            list(text(chunks, "ids"))
 
 
 def test_a_line_is_not_held_back_until_more_comes() -> None:

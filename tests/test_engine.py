@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.engine import Engine
 from flowreaper.errors import (
     CheckpointError,
+    ConsecutiveAbsencesError,
     ConsecutiveRefusalsError,
     CredentialsError,
     FatalReplyError,
@@ -17,7 +19,7 @@ from flowreaper.errors import (
     RunError,
 )
 from flowreaper.limiter import Limiter, Turns
-from flowreaper.model import Again, Claim, Ending, Flow, Kind, Outcome, Reply, State
+from flowreaper.model import Change, Claim, Ending, Flow, Kind, Outcome, Reopen, Reply, State
 from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.settlement import Settlement
@@ -63,7 +65,11 @@ class Ledger:
             self.rows[row] = State.CLAIMED
         return [Claim(r, Flow(str(r)), self.attempts[r], self.in_doubt[r], "ids", r) for r in claimed]
 
-    def put(self, change: Outcome | Again) -> None:
+    def put(self, change: Change) -> None:
+        if isinstance(change, Reopen):
+            assert all(self.rows[row] is State.ABSENT for row in change.rows)
+            self.rows |= dict.fromkeys(change.rows, State.PENDING)
+            return
         row = change.claim.row if isinstance(change, Outcome) else change.row
         assert self.rows[row] is State.CLAIMED
         self.attempts[row], self.in_doubt[row] = change.attempts, change.in_doubt
@@ -160,6 +166,8 @@ def make(
     treat: dict[str, Kind] | None = None,
     left_claimed: Sequence[int] = (),
     max_refusals: int = 50,
+    absences: AbsenceBrake | None = None,
+    has_answered: bool = True,
     outage_limit_s: float = 3600.0,
     log: Log | None = None,
     turns: Turns | None = None,
@@ -167,7 +175,7 @@ def make(
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
     gate = Limiter(Pace(rate), turns)
-    outage = Outage()
+    outage = Outage(has_answered=has_answered)
     engine = Engine(
         backlog=backlog,
         ledger=ledger,
@@ -179,6 +187,7 @@ def make(
             gate=gate,
             account=service,
             outage=outage,
+            absences=absences or AbsenceBrake(0, has_deleted=False),
             log=log or Log(),
             max_attempts=max_attempts,
             max_refusals=max_refusals,
@@ -705,6 +714,43 @@ def test_an_outage_longer_than_the_limit_stops_the_run(limit_s: float, told: str
     assert set(ledger.attempts.values()) == {0}
 
 
+@pytest.mark.parametrize("latency_s", [0.01, 10.0])
+def test_where_nothing_ever_answered_a_minute_ends_the_run(latency_s: float) -> None:
+    ledger, service = Ledger(100), Service(latency_s=latency_s)
+    service.down_until = 1e9
+    engine = make(ledger, service, has_answered=False)
+    run(engine)
+    assert isinstance(engine.error, OutageError)
+    assert "the service has never answered this job, for 60 seconds" in str(engine.error)
+    assert "Check the endpoint" in str(engine.error)
+    assert max(service.times) <= 60
+    assert states(ledger) == {State.PENDING: 100}
+
+
+def test_a_shorter_outage_limit_counts_there_too() -> None:
+    service = Service()
+    service.down_until = 1e9
+    engine = make(Ledger(100), service, has_answered=False, outage_limit_s=20)
+    run(engine)
+    assert isinstance(engine.error, OutageError)
+    assert max(service.times) <= 20
+
+
+def test_one_answer_is_enough_to_wait_for_the_whole_outage_limit() -> None:
+    ledger, service = Ledger(100), Service()
+    engine = make(ledger, service, has_answered=False)
+
+    async def fail_after_a_while() -> None:
+        running = asyncio.create_task(engine.run())
+        await asyncio.sleep(2)
+        service.down_until = 300.0
+        await running
+
+    run_virtual(fail_after_a_while())
+    assert engine.ending is Ending.FINISHED
+    assert states(ledger) == {State.DELETED: 100}
+
+
 def test_one_flow_that_always_fails_among_many_gives_up_without_an_outage() -> None:
     ledger, service = Ledger(300), Service(f7=[LOST] * 99)
     log = Log()
@@ -748,6 +794,54 @@ def test_refusals_with_other_outcomes_or_codes_between_them_do_not_stop_the_run(
         service.scripts[str(row)] = [OK]
     service.scripts["20"] = [REFUSED._replace(code="Flow.StatusInvalid")]
     engine = make(ledger, service)
+    run(engine)
+    assert engine.ending is Ending.FINISHED
+
+
+def test_fifty_flows_in_a_row_that_do_not_exist_stop_a_job_that_deleted_none_and_stay_to_be_called() -> None:
+    ledger, service = Ledger(500), Service(GONE)
+    engine = make(ledger, service, absences=AbsenceBrake(50, has_deleted=False))
+    run(engine)
+    assert isinstance(engine.error, ConsecutiveAbsencesError)
+    assert all(
+        word in str(engine.error)
+        for word in (
+            "50 flows in a row do not exist",
+            GONE.code,
+            GONE.request_id,
+            "--cust-space-id",
+            "another account",
+        )
+    )
+    assert states(ledger) == {State.PENDING: 500}
+    assert not any(ledger.in_doubt.values())
+
+
+@pytest.mark.parametrize(
+    ("brake", "first"),
+    [
+        (AbsenceBrake(50, has_deleted=True), GONE),
+        (AbsenceBrake(50, has_deleted=False), OK),
+        (AbsenceBrake(0, has_deleted=False), GONE),
+    ],
+    ids=["deleted before", "deleted now", "turned off"],
+)
+def test_absent_flows_do_not_stop_a_job_that_is_known_to_be_in_the_right_account(
+    brake: AbsenceBrake, first: Reply
+) -> None:
+    ledger, service = Ledger(300), Service(GONE)
+    service.scripts["1"] = [first]
+    engine = make(ledger, service, absences=brake)
+    run(engine)
+    assert engine.ending is Ending.FINISHED
+    assert states(ledger)[State.ABSENT] >= 299
+
+
+def test_absences_with_another_final_answer_between_them_do_not_stop_the_run() -> None:
+    ledger, service = Ledger(300), Service(GONE)
+    for row in range(1, 300, 40):
+        service.scripts[str(row)] = [REFUSED]
+    engine = make(ledger, service, absences=AbsenceBrake(50, has_deleted=False))
     run(engine)
     assert engine.ending is Ending.FINISHED
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from flowreaper.chunks import LINE_LIMIT
 from flowreaper.errors import InputError
 from flowreaper.formats import Format, InputSettings, detect, entries
+from flowreaper.ids import fault, plain
 from flowreaper.model import Entry, Flow, InvalidEntry
 
 TEXT, CSV, JSONL, JSON = Format.TEXT, Format.CSV, Format.JSONL, Format.JSON
@@ -113,7 +114,6 @@ def test_an_entry_carries_the_source_the_line_and_the_default_space() -> None:
         (b"1 2", "1 2", "white space inside"),
         ("1\u00a02".encode(), "1\u00a02", "white space inside"),
         ("1\u2028".encode(), "1\\u2028", "white space inside"),
-        (b"1\x00", "1\\x00", "cannot be seen"),
         (b"1\x1b[31m", "1\\x1b[31m", "cannot be seen"),
         ("1\u0080".encode(), "1\\x80", "cannot be seen"),
         ("1\u202e2".encode(), "1\\u202e2", "cannot be seen"),
@@ -123,6 +123,7 @@ def test_an_entry_carries_the_source_the_line_and_the_default_space() -> None:
         (b"9.26E+17", "9.26E+17", "export the column as text"),
         (b"9,26E+17", "9,26E+17", "export the column as text"),
         (b"9E+17", "9E+17", "export the column as text"),
+        (b"9E-17", "9E-17", "export the column as text"),
         (b"9.26e17", "9.26e17", "export the column as text"),
         (b"346699123.0", "346699123.0", "export the column as text"),
     ],
@@ -137,16 +138,100 @@ def test_what_cannot_be_an_id_is_invalid_and_does_not_stop_the_rest(
     assert good == Entry(Flow("8"), "s", 2)
 
 
+IDS = ["346699123", "flow_001", "12e34", "9e17", "a" * 255 + "1", "a.b:c-1", "1.a", "c0ffee00-1234-5678"]
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("flow_id", IDS)
+def test_letters_digits_and_four_marks_with_a_digit_in_it_are_an_id(form: Format, flow_id: str) -> None:
+    assert brief(written(form, [(flow_id, "")]), format=form) == [flow_id]
+
+
+DEBRIS = [
+    ("null", "has no digit in it"),
+    ("None", "has no digit in it"),
+    ("abc", "has no digit in it"),
+    ("[", "has [ in it"),
+    ("{", "has { in it"),
+    ("--", "begins with -, not with a letter or a digit"),
+    ("-1", "begins with -, not with a letter or a digit"),
+    ("_1", "begins with _"),
+    ("flows:", "has no digit in it"),
+    ("<html><body>login</body></html>", "has < in it"),
+    ("123#x", "has # in it"),
+    ("a.b:c/1", "has / in it"),
+    ("\uff11\uff12\uff13", "has \uff11 in it, which is none of the ASCII letters"),
+    ("\u0661\u0662", "has \u0661 in it"),
+    ("1\u00b2", "has \u00b2 in it"),
+    ("\u00e4-1", "has \u00e4 in it"),
+    ("12\u0131", "has \u0131 in it"),
+]
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize(("text", "why"), DEBRIS)
+def test_other_text_is_invalid_says_why_and_names_the_option(form: Format, text: str, why: str) -> None:
+    (bad,) = read(written(form, [(text, "")]), format=form)
+    assert isinstance(bad, InvalidEntry)
+    assert bad.text == text
+    assert bad.reason.startswith(f"the flow id {why}")
+    assert bad.reason.endswith("(other ids: --id-pattern)")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_pattern_stands_in_for_the_rule_and_must_match_the_whole_id(form: Format) -> None:
+    pairs = [("<\u00e4>", ""), ("<1>x", ""), ("123", "cams-a")]
+    good, *bad = read(written(form, pairs), format=form, id_pattern="<.>")
+    assert good == Entry(Flow("<\u00e4>"), "s", good.line)
+    assert [entry.reason for entry in bad if isinstance(entry, InvalidEntry)] == [
+        "the flow id does not match --id-pattern <.>"
+    ] * 2
+
+
 @pytest.mark.parametrize(
-    "flow_id", ["346699123", "flow_001", "12e34", "9e17", "ä-ñ", "a" * 256, "-1", "a.b:c/d"]
+    ("text", "why"),
+    [
+        ("1 2", "white space"),
+        ("1\u200b", "cannot be seen"),
+        ("1\x1b", "cannot be seen"),
+        ("1" * 257, "has 257 characters"),
+        ("9.26E+17", "rounded"),
+    ],
 )
-def test_any_other_string_is_an_id(flow_id: str) -> None:
-    assert brief(flow_id.encode(), format=TEXT) == [flow_id]
+def test_a_pattern_allows_nothing_that_no_id_can_be(text: str, why: str) -> None:
+    (bad,) = read(json.dumps([text]).encode(), format=JSON, id_pattern=r"(?s).*")
+    assert isinstance(bad, InvalidEntry)
+    assert why in bad.reason
+    (bad,) = read(b"a\xff1", format=TEXT, id_pattern=r"(?s).*")
+    assert isinstance(bad, InvalidEntry)
+    assert "not UTF-8" in bad.reason
 
 
 @pytest.mark.parametrize("flow_id", ["a,b", '"', "it's;"])
-def test_what_is_no_id_in_text_is_one_where_the_format_says_so(flow_id: str) -> None:
-    assert brief(json.dumps([flow_id]).encode(), format=JSON) == [flow_id]
+def test_a_pattern_may_allow_a_comma_and_quotes_even_in_text(flow_id: str) -> None:
+    assert brief(flow_id.encode(), format=TEXT) == [1]
+    assert brief(json.dumps([flow_id]).encode(), format=JSON) == [1]
+    for form, data in ((TEXT, flow_id), (JSON, json.dumps([flow_id]))):
+        assert brief(data.encode(), format=form, id_pattern="[ab,';\"its]+") == [flow_id]
+
+
+@pytest.mark.parametrize("pattern", ["[", "(?P<", "a{99999999999999999999}", "", "*"])
+def test_a_pattern_that_is_none_is_refused_by_its_name(pattern: str) -> None:
+    with pytest.raises(InputError, match=r"^--id-pattern .*expression"):
+        InputSettings(id_pattern=pattern)
+
+
+@pytest.mark.parametrize("header", ["FlowId", "flow_id", "Flow ID", "FLOW-ID", "\ufeffFlowId", '"FlowId"'])
+def test_a_first_line_of_text_that_names_the_field_is_a_header(header: str) -> None:
+    assert brief(f"\n# ids\n {header}\r\n1\n".encode(), format=TEXT) == ["1"]
+
+
+def test_a_header_of_text_is_the_first_line_alone_and_its_repetition() -> None:
+    assert brief(b"1\nFlowId\n", format=TEXT) == ["1", 2]
+    assert brief(b"FlowId\n1\nFlowId\n2\nflow_id\n", format=TEXT) == ["1", "2", 5]
+    assert brief(b"Key\n1\n", format=TEXT, id_field="Key") == ["1"]
+    assert brief(b"FlowId\n1\n", format=TEXT, id_field="Key") == [1, "1"]
+    assert brief(b"x" * (LINE_LIMIT + 1) + b"\nFlowId\n", format=TEXT) == [1, 2]
 
 
 def test_an_id_over_256_characters_is_invalid_and_long_ones_stay_apart() -> None:
@@ -179,7 +264,7 @@ def test_an_endless_line_is_not_gathered() -> None:
     def endless() -> Iterator[bytes]:
         nonlocal held
         for _ in range(1000):
-            chunk = bytes(65536)
+            chunk = b"x" * 65536
             held += len(chunk)
             yield chunk
 
@@ -220,16 +305,56 @@ def test_csv_finds_the_space_column_in_any_spelling(name: str) -> None:
         (b"FlowId,CustSpaceId\n1\n", [2]),
         (b"FlowId,Name\n1,a,,\n2,a,b\n", ["1", 3]),
         (b"FlowId,Name\n9.26E+17,a\n1,b\n", [2, "1"]),
-        (b"FlowId\n1\x002\n\xff\n3\n", [2, 3, "3"]),
+        (b"FlowId\n1\x012\n\xff\n3\n", [2, 3, "3"]),
         (b'FlowId\n"1"2\n3\n', [2, "3"]),
-        (b'FlowId\n1\n"2\n3\n', ["1", 3]),
+        (b'FlowId\n1\n"2', ["1", 3]),
         (b'FlowId\n"1\n2"\n3\n', [2, "3"]),
         (b"FlowId,Name\n1," + b"x" * 200_000 + b"\n2,y\n", [2, "2"]),
         (b"flow_id,FlowId\n1,2\n", ["2"]),
+        (b"FlowId,Name\n1,a\nFlowId,Name\n2,b\n", ["1", "2"]),
+        (b"FlowId,Name\n1,a\nFlowId,Title\n2,b\n", ["1", 3, "2"]),
     ],
 )
 def test_csv_records(data: bytes, expected: object) -> None:
     assert brief(data, format=CSV) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "first", "last"),
+    [
+        (b'FlowId\n1\n"2\n3\n', 3, 4),
+        (b'FlowId,Name\n1,"a\n' + b"2,b\n" * 1998, 2, 2000),
+        (b'FlowId,Name\n0,x\n1,"a\nb"\n2,"c\n\n', 5, 6),
+    ],
+)
+def test_a_quotation_mark_that_is_never_closed_is_an_error_that_names_the_lines(
+    data: bytes, first: int, last: int
+) -> None:
+    says = refusal(data, format=CSV)
+    assert f"in the CSV record that begins in line {first}, a quotation mark is never closed" in says
+    assert f"lines {first} to {last}, {last - first + 1:,} lines, were not read as ids" in says
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"".join(b"%d,b\n" % n for n in range(926000000000000000, 926000000000010000)),  # a cell too long
+        b'2,"b"\n3,"c"\n',  # the next mark closes it
+        b"x" * (LINE_LIMIT + 1) + b"\n2,b\n",
+    ],
+)
+def test_a_record_that_swallows_lines_before_it_breaks_ends_the_reading(rest: bytes) -> None:
+    reader = entries([b'FlowId,Name\n9,x\n1,"a\n' + rest], source="s", settings=InputSettings(format=CSV))
+    assert next(reader) == Entry(Flow("9"), "s", 2)
+    with pytest.raises(InputError, match=r"^s: the CSV record of lines 3 to \d+ is broken .*not read as ids"):
+        next(reader)
+
+
+@pytest.mark.parametrize("size", [200_000, LINE_LIMIT + 1])
+def test_what_follows_a_cell_that_is_given_up_within_quotation_marks_is_not_read(size: int) -> None:
+    text = b"x" * size + b"\n2,the middle of a text\n"
+    assert "lines 2 to 2" in refusal(b'FlowId,Name\n1,"' + text, format=CSV)
+    assert brief(b'FlowId,Name\n1,"' + text.replace(b"\n", b'"\n', 1), format=CSV) == [2, "2"]
 
 
 def test_csv_takes_the_columns_that_the_user_names() -> None:
@@ -290,8 +415,69 @@ def test_a_space_that_cannot_be_makes_the_entry_invalid() -> None:
     assert bad == InvalidEntry("1 in space cams a", "the space has white space inside", "s", 2)
 
 
+@pytest.mark.parametrize(
+    ("space", "why"),
+    [
+        ("null", "stands for no value"),
+        ("None", "stands for no value"),
+        ("NaN", "stands for no value"),
+        ("cams/a", "has / in it"),
+        ("-a", "begins with -"),
+        ("\uff11", "has \uff11 in it"),
+        ("3.9E+8", "rounded"),
+    ],
+)
+def test_a_space_follows_the_same_rule_but_needs_no_digit(space: str, why: str) -> None:
+    (bad,) = read(f"FlowId,CustSpaceId\n1,{space}\n".encode(), format=CSV)
+    assert isinstance(bad, InvalidEntry)
+    assert bad.text == f"1 in space {space}"
+    assert why in bad.reason
+    with pytest.raises(InputError, match="the space .*" + why):
+        InputSettings(default_space=space)
+    for good in ("cams-abc", "393983883", "cams-", "a.b:c_d"):
+        assert brief(f"FlowId,CustSpaceId\n1,{good}\n".encode(), format=CSV) == [("1", good)]
+
+
 def test_a_default_space_that_cannot_be_is_refused() -> None:
     assert "'a b'" in refusal(b"1", default_space="a b")
+
+
+# --- byte order marks
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "expected"),
+    [
+        (TEXT, b"1\n@2\n@\n@@3\n@# 4\n5\n", ["1", "2", "3", "5"]),
+        (TEXT, b"FlowId\n1\n@FlowId\n2", ["1", "2"]),
+        (CSV, b"FlowId,n\n1,x\n@FlowId,n\n2,y\n", ["1", "2"]),
+        (CSV, b'@\n@FlowId,n\n@1,x\n@"2",y\n', ["1", "2"]),
+        (JSONL, b'{"FlowId":"1"}\n@{"FlowId":"2"}\n@\n@"3"', ["1", "2", "3"]),
+        (TEXT, b"1\n2@3\n", ["1", 2]),
+    ],
+)
+def test_a_byte_order_mark_at_the_start_of_a_later_line_does_not_count(
+    form: Format, data: bytes, expected: list[object]
+) -> None:
+    data = data.replace(b"@", BOM)
+    assert brief(BOM + data, format=form) == expected
+    assert brief(*(data[i : i + 1] for i in range(len(data))), format=form) == expected
+    assert brief(data) == expected
+
+
+# --- a NUL byte
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_nul_byte_is_an_error_that_names_its_offset_and_nothing_of_its_chunk_is_read(form: Format) -> None:
+    data = written(form, [("1", ""), ("2", "")]) + b"\n"
+    got: list[Entry | InvalidEntry] = []
+    with pytest.raises(InputError, match=rf"^s: has a NUL byte at offset {len(data) + 4}, "):
+        got.extend(entries([data, b" \n  \x00\n9"], source="s", settings=InputSettings(format=form)))
+    assert brief(data, format=form) == [e.flow.flow_id for e in got if isinstance(e, Entry)] == ["1", "2"]
 
 
 # --- JSON lines
@@ -339,6 +525,29 @@ def test_a_rounded_json_number_says_why() -> None:
     (bad,) = read(b"9.26e17", format=JSONL)
     assert isinstance(bad, InvalidEntry)
     assert "export the column as text" in bad.reason
+
+
+def test_a_listing_in_a_line_yields_each_of_its_flows_with_the_lines_number() -> None:
+    lines = [
+        '{"Code":"OK","Data":[{"FlowId":"1","FlowName":"a","Categories":["OTHER"]},{"FlowId":2}]}',
+        '{"statusCode":200,"body":{"Code":"OK","Data":[{"FlowId":"3"},{"FlowName":"no id"},"4"]}}',
+        '{"Code":"OK","Data":[]}',
+        '{"FlowId":"5","Data":[{"FlowId":"6"}]}',
+        '{"Code":"System.LimitControl","Data":null}',
+    ]
+    data = "\n".join(lines).encode()
+    got = read(data, format=JSONL)
+    assert brief(data, format=JSONL) == ["1", "2", "3", 2, "4", "5", 5]
+    assert [entry.line for entry in got] == [1, 1, 2, 2, 2, 4, 5]
+    assert isinstance(got[3], InvalidEntry)
+    assert got[3].text == '{"FlowName": "no id"}'
+
+
+def test_saved_answers_a_line_each_without_a_suffix_are_read_too() -> None:
+    answer = b'{"body":{"Data":[{"FlowId":"%d"}]}}\n'
+    assert brief(answer % 1 + answer % 2) == ["1", "2"]
+    pretty = json.dumps({"body": {"Data": [{"FlowId": "3"}]}}, indent=2).encode()
+    assert brief(pretty + b"\n" + pretty, suffix=".json") == ["3", "3"]
 
 
 # --- JSON
@@ -396,7 +605,6 @@ def test_json_without_a_list_of_flows_says_what_was_expected(data: bytes) -> Non
         b"[1, 2, " + b"1" * 5000 + b"]",
         b"[1, 2, 1e99999999999999999999]",
         b'[1, 2, {"FlowId": 3, ',
-        b"[1, 2]\0",
     ],
 )
 def test_broken_json_yields_what_came_before_and_then_says_where(data: bytes) -> None:
@@ -416,7 +624,12 @@ def test_an_endless_json_string_is_not_gathered() -> None:
 
 # --- laws
 
-ids = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=40)
+ids = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,39}", fullmatch=True).filter(
+    lambda text: (
+        re.search("[0-9]", text)
+        and not re.fullmatch(r"[0-9]+(\.[0-9]*|\.?[0-9]*[eE]-[0-9]+|\.[0-9]*[eE][0-9]+)", text)
+    )
+)
 flows = st.lists(st.tuples(ids, st.sampled_from(["", "cams-a", "77"])), max_size=30)
 
 
@@ -455,9 +668,26 @@ looks_like_input = st.lists(st.sampled_from(pieces) | st.binary(max_size=5), max
 def test_any_bytes_give_entries_or_an_input_error_and_chunks_do_not_matter(
     data: bytes, form: Format | None, cuts: st.DataObject | None
 ) -> None:
+    data = data.replace(b"\0", b"")  # of a chunk with a NUL nothing is read
     at = list(range(len(data))) if cuts is None else sorted(cuts.draw(st.sets(st.integers(0, len(data)))))
     chunks = [data[a:b] for a, b in zip([0, *at], [*at, len(data)], strict=True)]
     assert so_far(chunks, format=form) == so_far([data], format=form)
+
+
+@given(data=st.binary() | looks_like_input, form=st.none() | st.sampled_from(Format))
+def test_an_id_and_a_space_always_match_their_rule(data: bytes, form: Format | None) -> None:
+    for entry in so_far([data.replace(b"\0", b"")], format=form):
+        if isinstance(entry, Entry):
+            assert re.fullmatch(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_.:-]{0,255}", entry.flow.flow_id)
+            assert re.fullmatch(r"([0-9A-Za-z][0-9A-Za-z_.:-]{0,255})?", entry.flow.cust_space_id)
+
+
+@given(st.text(st.sampled_from("0129eE.,+-_:aZ \u00e4"), max_size=12) | st.text(max_size=300), st.booleans())
+def test_what_is_an_id_at_first_sight_is_one_by_the_rule(text: str, long: bool) -> None:  # noqa: FBT001 -- hypothesis draws it
+    text = text.strip() + "1" * (250 if long else 0)
+    if plain(text.encode()):
+        assert re.fullmatch(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_-]{0,255}", text)
+        assert not fault(text)
 
 
 @given(data=st.binary() | looks_like_input, form=st.sampled_from(Format))

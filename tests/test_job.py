@@ -15,6 +15,7 @@ from flowreaper.credentials import ChainSource, StaticSource
 from flowreaper.job import Job
 from flowreaper.library import Batches
 from flowreaper.model import Credentials, State
+from flowreaper.official_chain import Found
 from flowreaper.report import read_status
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.settings import Settings, parse_endpoint
@@ -97,13 +98,16 @@ async def test_a_token_that_is_stale_is_renewed_through_the_chain_and_no_flow_is
 ) -> None:
     fetched: list[Credentials] = []
 
-    def chain() -> Credentials:
-        fetched.append(dataclasses.replace(CREDENTIALS, security_token=f"token-{len(fetched)}"))
-        return fetched[-1]
+    class Chain:
+        asking = "a fake"
+
+        def __call__(self) -> Found:
+            fetched.append(dataclasses.replace(CREDENTIALS, security_token=f"token-{len(fetched)}"))
+            return Found(fetched[-1], "a fake")
 
     current = dataclasses.replace(CREDENTIALS, security_token="token-1")
     async with Sandbox(SandboxOptions(window="none", credentials=current)) as sandbox:
-        job = job_of(["1", "2", "3", "4"], tmp_path, sandbox, ChainSource(lambda: chain))
+        job = job_of(["1", "2", "3", "4"], tmp_path, sandbox, ChainSource(Chain))
         summary = await job.run()
     assert (summary.error, summary.counts) == (None, {State.DELETED: 4})
     assert len(fetched) == 2
@@ -137,14 +141,15 @@ async def test_a_job_that_is_cancelled_leaves_nothing_running_and_only_what_it_s
 ) -> None:
     ids = [str(1000 + n) for n in range(200)]
     async with Sandbox(SandboxOptions(window="none", known=frozenset(), latency_s=0.3)) as sandbox:
-        running = asyncio.create_task(job_of(ids, tmp_path, sandbox, StaticSource(CREDENTIALS)).run())
+        source = StaticSource(CREDENTIALS)
+        running = asyncio.create_task(job_of(ids, tmp_path, sandbox, source, max_absent=0).run())
         while sandbox.ledger.total < 5:  # noqa: ASYNC110 -- calls arrive at another part of this process
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         called = sandbox.ledger.total
-        await job_of(ids, tmp_path, sandbox, StaticSource(CREDENTIALS)).run()
+        await job_of(ids, tmp_path, sandbox, source, max_absent=0).run()
     assert called < len(ids)
     states = read_status(tmp_path / "job.ckpt").states
     # Nothing was there. Only where a call was cut off can that not be known.

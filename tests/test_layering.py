@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "flowreaper"
 # Relative names, such as cli/delete.py.
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
-HEART = ("backlog", "engine", "outage", "settlement", "sink")
+HEART = ("absences", "backlog", "engine", "outage", "settlement", "sink")
 GROUND = ("errors", "escaping", "model")
 # Modules of the standard library that touch the world or its clock; rules and ground take values instead.
 IMPURE = {

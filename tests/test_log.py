@@ -45,8 +45,8 @@ def test_json_is_an_object_a_line_with_event_level_and_utc_time() -> None:
     }
 
 
-def test_the_console_shows_time_level_event_and_fields_in_one_line() -> None:
-    line = told(LogFormat.CONSOLE, rate=5.0, checkpoint="ids.txt.ckpt")
+def test_text_shows_time_level_event_and_fields_in_one_line() -> None:
+    line = told(LogFormat.TEXT, rate=5.0, checkpoint="ids.txt.ckpt")
     assert re.match(r"\d\d:\d\d:\d\d \[info *\] run\.started +\S", line)
     assert "rate=5.0" in line
     assert "checkpoint=ids.txt.ckpt" in line
@@ -54,19 +54,12 @@ def test_the_console_shows_time_level_event_and_fields_in_one_line() -> None:
     assert line.endswith("\n")
 
 
-@pytest.mark.parametrize(
-    ("log_format", "is_terminal", "json_expected"),
-    [
-        (LogFormat.AUTO, True, False),
-        (LogFormat.AUTO, False, True),
-        (LogFormat.CONSOLE, False, False),
-        (LogFormat.JSON, True, True),
-    ],
-)
-def test_auto_is_for_people_on_a_terminal_and_json_elsewhere(
-    log_format: LogFormat, *, is_terminal: bool, json_expected: bool
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_the_format_is_the_one_that_was_asked_for_on_a_terminal_or_not(
+    log_format: LogFormat, *, is_terminal: bool
 ) -> None:
-    assert is_json(told(log_format, is_terminal=is_terminal)) is json_expected
+    assert is_json(told(log_format, is_terminal=is_terminal)) is (log_format is LogFormat.JSON)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +69,7 @@ def test_colours_are_for_terminals_where_no_color_does_not_forbid_them(
     monkeypatch: pytest.MonkeyPatch, no_color: str, *, is_terminal: bool, colours: bool
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
-    assert ("\x1b[" in told(LogFormat.CONSOLE, is_terminal=is_terminal)) is colours
+    assert ("\x1b[" in told(LogFormat.TEXT, is_terminal=is_terminal)) is colours
 
 
 @pytest.mark.parametrize("lowest", LEVELS)
@@ -89,7 +82,7 @@ def test_what_is_below_the_level_is_not_told(lowest: str) -> None:
     assert shown == list(LEVELS[LEVELS.index(lowest) :])
 
 
-@pytest.mark.parametrize("log_format", [LogFormat.CONSOLE, LogFormat.JSON])
+@pytest.mark.parametrize("log_format", [LogFormat.TEXT, LogFormat.JSON])
 @pytest.mark.parametrize(
     "fields",
     [{"message": HOSTILE}, {"codes": [HOSTILE]}, {"by_code": {HOSTILE: 1}}, {"error": OSError(HOSTILE)}],
@@ -113,8 +106,8 @@ def test_json_keeps_any_text_and_is_one_line_of_ascii(text: str) -> None:
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=[])))
-def test_any_text_is_one_harmless_line_on_the_console(text: str) -> None:
-    line = told(LogFormat.CONSOLE, message=text)
+def test_any_text_is_one_harmless_line_as_text(text: str) -> None:
+    line = told(LogFormat.TEXT, message=text)
     assert len(line.splitlines()) == 1
     assert "\x1b" not in line
     line.encode()

@@ -14,7 +14,8 @@ from flowreaper.errors import InputError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings
 from flowreaper.model import Entry, InvalidEntry
-from flowreaper.producer import Producer, Source, open_sources, read_entries
+from flowreaper.producer import Producer, read_entries
+from flowreaper.sources import Source, open_sources
 
 NO_STDIN = -1
 TEXT = InputSettings()
@@ -173,6 +174,45 @@ def test_a_file_that_vanished_after_the_check_is_an_input_error(tmp_path: Path) 
         ids_of(source)
 
 
+# --- what is known of a file before its ids are read
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"1\n2\n\0\n", "has a NUL byte at offset 4"),
+        (b"1\n" * 700_000 + b"\0", "has a NUL byte at offset 1400000"),
+        (b"SQLite format 3\0" + bytes(84), "is an SQLite database: if it is a checkpoint, name it with -c"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_when_it_is_opened_wherever_it_shows(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    good, bad = file(tmp_path / "good.txt", b"1\n"), file(tmp_path / "bad.txt", content)
+    os.mkfifo(tmp_path / "fifo")
+    before = descriptors()
+    with pytest.raises(InputError, match=f"bad.txt: {says}"):
+        open_sources([good, str(tmp_path / "fifo"), bad], NO_STDIN)
+    assert descriptors() == before
+    fd = os.open(bad, os.O_RDONLY)
+    with pytest.raises(InputError, match=f"-: {says}"):
+        open_sources(["-"], fd)
+    os.close(fd)
+
+
+def test_a_nul_byte_in_a_pipe_is_an_error_when_it_comes_and_what_came_before_stays(pipe: Pipe) -> None:
+    calls: list[int] = []
+
+    def wait(fd: int) -> None:
+        pipe.write((b"1\n2\n", b"3\n\0\n4\n")[len(calls)])
+        calls.append(fd)
+
+    got: list[Entry | InvalidEntry] = []
+    with pytest.raises(InputError, match="-: has a NUL byte at offset 6"):
+        got.extend(read_entries(pipe.sources[0], TEXT, wait))
+    assert [entry.line for entry in got] == [1, 2]
+
+
 # --- reading in the calling thread
 
 
@@ -197,9 +237,8 @@ def test_a_pipe_is_read_once(pipe: Pipe) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a file that opens but does not read is Linux's")
 def test_a_file_that_fails_while_it_is_read_is_an_input_error() -> None:
-    (source,) = open_sources(["/proc/self/mem"], NO_STDIN)
     with pytest.raises(InputError, match="/proc/self/mem: cannot be read: Input/output error"):
-        ids_of(source)
+        open_sources(["/proc/self/mem"], NO_STDIN)
 
 
 def test_a_pipe_by_its_path_is_kept_from_the_check_to_its_end(pipe: Pipe) -> None:
@@ -353,6 +392,28 @@ async def test_broken_input_is_the_runs_error_after_what_came_before_it(tmp_path
     with pytest.raises(InputError, match=r"a\.json: broken JSON"):
         await Producer(open_sources([one, two], NO_STDIN), TEXT, keeper.deliver).run()
     assert keeper.ids == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a"])
+async def test_an_unclosed_quotation_mark_in_a_file_comes_out_before_anything_is_delivered(
+    tmp_path: Path, name: str
+) -> None:
+    good = file(tmp_path / "good.txt", b"1\n")
+    bad = file(tmp_path / name, b'FlowId,Name\n2,x\n3,"y\n4,z\n')
+    keeper = Keeper()
+    sources = open_sources([good, bad], NO_STDIN)
+    with pytest.raises(InputError, match="lines 3 to 4, 2 lines, were not read as ids"):
+        await Producer(sources, TEXT, keeper.deliver).run()
+    assert keeper.ids == []
+
+
+async def test_an_odd_number_of_quotation_marks_that_is_no_fault_is_read_once_over(tmp_path: Path) -> None:
+    path = file(tmp_path / "a.csv", b'FlowId,Name\n2,5" pipe\n')
+    keeper = Keeper()
+    (source,) = open_sources([path], NO_STDIN)
+    assert source.odd_quotes
+    await Producer([source], TEXT, keeper.deliver).run()
+    assert keeper.ids == ["2"]
 
 
 async def test_cancelling_the_run_cancels_the_delivery_and_ends_the_thread(pipe: Pipe) -> None:

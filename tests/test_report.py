@@ -14,10 +14,18 @@ from hypothesis import strategies as st
 
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
-from flowreaper.model import Again, Identity, Reply, State
+from flowreaper.model import Again, Identity, Reply, Retry, State
 from flowreaper.records import RecordFormat, record_of, record_of_invalid, writer_for
-from flowreaper.report import last_access_key, left_elsewhere, read_records, read_status
-from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
+from flowreaper.report import (
+    has_space,
+    last_access_key,
+    left_elsewhere,
+    outcomes_after,
+    read_notes,
+    read_records,
+    read_status,
+)
+from tests.samples import AT_MS, IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
 
@@ -129,6 +137,51 @@ def test_a_flow_that_waits_for_another_try_may_be_in_doubt(path: Path) -> None:
         assert checkpoint.in_doubt() == 2
         assert read_status(path).in_doubt == 1
     assert read_status(path).in_doubt == 2
+
+
+def test_a_path_may_be_text(path: Path) -> None:
+    with running(path):
+        assert list(read_records(str(path))) == list(read_records(path))
+        assert read_status(str(path)) == read_status(path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [([], True), ([State.GAVE_UP], True), ([State.DELETED, State.PENDING], True), ([State.DELETED], False)],
+)
+def test_a_space_among_the_selected_flows_is_found(path: Path, wanted: list[State], *, found: bool) -> None:
+    assert has_space(finished(path), wanted) == found
+    assert not has_space(path, [State.INVALID])
+
+
+def test_outcomes_are_known_by_their_number_and_times(path: Path) -> None:
+    with running(path) as checkpoint:
+        every, later = outcomes_after(path, 0), outcomes_after(path, AT_MS)
+        assert (every.total, later.total) == (5, 1)  # four flows, and the invalid line, which was found now
+        assert every.newest_ms == later.newest_ms > AT_MS
+        checkpoint.reopen(Retry((State.REFUSED,)))
+        assert outcomes_after(path, 0).total == 4
+        (three,) = checkpoint.write([], again=[3])
+        checkpoint.write([outcome(three)._replace(finished_at_ms=AT_MS + 1)])
+        again = outcomes_after(path, 0)
+        assert (again.total, again == every) == (5, False)
+    assert outcomes_after(path, 2**60) == (0, 0, 0)
+
+
+def test_the_times_of_very_many_outcomes_fit_into_their_sum(path: Path) -> None:
+    finished(path)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE flow SET finished_at_ms = 9223372036854775807")
+        db.commit()
+    assert outcomes_after(path, 0).total == 7
+
+
+def test_notes_are_read_by_the_beginning_of_their_names(path: Path) -> None:
+    assert read_notes(path, "results:") == {}
+    with running(path) as checkpoint:
+        for name in ("results:a", "results:b", "pace"):
+            checkpoint.note(name, name.upper())
+        assert read_notes(path, "results:") == {"results:a": "RESULTS:A", "results:b": "RESULTS:B"}
 
 
 def test_the_last_access_key_is_the_one_of_the_latest_run(path: Path) -> None:
@@ -389,7 +442,7 @@ def read_all(path: Path) -> None:
         with contextlib.suppress(FlowreaperError):
             checkpoint.write([], new=3, again=checkpoint.doubt_claimed())
         with contextlib.suppress(FlowreaperError):
-            checkpoint.reopen([State.REFUSED])
+            checkpoint.reopen(Retry((State.REFUSED,)))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from flowreaper.errors import CheckpointError, OutputError, RunError
-from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome, Record, State
+from flowreaper.model import Added, Again, Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
 from flowreaper.sink import GROUP_S, GROUP_SIZE, Sink
 from tests.samples import claim, entries, invalid, outcome
 from tests.virtual import run_virtual
@@ -28,10 +28,10 @@ class FakeStore:
         bad = tuple(e for e in entries if isinstance(e, InvalidEntry))
         return Added(len(entries) - len(bad) - 1, 1, bad)
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
-        rows = [c.claim.row if isinstance(c, Outcome) else c.row for c in changes]
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+        rows = [
+            c.claim.row if isinstance(c, Outcome) else c.row for c in changes if not isinstance(c, Reopen)
+        ]
         self.writes.append((rows, new, list(again)))
         self.at.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.takes_s)

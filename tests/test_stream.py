@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.errors import CheckpointError, ConfigurationError, OutputError
 from flowreaper.records import json_line, record_of
-from flowreaper.stream import JsonLines, open_lines
+from flowreaper.stream import MOST_HELD, JsonLines, open_pipe, open_target, started
 from tests.samples import claim, outcome
 
 ONE, TWO = (record_of(outcome(claim(row, str(row)))) for row in (1, 2))
-NO_STDOUT = -1
 PATIENCE_S = 30.0
 
 
@@ -33,12 +32,20 @@ def pipe() -> Iterator[tuple[int, int]]:
             os.close(fd)
 
 
+def writing_to(
+    fd: int, closed: Callable[[str], None] = unexpected, *, most_held: int = MOST_HELD
+) -> contextlib.AbstractContextManager[JsonLines]:
+    return started(JsonLines(fd, "standard output", closed, most_held=most_held))
+
+
 @contextlib.contextmanager
-def started(fd: int, closed: Callable[[str], None] = unexpected, **how: int) -> Iterator[JsonLines]:
-    lines = JsonLines(fd, "standard output", closed, **how)
-    lines.start()
-    yield lines
-    lines.end()
+def appending_to(target: Path | str) -> Iterator[JsonLines]:
+    fd = open_target(str(target))
+    try:
+        with started(JsonLines(fd, str(target), unexpected)) as lines:
+            yield lines
+    finally:
+        os.close(fd)
 
 
 def fill(fd: int) -> int:
@@ -54,7 +61,7 @@ def fill(fd: int) -> int:
 
 def test_each_outcome_is_a_line_in_the_file_while_the_run_goes_on(tmp_path: Path) -> None:
     target = tmp_path / "results.jsonl"
-    with open_lines(str(target), NO_STDOUT, unexpected) as lines:
+    with appending_to(target) as lines:
         assert target.read_text() == ""
         lines.put(ONE)
         assert lines.written(PATIENCE_S)
@@ -63,10 +70,10 @@ def test_each_outcome_is_a_line_in_the_file_while_the_run_goes_on(tmp_path: Path
     assert [json.loads(line)["flow_id"] for line in target.read_text().splitlines()] == ["1", "2"]
 
 
-def test_a_file_that_exists_is_appended_to(tmp_path: Path) -> None:
+def test_a_file_is_appended_to(tmp_path: Path) -> None:
     target = tmp_path / "results.jsonl"
     target.write_text("before\n")
-    with open_lines(str(target), NO_STDOUT, unexpected) as lines:
+    with appending_to(target) as lines:
         lines.put(ONE)
     assert target.read_text() == "before\n" + json_line(ONE)
 
@@ -75,7 +82,7 @@ def test_a_new_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
     target = tmp_path / "results.jsonl"
     old = os.umask(0)
     try:
-        with open_lines(str(target), NO_STDOUT, unexpected):
+        with appending_to(target):
             assert stat.S_IMODE(target.stat().st_mode) == 0o600
     finally:
         os.umask(old)
@@ -90,7 +97,7 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path, *, exists: bool) -> Non
     link.symlink_to(target)
     with (
         pytest.raises(ConfigurationError, match=r"results\.jsonl: it is a symbolic link"),
-        open_lines(str(link), NO_STDOUT, unexpected),
+        appending_to(link),
     ):
         pass
     assert target.exists() == exists
@@ -103,7 +110,7 @@ def test_what_cannot_be_opened_is_an_error_that_says_why(tmp_path: Path, name: s
         pytest.raises(
             ConfigurationError, match=r"cannot write the results to .*(Is a directory|No such file)"
         ),
-        open_lines(str(tmp_path / name), NO_STDOUT, unexpected),
+        appending_to(f"{tmp_path}/{name}"),
     ):
         pass
 
@@ -111,15 +118,15 @@ def test_what_cannot_be_opened_is_an_error_that_says_why(tmp_path: Path, name: s
 def test_a_name_that_could_steer_a_terminal_is_escaped(tmp_path: Path) -> None:
     with (
         pytest.raises(ConfigurationError) as caught,
-        open_lines(f"{tmp_path}/no\x1b[2J/x", NO_STDOUT, unexpected),
+        appending_to(f"{tmp_path}/no\x1b[2J/x"),
     ):
         pass
     assert "no\\x1b[2J" in str(caught.value)
 
 
-def test_a_dash_is_the_given_descriptor_which_stays_open(pipe: tuple[int, int]) -> None:
+def test_a_given_descriptor_stays_open(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    with open_lines("-", writing, unexpected) as lines:
+    with writing_to(writing) as lines:
         lines.put(ONE)
     os.write(writing, b"open\n")
     assert os.read(reading, 10_000).decode() == json_line(ONE) + "open\n"
@@ -128,7 +135,7 @@ def test_a_dash_is_the_given_descriptor_which_stays_open(pipe: tuple[int, int]) 
 def test_a_reader_that_goes_away_ends_the_stream_quietly_and_is_told_once(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     closed: list[str] = []
-    with started(writing, closed.append) as lines:
+    with writing_to(writing, closed.append) as lines:
         lines.put(ONE)
         assert lines.written(PATIENCE_S)
         os.close(reading)
@@ -142,13 +149,13 @@ def test_a_reader_that_goes_away_after_the_last_outcome_is_told_too(pipe: tuple[
     reading, writing = pipe
     closed: list[str] = []
     os.close(reading)
-    with started(writing, closed.append) as lines:
+    with writing_to(writing, closed.append) as lines:
         lines.put(ONE)
     assert closed == ["standard output"]
 
 
 def test_a_full_disk_is_an_error_that_says_where_the_outcomes_are() -> None:
-    with open_lines("/dev/full", NO_STDOUT, unexpected) as lines:
+    with appending_to("/dev/full") as lines:
         lines.put(ONE)
         assert lines.written(PATIENCE_S)
         with pytest.raises(
@@ -161,7 +168,7 @@ def test_a_full_disk_is_an_error_that_says_where_the_outcomes_are() -> None:
 def test_a_disk_that_is_full_at_the_last_outcome_is_an_error_too() -> None:
     with (
         pytest.raises(OutputError, match="No space left"),
-        open_lines("/dev/full", NO_STDOUT, unexpected) as lines,
+        appending_to("/dev/full") as lines,
     ):
         lines.put(ONE)
 
@@ -172,7 +179,7 @@ def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
     reading, writing = pipe
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
-    with started(writing) as lines:
+    with writing_to(writing) as lines:
         lines.put(ONE)
     monkeypatch.undo()
     assert os.read(reading, 10_000).decode() == json_line(ONE)
@@ -181,7 +188,7 @@ def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
 def test_a_reader_that_does_not_read_is_not_waited_for(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     took = fill(writing)
-    with started(writing) as lines:
+    with writing_to(writing) as lines:
         for _ in range(1000):
             lines.put(ONE)
         assert not lines.written(0.01)
@@ -197,7 +204,7 @@ def test_what_waits_for_a_reader_is_bounded(pipe: tuple[int, int]) -> None:
     took = fill(writing)
     most_held = 3 * len(json_line(ONE))
     counts = []
-    with started(writing, most_held=most_held) as lines:
+    with writing_to(writing, most_held=most_held) as lines:
 
         def put() -> None:
             for number in range(50):
@@ -215,3 +222,47 @@ def test_what_waits_for_a_reader_is_bounded(pipe: tuple[int, int]) -> None:
             drained += len(os.read(reading, 1 << 20))
         putting.join()
     assert len(counts) == 50
+
+
+def test_the_first_line_is_announced_before_anything_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "results.jsonl"
+    announced = []
+
+    def begin(first: bytes) -> None:
+        announced.append((first, target.read_bytes()))
+
+    fd = open_target(str(target))
+    with started(JsonLines(fd, "results", unexpected, begin=begin)) as lines:
+        lines.put(ONE)
+        assert lines.written(PATIENCE_S)
+        lines.put(TWO)
+    os.close(fd)
+    assert announced == [(json_line(ONE).encode(), b"")]
+
+
+def test_nothing_is_written_where_the_first_line_cannot_be_announced(tmp_path: Path) -> None:
+    target = tmp_path / "results.jsonl"
+
+    def begin(_first: bytes) -> None:
+        raise CheckpointError("the disk is gone")
+
+    fd = open_target(str(target))
+    with (
+        pytest.raises(CheckpointError, match="the disk is gone"),
+        started(JsonLines(fd, "results", unexpected, begin=begin)) as lines,
+    ):
+        lines.put(ONE)
+    os.close(fd)
+    assert target.read_bytes() == b""
+
+
+def test_a_named_pipe_is_opened_once_somebody_reads_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert open_pipe(str(pipe)) is None
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writing = open_pipe(str(pipe))
+    assert writing is not None
+    assert os.get_blocking(writing)
+    os.close(writing)
+    os.close(reading)

@@ -9,7 +9,7 @@ import pytest
 from flowreaper import survey as module
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import ConfigurationError, InputError
-from flowreaper.model import Entry, Flow, Identity, InvalidEntry, State
+from flowreaper.model import Entry, Flow, Identity, InvalidEntry, Retry, State
 from flowreaper.survey import Survey, survey
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
 
@@ -49,16 +49,33 @@ def test_the_input_is_compared_with_the_checkpoint(path: Path) -> None:
     with half_done(path):
         pass
     found = survey([entries("1", "2", "3", "4", "6", "7")], path, IDENTITY)
-    assert (found.new, found.unfinished, found.finished, found.reopened) == (2, 3, 2, 0)
-    assert found.removed == 1
-    assert found.to_call == 5
+    assert (found.new, found.unfinished, found.finished, found.reopened) == (2, 2, 2, 0)
+    assert found.unlisted == 1
+    assert found.to_call == 4
 
 
-def test_flows_that_are_taken_again_count_whether_they_are_in_the_input_or_not(path: Path) -> None:
+def test_without_an_input_everything_unfinished_and_all_that_is_taken_again_counts(path: Path) -> None:
     with half_done(path):
         pass
-    found = survey([entries("6")], path, IDENTITY, (State.REFUSED, State.GAVE_UP))
-    assert (found.new, found.unfinished, found.reopened, found.to_call) == (1, 3, 1, 5)
+    found = survey([], path, IDENTITY, Retry((State.REFUSED, State.GAVE_UP)), listed=False)
+    assert (found.new, found.unfinished, found.reopened, found.to_call) == (0, 3, 1, 4)
+    assert found.sample == tuple(map(Flow, "2345"))
+    assert survey([], path, IDENTITY, Retry((State.REFUSED,), ("no such code",)), listed=False).reopened == 0
+
+
+def test_flows_that_are_taken_again_count_where_the_input_lists_them(path: Path) -> None:
+    with half_done(path):
+        pass
+    retry = Retry((State.REFUSED,))
+    assert survey([entries("6")], path, IDENTITY, retry).reopened == 0
+    found = survey([entries("1", "2", "3")], path, IDENTITY, retry)
+    assert (found.unfinished, found.finished, found.reopened, found.unlisted) == (1, 1, 1, 2)
+
+
+def test_what_will_be_emptied_before_the_run_counts_for_nothing(path: Path) -> None:
+    with half_done(path):
+        pass
+    assert survey([entries("1", "2", "3")], path, IDENTITY, afresh=True).to_call == 3
 
 
 def test_the_same_id_in_another_space_is_new(path: Path) -> None:
@@ -70,7 +87,7 @@ def test_the_same_id_in_another_space_is_new(path: Path) -> None:
 def test_what_a_run_would_do_is_told_while_one_goes_on_and_changes_nothing(path: Path) -> None:
     with half_done(path) as checkpoint:
         before = {f.name: f.read_bytes() for f in path.parent.iterdir() if f.suffix != ".ckpt-shm"}
-        assert survey([entries("5", "6")], path, IDENTITY).to_call == 4
+        assert survey([entries("5", "6")], path, IDENTITY).to_call == 2
         assert {f.name for f in path.parent.iterdir()} >= set(before)
         assert {name: (path.parent / name).read_bytes() for name in before} == before
         assert checkpoint.counts()[State.PENDING] == 2
@@ -115,14 +132,12 @@ def test_a_source_that_cannot_be_read_is_raised(path: Path) -> None:
         survey([unreadable()], path, IDENTITY)
 
 
-def test_samples_are_short_and_progress_is_told_by_the_batch(
+def test_samples_are_short_however_the_input_is_cut_into_batches(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_BATCH", 4)
-    read: list[int] = []
     lines = [*entries(*map(str, range(7))), *(invalid(f"x {n}") for n in range(7))]
-    found = survey([lines[:5], lines[5:]], path, IDENTITY, on_batch=read.append)
-    assert read == [4, 8, 12, 14]
+    found = survey([lines[:5], lines[5:]], path, IDENTITY)
     assert found.sample == tuple(Flow(str(n)) for n in range(5))
     assert [e.text for e in found.invalid_sample] == [f"x {n}" for n in range(5)]
     assert (found.new, found.invalid) == (7, 7)
@@ -132,7 +147,7 @@ def test_the_sample_is_of_flows_that_would_be_called_each_once(path: Path) -> No
     with half_done(path):
         pass
     found = survey([entries("1", "6", "2", "7", "6", "4")], path, IDENTITY)
-    assert found.sample == tuple(map(Flow, "34567"))
-    again = survey([entries("1", "6")], path, IDENTITY, (State.REFUSED,))
-    assert again.sample == tuple(map(Flow, "23456"))
+    assert found.sample == tuple(map(Flow, "674"))
+    again = survey([entries("1", "6", "2")], path, IDENTITY, Retry((State.REFUSED,)))
+    assert again.sample == tuple(map(Flow, "62"))
     assert survey([entries("1")], path, IDENTITY).failed == 2

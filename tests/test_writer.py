@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from flowreaper.errors import CheckpointError
-from flowreaper.model import Added, Again, Claim, Entry, InvalidEntry, Outcome
+from flowreaper.model import Added, Again, Change, Claim, Entry, InvalidEntry
 from flowreaper.writer import Writer
 from tests.samples import claim, entries
 
@@ -27,9 +27,7 @@ class FakeCheckpoint:
         self._note(("add", len(entries)))
         return Added(len(entries), 0, ())
 
-    def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         self._note(("write", len(changes), new, tuple(again)))
         return [claim(row) for row in again]
 
@@ -38,6 +36,10 @@ class FakeCheckpoint:
 
     def check(self) -> None:
         self._note("check")
+
+    def unlisted(self) -> int:
+        self._note(("unlisted",))
+        return 14
 
     def _note(self, call: object) -> None:
         self.entered.set()

@@ -1,9 +1,11 @@
 """The command: one click command a file, shared options in one. What is slow to import waits until it is needed."""
 
 import contextlib
+import os
 import signal
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -44,29 +46,39 @@ class _LazyGroup(click.Group):
         except FlowreaperError as error:
             from flowreaper.cli.summary import error_status
 
-            streams.tell(f"Error: {error}")
-            ctx.exit(error_status(error))
+            _refuse(ctx, str(error), error_status(error))
         except KeyboardInterrupt:
             # Before a run listens for signals itself, so nothing was sent; click would say 1.
-            streams.tell("")
-            ctx.exit(128 + signal.SIGINT)
+            _refuse(ctx, "interrupted before anything was sent", 128 + signal.SIGINT)
         except BrokenPipeError as error:
             ctx.exit(streams.cannot_write(error))
         except OSError as error:
             if status := streams.flush(0):
                 ctx.exit(status)
+            # Of more than its buffer holds, as of a long help, nothing is left there that fails again.
+            if error.filename is None and error.errno in streams.FULL:
+                ctx.exit(streams.cannot_write(error))
             where = f"{printable(str(error.filename))}: " if error.filename else ""
-            streams.tell(f"Error: {where}{error.strerror or error}")
-            ctx.exit(ExitStatus.STOPPED)
+            _refuse(ctx, f"{where}{error.strerror or error}", ExitStatus.STOPPED)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:  # noqa: BLE001 -- no traceback reaches a user
             what = printable(f"{type(error).__name__}: {error}")
-            streams.tell(
-                f"Error: a defect in flowreaper {__version__}: {what}\nNothing that is recorded is lost: the same"
-                " command goes on. Please report this with what you did."
+            _refuse(
+                ctx,
+                f"a defect in flowreaper {__version__}: {what}\nNothing that is recorded is lost: the same"
+                " command goes on. Please report this with what you did.",
+                ExitStatus.STOPPED,
             )
-            ctx.exit(ExitStatus.STOPPED)
+
+
+def _refuse(ctx: click.Context, text: str, status: int) -> NoReturn:
+    streams.refuse(text, status, as_json=_as_json())
+    ctx.exit(status)
+
+
+def _as_json() -> bool:
+    return streams.wants_json(sys.argv[1:], os.environ)
 
 
 @click.group(
@@ -99,7 +111,10 @@ def main() -> None:
         status = leaving.code if isinstance(leaving.code, int) else ExitStatus.STOPPED
     except click.ClickException as error:
         with contextlib.suppress(OSError):
-            error.show()
+            if _as_json():
+                streams.refuse(error.format_message(), error.exit_code, as_json=True)
+            else:
+                error.show()
         status = error.exit_code
     except click.Abort:
         status = 128 + signal.SIGINT

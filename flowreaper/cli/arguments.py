@@ -11,18 +11,28 @@ import click
 from flowreaper import settings as rules
 from flowreaper.errors import ConfigurationError
 from flowreaper.model import State
-from flowreaper.producer import Source
 from flowreaper.settings import Settings
+from flowreaper.sources import Source
 
 ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
 """The first that is set counts."""
+
+_REHEARSAL = ".sandbox.ckpt"
 
 
 def default_checkpoint(sources: list[Source]) -> Path:
     """Return the name of a checkpoint that the user did not name: in this folder, after the first source."""
     if sources and sources[0].rereadable and sources[0].path:
         return Path(f"{Path(sources[0].path).name}.ckpt")
-    return Path(f"stdin-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ckpt")
+    # Two pipes can begin in the same second.
+    return Path(f"stdin-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.ckpt")
+
+
+def rehearsal_checkpoint(path: Path) -> Path:
+    """Return the checkpoint that a rehearsal uses in place of `path`, so that it never spoils the real run."""
+    if path.name.endswith(_REHEARSAL):
+        return path
+    return path.with_name(path.name.removesuffix(".ckpt") + _REHEARSAL)
 
 
 def typed(ctx: click.Context, name: str) -> bool:
@@ -61,7 +71,9 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         max_attempts=options["max_attempts"],
         outage_limit_s=options["outage_limit"],
         max_refusals=options["max_consecutive_refusals"],
+        max_absent=options["max_consecutive_absent"],
         limit=options["limit"],
         retry=tuple(State(s) for s in options["retry"]),
+        retry_codes=options["retry_code"],
         treat=rules.parse_treat(options["treat"]),
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,11 @@ from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.run import Run
-from flowreaper.cli.summary import error_status
-from flowreaper.errors import ConfigurationError, FlowreaperError
+from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format
-from flowreaper.log import LogFormat, make_log
-from flowreaper.producer import Source, open_sources
-from flowreaper.progress import Screen
+from flowreaper.log import LogFormat
+from flowreaper.sources import Source, open_sources
 
 _STDIN = 0
 
@@ -29,7 +26,8 @@ _STDIN = 0
     "-c",
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The job's memory. Default: <source name>.ckpt here, stdin-<UTC time>.ckpt for a pipe.",
+    help="The job's memory. Default: <source name>.ckpt here, stdin-<UTC time>-<pid>.ckpt for a pipe."
+    " With it, standard input is read only where - names it.",
 )
 @click.option(
     "--input-format",
@@ -46,6 +44,11 @@ _STDIN = 0
 )
 @click.option(
     "--cust-space-id", metavar="ID", default="", help="Space of the ids that bring none of their own."
+)
+@click.option(
+    "--id-pattern",
+    metavar="REGEX",
+    help="What a whole id must match.  [default: ASCII letters, digits, _ . : -, a letter or digit first, a digit in it]",
 )
 @click.option(
     "--rate",
@@ -78,12 +81,21 @@ _STDIN = 0
     help="Stop when N flows in a row are refused with the same code; 0: never.",
 )
 @click.option(
+    "--max-consecutive-absent",
+    type=int,
+    default=rules.DEFAULT_MAX_ABSENT,
+    show_default=True,
+    metavar="N",
+    help="Stop when N flows in a row do not exist and this job has deleted none: the account or space may be the"
+    " wrong one. 0: never.",
+)
+@click.option(
     "--outage-limit",
     type=float,
     default=rules.DEFAULT_OUTAGE_LIMIT_S,
     show_default=True,
     metavar="S",
-    help="Stop when nothing has answered for S seconds; until then, wait.",
+    help="Stop when nothing has answered for S seconds; until then, wait. Where nothing ever answered: 60 at most.",
 )
 @click.option("--region", default=rules.DEFAULT_REGION, show_default=True, help="Region of the endpoint.")
 @click.option(
@@ -93,12 +105,23 @@ _STDIN = 0
     help="Endpoint instead of the region's; https unless it is this machine.",
 )
 @click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json.")
-@click.option("--results", metavar="PATH|-", help="Stream each outcome as a JSON line, once it is recorded.")
+@click.option(
+    "--results",
+    metavar="PATH|-",
+    help="Stream each outcome as a JSON line, once it is recorded. A file is new or empty, or was begun by this"
+    " checkpoint: it gets every outcome since then.",
+)
 @click.option(
     "--retry",
     multiple=True,
     type=click.Choice([s.value for s in rules.RETRYABLE]),
-    help="Take flows in this final state again; repeatable.",
+    help="Take finished flows in this state again; with SOURCEs, only those that they list. Repeatable.",
+)
+@click.option(
+    "--retry-code",
+    multiple=True,
+    metavar="CODE",
+    help="Take finished flows with this code again, with --retry only those in its states. Repeatable.",
 )
 @click.option(
     "--treat",
@@ -118,9 +141,9 @@ _STDIN = 0
 @click.option(
     "--log-format",
     type=click.Choice([f.value for f in LogFormat]),
-    default=LogFormat.AUTO.value,
+    default=LogFormat.TEXT.value,
     show_default=True,
-    help="auto: JSON where stderr is no terminal. With json, stderr holds JSON alone.",
+    help="How stderr is written; json: one object a line, and nothing else.",
 )
 @click.option(
     "--log-level",
@@ -133,13 +156,16 @@ _STDIN = 0
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.
 
-    SOURCE is a file, or - for standard input. Without one: standard input if it is no terminal, else what
-    the checkpoint holds unfinished. Run the same command again to go on where it stopped.
+    SOURCE is a file, or - for standard input. Only flows that the SOURCEs list are called: unfinished flows of an
+    earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read; with -c and
+    without SOURCE, every unfinished flow of the checkpoint is called. Run the same command again to go on where it
+    stopped.
 
     \b
       flowreaper delete ids.txt
       aliyun cams ListFlow ... | jq -r '.Data[].FlowId' | flowreaper delete --yes
-      flowreaper delete --retry gave_up -c ids.txt.ckpt
+      flowreaper delete -c ids.txt.ckpt                       everything that is unfinished
+      flowreaper delete --retry gave_up -c ids.txt.ckpt       and what gave up
 
     Exit status: 0 every flow that was taken is deleted or absent; 1 finished, but some refused, invalid or given up;
     2 bad usage or input, or answered No, nothing sent; 3 stopped by something that concerns every flow;
@@ -147,33 +173,35 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     sources: list[Source] = []
     try:
-        sources = _open(options["source"], options["checkpoint"])
+        sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
         run = Run(ctx, sources, options)
         if options["dry_run"]:
-            run.tell_plan()
+            asyncio.run(run.tell_plan())
             return
         terminal = None if options["yes"] else question.require_terminal()
         ctx.exit(asyncio.run(run.run(terminal)))
-    except FlowreaperError as error:
-        if options["log_format"] != LogFormat.JSON:
-            raise
-        make_log(Screen(sys.stderr), LogFormat.JSON, "error").error("run.refused", error=str(error))
-        ctx.exit(error_status(error))
     finally:
         for source in sources:
             source.close()
 
 
-def _open(arguments: tuple[str, ...], checkpoint: Path | None) -> list[Source]:
+def _open(arguments: tuple[str, ...], checkpoint: Path | None, *, rehearsal: bool) -> list[Source]:
+    if not arguments and checkpoint is not None:
+        name = printable(str(checkpoint))
+        if rehearsal:
+            raise ConfigurationError(
+                "a rehearsal begins with an empty checkpoint: name a SOURCE to read ids from"
+            )
+        if not checkpoint.exists():
+            raise ConfigurationError(
+                f"there is no checkpoint {name}, and no SOURCE to read: to begin a new one with ids from standard"
+                " input, add -"
+            )
+        return []
     if not arguments:
-        if not os.isatty(_STDIN):
-            arguments = ("-",)
-        elif checkpoint is None:
+        if os.isatty(_STDIN):
             raise ConfigurationError(
                 "there is nothing to read: name a SOURCE, or the checkpoint to go on with (-c)"
             )
-        elif not checkpoint.exists():
-            raise ConfigurationError(
-                f"there is no checkpoint {printable(str(checkpoint))}, and no SOURCE to read"
-            )
+        arguments = ("-",)
     return open_sources(arguments, _STDIN)

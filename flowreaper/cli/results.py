@@ -9,11 +9,12 @@ from typing import BinaryIO
 import click
 
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
+from flowreaper.cli.streams import tell
 from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
-from flowreaper.model import State
+from flowreaper.model import Record, State
 from flowreaper.records import RecordFormat, header_for, writer_for
-from flowreaper.report import read_records
+from flowreaper.report import has_space, read_records
 
 _CHUNK = 256 * 1024
 _STDOUT = Path("-")
@@ -28,7 +29,7 @@ _STDOUT = Path("-")
     type=click.Choice([f.value for f in RecordFormat]),
     default=RecordFormat.JSONL.value,
     show_default=True,
-    help="JSON lines, CSV with a header, or the flow ids alone.",
+    help="JSON lines, CSV with a header, or the flow ids alone (refused where a flow has a space).",
 )
 @click.option(
     "-o",
@@ -44,10 +45,15 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
     \b
       flowreaper results ids.txt.ckpt
       flowreaper results --state refused --format csv -o refused.csv ids.txt.ckpt
-      flowreaper results --state gave_up --format ids ids.txt.ckpt | flowreaper delete -c again.ckpt
+      flowreaper results --state gave_up ids.txt.ckpt | flowreaper delete -c again.ckpt -
     """
     shape = RecordFormat(record_format)
-    records = read_records(checkpoint, [State(s) for s in state])
+    states = [State(s) for s in state]
+    records = read_records(checkpoint, states)
+    if shape is RecordFormat.IDS:
+        if has_space(checkpoint, states):
+            raise _needs_spaces()
+        records = _with_ids(records)
     write = writer_for(shape)
     warn_of_what_is_missing(checkpoint)
     first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
@@ -65,6 +71,31 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
                 parts, size = [], 0
         out.write("".join(parts).encode())
         out.flush()
+
+
+def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
+    """Leave out, and count on standard error, the invalid lines: a line that is no flow id must never be read as one."""
+    invalid = 0
+    for record in records:
+        if record.cust_space_id:  # read by a run that goes on meanwhile
+            raise _needs_spaces()
+        if record.state is State.INVALID:
+            invalid += 1
+        else:
+            yield record
+    if invalid:
+        many = invalid != 1
+        tell(
+            f"{invalid:,} invalid line{'s are' if many else ' is'} left out: no flow id is in"
+            f" {'them' if many else 'it'}"
+        )
+
+
+def _needs_spaces() -> ConfigurationError:
+    return ConfigurationError(
+        "--format ids would lose the space (cust_space_id) of some of these flows, and the account's own flows of"
+        " the same number would be meant: use --format jsonl, which `flowreaper delete -` reads"
+    )
 
 
 @contextlib.contextmanager

@@ -9,11 +9,21 @@ from pathlib import Path
 import click
 
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
+from flowreaper.sandbox.trouble import Trouble
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_KIND_WIDTH = max(map(len, Trouble))
+# click does not wrap a paragraph that begins with a backspace character.
+_KINDS = "\b\n" + "\n".join(
+    (
+        "A SCRIPT is KIND:PROBABILITY, KIND:#CALL, KIND:#FIRST-LAST or KIND:#FIRST-,",
+        "or several of these with commas between them. KIND is one of",
+        *(f"  {kind:{_KIND_WIDTH}}  {kind.meaning}" for kind in Trouble),
+    )
+)
 
 
-@click.command("sandbox")
+@click.command("sandbox", epilog=_KINDS)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one."
 )
@@ -22,10 +32,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["fixed", "sliding", "bucket", "none"]),
     default="bucket",
     show_default=True,
-    help="How it counts calls: in seconds of the clock, in any second, by a token bucket, or not at all.",
+    help="How calls are counted: in seconds of the clock, in any second, by a token bucket, or not at all.",
 )
 @click.option(
-    "--rate", type=click.IntRange(1), default=5, show_default=True, help="Calls a second that it admits."
+    "--rate", type=click.IntRange(1), default=5, show_default=True, help="Calls a second that are admitted."
 )
 @click.option(
     "--latency", type=click.FloatRange(0), default=0.02, show_default=True, help="Seconds an answer takes."
@@ -34,17 +44,22 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--jitter", type=click.FloatRange(0), default=0.0, help="Calls arrive up to this many seconds late."
 )
 @click.option("--published", type=_FILE, help="File of ids that are published, and so cannot be deleted.")
-@click.option("--foreign", type=_FILE, help="File of ids that belong to somebody else.")
-@click.option("--known", type=_FILE, help="File of the only ids that exist; without it, every id is a draft.")
-@click.option("--trouble", default="", metavar="SCRIPT", help="Trouble to make, such as `reset-after:0.05`.")
+@click.option("--foreign", type=_FILE, help="File of ids that belong to another account.")
+@click.option("--known", type=_FILE, help="File of all ids that exist. [default: every id is a draft]")
+@click.option(
+    "--trouble",
+    default="",
+    metavar="SCRIPT",
+    help="Trouble to make, such as `reset-after:0.05`; kinds below.",
+)
 @click.option(
     "--clock-offset",
     type=float,
     default=0.0,
     metavar="S",
-    help="Its clock is S seconds ahead of this machine's; more than 900 and calls are refused for their date.",
+    help="Seconds that its clock is ahead. Beyond 900, calls are refused for their date.",
 )
-@click.option("--seed", type=int, default=0, help="Makes the chances of --trouble and --jitter repeatable.")
+@click.option("--seed", type=int, default=0, help="Makes the chances in --trouble and --jitter repeatable.")
 def command(
     *,
     port: int,
@@ -59,14 +74,15 @@ def command(
     clock_offset: float,
     seed: int,
 ) -> None:
-    """Serve a sandbox on this machine until it is stopped, and print how to point any client at it.
+    """Serve a sandbox on this machine until it is stopped, and print how to point a client at it.
 
-    It checks signatures, holds flows, counts calls and keeps a ledger of them (GET /ledger). Its key opens
-    nothing else.
+    It checks signatures, keeps flows, counts calls against the quota and lists them at GET /ledger. Its access
+    key works nowhere else.
 
     \b
       flowreaper sandbox --port 8080 --window sliding
       flowreaper sandbox --trouble 'reset-after:0.05,html-503:#10-20'
+      flowreaper sandbox --trouble 'answer:Product.Unsubscript:#3'
     """
     options = SandboxOptions(
         window=window,
@@ -95,10 +111,25 @@ async def _serve(options: SandboxOptions, port: int) -> None:
             ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", CREDENTIALS.access_key_secret),
         ):
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(
-            f"The sandbox listens on {sandbox.url} (process {os.getpid()}); Ctrl-C stops it.", err=True
-        )
+        click.echo(_for_other_clients(sandbox), err=True)
         await stopped.wait()
+
+
+def _for_other_clients(sandbox: Sandbox) -> str:
+    """Say where the sandbox listens, and how the official SDKs are pointed at it.
+
+    They read the key from the environment, but no endpoint (alibabacloud-tea-openapi 0.4.6 and
+    @alicloud/openapi-client 0.4.15): without these lines they call the real service. The official command line
+    (aliyun 3.4.11) signs with the older signature 1.0, which the sandbox does not check.
+    """
+    endpoint = f"127.0.0.1:{sandbox.port}"
+    key, secret = CREDENTIALS.access_key_id, CREDENTIALS.access_key_secret
+    return f"""The lines above point flowreaper at the sandbox, and no other client.
+An official SDK calls the REAL service unless its Config names endpoint and protocol:
+  Python:     Config(access_key_id='{key}', access_key_secret='{secret}', endpoint='{endpoint}', protocol='http')
+  TypeScript: new Config({{ accessKeyId: '{key}', accessKeySecret: '{secret}', endpoint: '{endpoint}', protocol: 'http' }})
+`aliyun cams DeleteFlow` cannot use the sandbox: it signs with version 1.0, the sandbox checks version 3 only.
+The sandbox listens on {sandbox.url} (process {os.getpid()}). Press Ctrl-C to stop it."""
 
 
 def _ids(path: Path | None) -> frozenset[str] | None:

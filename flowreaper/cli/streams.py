@@ -1,13 +1,20 @@
 """The standard streams at the command's two ends: closed ones when it starts, broken ones when it leaves."""
 
 import contextlib
+import errno
+import json
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import click
 
 from flowreaper.model import ExitStatus
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a write that has nowhere to go. One without a file's name is of a standard stream."""
 
 _FLAGS = ((0, os.O_WRONLY), (1, os.O_RDWR), (2, os.O_RDWR))
 
@@ -32,6 +39,37 @@ def tell(text: str) -> None:
     """Write a line to standard error, if somebody can read it."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
+
+
+def wants_json(words: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Return whether standard error is to hold JSON lines only, for `words` of a command line that may be wrong."""
+    if "delete" not in words:
+        return False
+    given = environment.get("FLOWREAPER_DELETE_LOG_FORMAT", "")
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--":
+            break
+        if word == "--log-format":
+            given = following
+        elif word.startswith("--log-format="):
+            given = word.partition("=")[2]
+    return given.lower() == "json"
+
+
+def refuse(text: str, status: int, *, as_json: bool) -> None:
+    """Write to standard error why a command ends, as a line of text or as a log event."""
+    if not as_json:
+        tell(f"Error: {text}")
+        return
+    at = datetime.now(UTC).isoformat()
+    event = {
+        "error": text,
+        "exit_status": int(status),
+        "level": "error",
+        "timestamp": at,
+        "event": "run.refused",
+    }
+    tell(json.dumps(event))
 
 
 def flush(status: int) -> int:

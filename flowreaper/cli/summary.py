@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flowreaper.cli.options import quoted
-from flowreaper.errors import ConfigurationError, FlowreaperError
+from flowreaper.cli.start import everything_command, left_alone
+from flowreaper.errors import ConfigurationError
 from flowreaper.model import Ending, ExitStatus, State, Summary
 from flowreaper.progress import duration
 
@@ -19,45 +20,73 @@ def exit_status(summary: Summary) -> ExitStatus:
     return ExitStatus.INCOMPLETE if summary.failed else ExitStatus.DONE
 
 
-def error_status(error: FlowreaperError) -> ExitStatus:
+def error_status(error: Exception) -> ExitStatus:
     """Return the exit status of a command that an error ended before it sent anything."""
     return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
 
 def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = False) -> str:
-    """Write a run's end in a few lines; `resume` is the command that goes on, `piped` whether ids came by pipe."""
-    lines = []
-    doubtful = summary.in_doubt
-    if not any(summary.counts.values()) and summary.error is None:
-        lines.append("No flow id was read.")
-    if summary.error:
-        lines.append(f"Stopped: {summary.error}")
-    elif summary.ending is Ending.INTERRUPTED and not doubtful:
-        lines.append("Interrupted; no outcome is lost.")
-    elif summary.ending is Ending.INTERRUPTED:
-        lines.append(
-            f"Interrupted; {doubtful:,} flow{'s have' if doubtful > 1 else ' has'} had a call without an answer: the"
-            " next run finds out what became of it."
-        )
-    elif summary.ending is Ending.LIMIT:
-        lines.append("The limit of this run is reached.")
-    nothing = "no outcome is known" if doubtful else "nothing was deleted"
+    """Write a run's end in a few lines.
+
+    `resume` is the command that goes on, empty where there is none; `piped`: ids came from a pipe.
+    """
+    file = quoted(str(checkpoint))
+    lines = _why(summary)
+    nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
     lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {_effort(summary)}")
     if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
-    file = quoted(str(checkpoint))
-    in_doubt = f", {doubtful:,} of them in doubt" if doubtful else ""
-    lines.append(f"Checkpoint: {file}, {summary.unfinished:,} left in it{in_doubt}")
-    if piped and not summary.read_all:
-        lines.append("The pipe was not read to its end: what it had not brought yet is not in the checkpoint")
+    in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
+    lines.append(f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}")
+    lines += _warnings(summary, checkpoint, piped=piped)
     lines += [
-        f"To see those {_words(state)}: flowreaper results --state {state.value} {file}"
+        f"To list those {_words(state)}: flowreaper results --state {state.value} {file}"
         for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
         if summary.counts.get(state)
     ]
-    if summary.unfinished or summary.ending is not Ending.FINISHED:
+    if resume and (summary.left or summary.ending is not Ending.FINISHED):
         lines.append(f"To go on: {resume}")
     return "\n".join(lines)
+
+
+def _why(summary: Summary) -> list[str]:
+    """Say why the run ended, where it did not simply finish."""
+    doubtful = summary.in_doubt
+    if summary.error:
+        return [f"Stopped: {summary.error}"]
+    if not any(summary.counts.values()):
+        return ["No flow id was read."]
+    if summary.ending is Ending.LIMIT:
+        return ["The limit of this run is reached."]
+    if summary.ending is not Ending.INTERRUPTED:
+        return []
+    if not doubtful:
+        return ["Interrupted; no outcome is lost."]
+    have = "flows have" if doubtful > 1 else "flow has"
+    return [
+        f"Interrupted; {doubtful:,} {have} had a call without an answer: the next run finds out what became of it."
+    ]
+
+
+def _warnings(summary: Summary, checkpoint: Path, *, piped: bool) -> list[str]:
+    lines = []
+    if summary.unlisted:
+        lines.append(left_alone(summary.unlisted, checkpoint))
+    if _found_nothing(summary):
+        lines.append(
+            "Every flow of this run was absent, and this job has deleted none. Check that the access key belongs to the"
+            " right account, and that the flows are in this region and space. Once it is right:"
+            f" {everything_command(checkpoint)} --retry absent"
+        )
+    if piped and not summary.read_all:
+        lines.append("The pipe was not read to its end: what it had not brought yet is not in the checkpoint")
+    return lines
+
+
+def _found_nothing(summary: Summary) -> bool:
+    absent = summary.run.get(State.ABSENT, 0)
+    called = sum(count for state, count in summary.run.items() if state is not State.INVALID)
+    return summary.never_deleted and absent > 0 and absent == called
 
 
 def _counts(counts: Mapping[State, int], inferred: int = 0) -> str:

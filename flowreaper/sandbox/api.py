@@ -16,38 +16,62 @@ import time
 import uuid
 from collections.abc import Iterator
 from email.utils import formatdate
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from flowreaper import protocol
 from flowreaper.model import Flow
 from flowreaper.sandbox import delivery
-from flowreaper.sandbox.answer import LIMITED, OK, Answer
+from flowreaper.sandbox.answer import (
+    BAD_TOKEN,
+    INTERNAL_ERROR,
+    LIMITED,
+    LOCKED,
+    NO_API,
+    NO_PERMISSION,
+    OK,
+    Answer,
+    answer_with,
+    bad_request,
+    incomplete_signature,
+)
 from flowreaper.sandbox.authentication import Incoming, Verifier
 from flowreaper.sandbox.ledger import Call, Ledger
 from flowreaper.sandbox.options import SandboxOptions
+from flowreaper.sandbox.parameters import Parameters, read_parameters
 from flowreaper.sandbox.quota import Quota
 from flowreaper.sandbox.service import Service
-from flowreaper.sandbox.trouble import Script, Trouble
+from flowreaper.sandbox.trouble import Rule, Script, Trouble
 
 LEDGER_PATH = "/ledger"
 HANG_LIMIT_S = 600.0
 """How long a hanging call is held where nobody stops the sandbox."""
 
+BODY_LIMIT = 64 * 1024
+"""Bytes of a request's body that are read. DeleteFlow's form holds some 50."""
+
+BODY_TIMEOUT_S = 10.0
+"""How long a body may take. Without a limit, aiohttp waits for ever where a chunk cannot be read."""
+
 _PAGE_CALLS = 1000
-_BAD_QUERY = Answer(400, "InvalidParameter", "The query is not UTF-8, or names a parameter twice.")
-_REPEATED_HEADER = Answer(400, "IncompleteSignature", "A header was sent twice.")
-_NO_ACTION = Answer(404, "InvalidAction.NotFound", "Specified api is not found.")
+_METHODS = (protocol.METHOD, "GET")
+_BAD_PARAMETERS = bad_request(
+    "The parameters are not UTF-8, or one was sent twice; query and form count together."
+)
+_BAD_BODY = bad_request("The body did not arrive whole.")
+_LONG_BODY = bad_request(f"The body is longer than {BODY_LIMIT:,} bytes.", status=413)
+_REPEATED_HEADER = incomplete_signature("A header was sent twice.")
+_NOT_SERVED = NO_API._replace(
+    message=f"{NO_API.message} (The sandbox serves only {protocol.DELETE_FLOW}, version {protocol.VERSION},"
+    f" on {protocol.PATH}; the service serves more.)"
+)
 _TROUBLED = {
-    Trouble.ERROR_500: Answer(
-        500, "InternalError", "The request processing has failed due to some unknown error."
-    ),
-    Trouble.OK_WITH_ERROR_CODE: Answer(200, "Flow.Locked", "The flow is locked by another operation."),
+    Trouble.ERROR_500: INTERNAL_ERROR,
+    Trouble.OK_WITH_ERROR_CODE: LOCKED,
     Trouble.THROTTLE: LIMITED,
     Trouble.THROTTLE_RETRY_AFTER: LIMITED._replace(retry_after_ms=300),
-    Trouble.DENY: Answer(403, "Ram.PermissionDeny", "The user is not authorized to cams:DeleteFlow."),
-    Trouble.EXPIRED_TOKEN: Answer(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
+    Trouble.DENY: NO_PERMISSION,
+    Trouble.EXPIRED_TOKEN: BAD_TOKEN,
 }
 _SILENT = (Trouble.RESET_BEFORE, Trouble.RESET_AFTER, Trouble.HANG_BEFORE, Trouble.HANG_AFTER)
 
@@ -76,9 +100,9 @@ class Api:
         self._jitter = random.Random(options.seed)  # noqa: S311 -- to be repeated, not to be secret
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer the API's calls, the ledger's readers, and whoever followed a redirect."""
+        """Answer the API's calls, the ledger's readers, and those who followed a redirect."""
         path = request.raw_path.partition("?")[0]
-        if path == protocol.PATH and request.method == protocol.METHOD:
+        if path == protocol.PATH and request.method in _METHODS:
             return await self._call(request)
         if path == LEDGER_PATH:
             return await self._show_ledger(request)
@@ -86,51 +110,52 @@ class Api:
             # A success, so that a client which follows redirects believes in a deletion that never was.
             self._ledger.redirects_followed += 1
             return self._whole(request, OK)
-        return self._whole(request, _NO_ACTION)
+        return self._whole(request, _NOT_SERVED)
 
     async def _call(self, request: web.BaseRequest) -> web.StreamResponse:
-        at_s = time.time()
-        parameters = _parameters(request.raw_path)
-        named = dict(parameters or ())
-        flow = Flow(named.get("FlowId", ""), named.get("CustSpaceId", ""))
+        body, unreadable = await _body(request)
+        parameters = read_parameters(
+            request.raw_path.partition("?")[2], request.headers.get("Content-Type", ""), body
+        )
+        flow = Flow(parameters.get("FlowId"), parameters.get("CustSpaceId")) if parameters else Flow("")
         peer = request.transport.get_extra_info("peername") if request.transport else None
         call = self._ledger.arrive(
-            at_s=at_s,
+            at_s=time.time(),
             flow_id=flow.flow_id,
             cust_space_id=flow.cust_space_id,
             peer_port=peer[1] if peer else 0,
         )
-        trouble = self._script.decide(call.number)
-        refusal = await self._refusal(request, parameters, at_s)
+        rule = self._script.decide(call.number)
+        refusal = unreadable or self._refusal(request, parameters, body, call.at_s)
         if refusal is not None:
-            return await self._answer(request, call, refusal)
-        if trouble is not None and not trouble.acts:
-            call.trouble = trouble.value
-            return await self._trouble(request, call, trouble, _TROUBLED.get(trouble, OK))
+            response = await self._answer(request, call, refusal)
+            if unreadable:
+                response.force_close()  # where the next request begins is unknown
+            return response
+        if rule is not None and not rule.trouble.acts:
+            return await self._trouble(request, call, rule, OK)
         if self._options.jitter_s:
             await asyncio.sleep(self._jitter.uniform(0, self._options.jitter_s))
         answer = self._service.delete(flow) if self._quota.admits(time.time()) else LIMITED
         call.deleted = answer is OK
-        if trouble is not None:
-            call.trouble = trouble.value
-            return await self._trouble(request, call, trouble, answer)
+        if rule is not None:
+            return await self._trouble(request, call, rule, answer)
         return await self._answer(request, call, answer)
 
-    async def _refusal(
-        self, request: web.BaseRequest, parameters: list[tuple[str, str]] | None, at_s: float
+    def _refusal(
+        self, request: web.BaseRequest, parameters: Parameters | None, body: bytes, at_s: float
     ) -> Answer | None:
         headers = {name.lower(): value for name, value in request.headers.items()}
         if parameters is None:
-            return _BAD_QUERY
+            return _BAD_PARAMETERS
         if len(headers) != len(request.headers):
             return _REPEATED_HEADER
-        body = await request.read() if request.can_read_body else b""
-        incoming = Incoming(request.method, protocol.PATH, parameters, headers, body)
+        incoming = Incoming(request.method, protocol.PATH, parameters.query, headers, body)
         refusal = self._verifier.refusal(incoming, at_s + self._options.clock_offset_s)
         if refusal is not None:
             return refusal
         asked = (headers["x-acs-action"], headers["x-acs-version"])
-        return None if asked == (protocol.DELETE_FLOW, protocol.VERSION) else _NO_ACTION
+        return None if asked == (protocol.DELETE_FLOW, protocol.VERSION) else _NOT_SERVED
 
     async def _answer(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.StreamResponse:
         if self._options.latency_s:
@@ -139,10 +164,13 @@ class Api:
         return self._whole(request, answer)
 
     async def _trouble(
-        self, request: web.BaseRequest, call: Call, trouble: Trouble, answer: Answer
+        self, request: web.BaseRequest, call: Call, rule: Rule, answer: Answer
     ) -> web.StreamResponse:
-        if trouble in _TROUBLED:
-            return await self._answer(request, call, answer)
+        trouble = rule.trouble
+        call.trouble = rule.name
+        instead = answer_with(rule.code) if trouble is Trouble.ANSWER else _TROUBLED.get(trouble)
+        if instead is not None:
+            return await self._answer(request, call, instead)
         if trouble in (Trouble.HANG_BEFORE, Trouble.HANG_AFTER):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), HANG_LIMIT_S)
@@ -150,21 +178,22 @@ class Api:
             await asyncio.sleep(self._options.latency_s)
         if trouble in _SILENT:
             return delivery.reset(request)
-        date = self._date()
-        if (replacement := delivery.replacement(trouble, date)) is not None:
+        if (replacement := delivery.replacement(trouble, self._date())) is not None:
             call.http_status = replacement.status
             return replacement
         call.http_status = answer.status
-        body = answer.body(_request_id(), request.host)
-        if trouble is Trouble.CUT_BODY:
-            return await delivery.cut(request, answer.status, body, date)
-        call.code = answer.code
+        call.code = None if trouble is Trouble.CUT_BODY else answer.code
+        reply = self._reply(request, answer)
         if trouble is Trouble.DRIP:
-            return await delivery.drip(request, answer.status, body, date, self._options.drip_s)
-        return await delivery.huge(request, answer.status, body, date)
+            return await delivery.drip(request, reply, self._options.drip_s)
+        return await (delivery.cut if trouble is Trouble.CUT_BODY else delivery.huge)(request, reply)
 
     def _whole(self, request: web.BaseRequest, answer: Answer) -> web.Response:
-        return delivery.whole(answer, answer.body(_request_id(), request.host), self._date())
+        return delivery.whole(self._reply(request, answer), answer.retry_after_ms)
+
+    def _reply(self, request: web.BaseRequest, answer: Answer) -> delivery.Reply:
+        request_id = str(uuid.uuid4()).upper()
+        return delivery.Reply(answer.status, answer.body(request_id, request.host), request_id, self._date())
 
     def _date(self) -> str:
         return formatdate(time.time() + self._options.clock_offset_s, usegmt=True)
@@ -197,15 +226,14 @@ class Api:
         yield "]}\n"
 
 
-def _parameters(raw_path: str) -> list[tuple[str, str]] | None:
-    """Decode the query as it came over the wire; None where it cannot be read in one way only."""
-    query = raw_path.partition("?")[2]
+async def _body(request: web.BaseRequest) -> tuple[bytes, Answer | None]:
+    """Read the body; where that fails, return none of it and the refusal."""
+    if not request.can_read_body:
+        return b"", None
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
-    except ValueError:
-        return None
-    return pairs if len(pairs) == len(dict(pairs)) else None
-
-
-def _request_id() -> str:
-    return str(uuid.uuid4()).upper()
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read(), None
+    except web.HTTPRequestEntityTooLarge:
+        return b"", _LONG_BODY
+    except (ConnectionError, TimeoutError, web.RequestPayloadError):
+        return b"", _BAD_BODY

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import socket
 import struct
+from typing import NamedTuple
 
 from aiohttp import web
 
-from flowreaper.sandbox.answer import Answer
 from flowreaper.sandbox.trouble import Trouble
 
 HUGE_BYTES = 10_000_000
@@ -25,12 +25,24 @@ _REPLACEMENTS = {
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
-def whole(answer: Answer, body: bytes, date: str) -> web.Response:
+class Reply(NamedTuple):
+    """An answer as it goes on the wire: the body names `request_id`, and so does a header."""
+
+    status: int
+    body: bytes
+    request_id: str
+    date: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that every answer of the service has."""
+        return {"Content-Type": _JSON, "Date": self.date, "x-acs-request-id": self.request_id}
+
+
+def whole(reply: Reply, retry_after_ms: int = 0) -> web.Response:
     """Return the answer as it should be."""
-    headers = {"Content-Type": _JSON, "Date": date}
-    if answer.retry_after_ms:
-        headers["x-acs-retry-after"] = str(answer.retry_after_ms)
-    return web.Response(status=answer.status, body=body, headers=headers)
+    wish = {"x-acs-retry-after": str(retry_after_ms)} if retry_after_ms else {}
+    return web.Response(status=reply.status, body=reply.body, headers=reply.headers | wish)
 
 
 def replacement(trouble: Trouble, date: str) -> web.Response | None:
@@ -54,41 +66,39 @@ def reset(request: web.BaseRequest) -> web.Response:
     return web.Response()
 
 
-async def cut(request: web.BaseRequest, status: int, body: bytes, date: str) -> web.StreamResponse:
+async def cut(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
     """Announce the whole body, send half of it and close the connection."""
-    response = await _announced(request, status, len(body), date)
+    response = await _announced(request, reply, len(reply.body))
     with contextlib.suppress(ConnectionError):
-        await response.write(body[: len(body) // 2])
+        await response.write(reply.body[: len(reply.body) // 2])
     if request.transport is not None:
         request.transport.close()
     return response
 
 
-async def drip(
-    request: web.BaseRequest, status: int, body: bytes, date: str, duration_s: float
-) -> web.StreamResponse:
+async def drip(request: web.BaseRequest, reply: Reply, duration_s: float) -> web.StreamResponse:
     """Send the whole body byte after byte, evenly over `duration_s`."""
-    response = await _announced(request, status, len(body), date)
+    response = await _announced(request, reply, len(reply.body))
     with contextlib.suppress(ConnectionError):
-        for byte in body:
-            await asyncio.sleep(duration_s / len(body))
+        for byte in reply.body:
+            await asyncio.sleep(duration_s / len(reply.body))
             await response.write(bytes((byte,)))
     return response
 
 
-async def huge(request: web.BaseRequest, status: int, body: bytes, date: str) -> web.StreamResponse:
+async def huge(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
     """Send the body, which stays valid JSON, behind blanks up to `HUGE_BYTES` in all."""
-    response = await _announced(request, status, HUGE_BYTES, date)
-    blanks = HUGE_BYTES - len(body)
+    response = await _announced(request, reply, HUGE_BYTES)
+    blanks = HUGE_BYTES - len(reply.body)
     with contextlib.suppress(ConnectionError):
         for _ in range(blanks // len(_CHUNK)):
             await response.write(_CHUNK)
-        await response.write(_CHUNK[: blanks % len(_CHUNK)] + body)
+        await response.write(_CHUNK[: blanks % len(_CHUNK)] + reply.body)
     return response
 
 
-async def _announced(request: web.BaseRequest, status: int, length: int, date: str) -> web.StreamResponse:
-    response = web.StreamResponse(status=status, headers={"Content-Type": _JSON, "Date": date})
+async def _announced(request: web.BaseRequest, reply: Reply, length: int) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
     response.content_length = length
     await response.prepare(request)
     return response

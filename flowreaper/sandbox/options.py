@@ -1,4 +1,4 @@
-"""What a sandbox can be told, and the key that it takes where nothing else is said."""
+"""How a sandbox behaves, and the access key that it accepts by default."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ class Quota(Protocol):
     """A way of counting."""
 
     def admits(self, at_s: float) -> bool:
-        """Tell whether a call at `at_s` is within the quota, and count it if it is."""
+        """Return whether a call at `at_s` is within the quota, and count it if it is."""
         ...
 
 

@@ -1,14 +1,17 @@
 """The sandbox's life: build the parts from the options, listen on 127.0.0.1, stop without waiting long."""
 
 import asyncio
+import functools
+import logging
 import ssl
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from flowreaper.errors import ConfigurationError
-from flowreaper.sandbox.api import Api
+from flowreaper.sandbox.api import BODY_LIMIT, Api
 from flowreaper.sandbox.authentication import Verifier
 from flowreaper.sandbox.ledger import Ledger
 from flowreaper.sandbox.options import SandboxOptions
@@ -17,7 +20,25 @@ from flowreaper.sandbox.service import Service
 from flowreaper.sandbox.trouble import Script, parse_script
 
 HOST = "127.0.0.1"
+_LINGER_S = 5.0  # for the rest of a body that is refused unread: closing at once would lose the answer
 _STOP_S = 0.5  # for answers on their way; a latency that is longer is cut off
+
+_LOGGER = logging.getLogger("flowreaper.sandbox")
+
+
+def _is_about_us(record: logging.LogRecord) -> bool:
+    """Return False for what a client sent wrong, which aiohttp logs with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_LOGGER.addFilter(_is_about_us)
+
+
+class _Request(web.BaseRequest):
+    """A request whose response does not name aiohttp: the service does not either."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
 
 
 class Sandbox:
@@ -61,7 +82,17 @@ class Sandbox:
             stopping=self._stopping,
         )
         # The bare server: no router, no middleware, no access log; one call costs little more than its check.
-        runner = web.ServerRunner(web.Server(api.handle, access_log=None), shutdown_timeout=_STOP_S)
+        server = web.Server(
+            api.handle,
+            request_factory=functools.partial(
+                _Request, loop=asyncio.get_running_loop(), client_max_size=BODY_LIMIT
+            ),
+            access_log=None,
+            logger=_LOGGER,
+            lingering_time=_LINGER_S,
+            auto_decompress=False,  # the signature covers the body as it was sent
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=_STOP_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, HOST, self._port, ssl_context=self._ssl_context).start()

@@ -7,14 +7,7 @@ An entry of `known`, `published` and `foreign` is a FlowId, which then counts in
 from collections.abc import Set as AbstractSet
 
 from flowreaper.model import Flow
-from flowreaper.sandbox.answer import OK, Answer
-
-# The vendor documents no code for a missing flow and none for a published one: these two are made up in the
-# product's manner, so that a client which must not guess meets a code that it has never seen.
-NOT_EXIST = Answer(400, "Flow.NotExist", "The flow does not exist.")
-PUBLISHED = Answer(400, "Flow.StatusInvalid", "Only a flow in the DRAFT state can be deleted.")
-FOREIGN = Answer(400, "Unknown.ResourceOwnerId", "The resource belongs to someone else.")
-MISSING_FLOW_ID = Answer(400, "MissingFlowId", "FlowId is mandatory for this action.")
+from flowreaper.sandbox.answer import FOREIGN, MISSING_FLOW_ID, NOT_EXIST, OK, PUBLISHED, Answer
 
 
 class Service:

@@ -71,7 +71,7 @@ def test_an_error_before_anything_was_sent_tells_usage_from_the_rest(
 def test_a_finished_run_is_three_facts_and_no_more() -> None:
     assert told(counts={State.DELETED: 30}) == [
         "This run: 30 deleted; 30 calls in 6 s",
-        "Checkpoint: ids.txt.ckpt, 0 left in it",
+        "Checkpoint: ids.txt.ckpt, 0 left to do",
     ]
 
 
@@ -79,10 +79,10 @@ def test_what_failed_comes_with_the_command_that_shows_it() -> None:
     counts = {State.DELETED: 1, State.ABSENT: 2, State.REFUSED: 3, State.GAVE_UP: 4, State.INVALID: 5}
     assert told(counts=counts) == [
         "This run: 1 deleted, 2 absent, 3 refused, 4 given up, 5 invalid; 30 calls in 6 s",
-        "Checkpoint: ids.txt.ckpt, 0 left in it",
-        "To see those refused: flowreaper results --state refused ids.txt.ckpt",
-        "To see those given up: flowreaper results --state gave_up ids.txt.ckpt",
-        "To see those invalid: flowreaper results --state invalid ids.txt.ckpt",
+        "Checkpoint: ids.txt.ckpt, 0 left to do",
+        "To list those refused: flowreaper results --state refused ids.txt.ckpt",
+        "To list those given up: flowreaper results --state gave_up ids.txt.ckpt",
+        "To list those invalid: flowreaper results --state invalid ids.txt.ckpt",
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: E
     counts = {State.DELETED: 10, State.PENDING: 1002}
     lines = told(ending, counts=counts, run={State.DELETED: 10})
     assert lines[0] == first
-    assert lines[-2:] == ["Checkpoint: ids.txt.ckpt, 1,002 left in it", f"To go on: {RESUME}"]
+    assert lines[-2:] == ["Checkpoint: ids.txt.ckpt, 1,002 left to do", f"To go on: {RESUME}"]
 
 
 def test_a_run_that_was_stopped_says_what_stopped_it_first_and_how_to_go_on_last() -> None:
@@ -135,8 +135,8 @@ def test_what_was_deleted_by_inference_is_told_apart() -> None:
 
 def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_the_terminal() -> None:
     lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"))
-    assert "To see those refused: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
-    assert told(checkpoint=Path("my job.ckpt"))[-1] == "Checkpoint: 'my job.ckpt', 0 left in it"
+    assert "To list those refused: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
+    assert told(checkpoint=Path("my job.ckpt"))[-1] == "Checkpoint: 'my job.ckpt', 0 left to do"
     assert all(line.isprintable() for line in lines)
 
 
@@ -147,9 +147,39 @@ def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
         "Interrupted; 19 flows have had a call without an answer: the next run finds out what became of it."
     )
     assert lines[1] == "This run: no outcome is known; 19 calls in 6 s"
-    assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left in it, 19 of them in doubt"
+    assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left to do, 19 of them in doubt"
 
 
 def test_an_input_without_ids_is_told() -> None:
     assert told(counts={}, calls=0)[0] == "No flow id was read."
     assert told(counts={State.INVALID: 1}, calls=0)[0] != "No flow id was read."
+
+
+def test_flows_that_the_input_does_not_list_are_neither_left_to_do_nor_silent() -> None:
+    lines = told(counts={State.DELETED: 3, State.PENDING: 14}, run={State.DELETED: 3}, unlisted=14)
+    assert lines[-2] == "Checkpoint: ids.txt.ckpt, 0 left to do"
+    assert lines[-1].startswith(
+        "14 unfinished flows of earlier inputs are not in this input and were left alone;"
+    )
+
+
+ABSENT = {State.ABSENT: 3}
+
+
+def test_a_run_that_found_nothing_in_a_job_that_deleted_nothing_says_what_to_check() -> None:
+    (line,) = (line for line in told(counts=ABSENT, never_deleted=True) if line.startswith("Every flow"))
+    assert "Check that the access key belongs to the right account" in line
+    assert line.endswith("flowreaper delete -c ids.txt.ckpt --retry absent")
+
+
+@pytest.mark.parametrize(
+    ("run", "never_deleted"),
+    [(ABSENT, False), (ABSENT | {State.REFUSED: 1}, True), ({State.INVALID: 1}, True), ({}, True)],
+)
+def test_other_runs_say_nothing_of_that(run: dict[State, int], *, never_deleted: bool) -> None:
+    assert not any(line.startswith("Every flow") for line in told(counts=run, never_deleted=never_deleted))
+
+
+def test_a_rehearsal_has_no_command_to_go_on() -> None:
+    end = describe(summary(Ending.LIMIT, counts={State.PENDING: 1}), CHECKPOINT, "")
+    assert "To go on" not in end

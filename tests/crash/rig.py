@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint
 from flowreaper.engine import Engine
 from flowreaper.limiter import Limiter
-from flowreaper.model import Added, Again, Claim, Ending, Entry, Flow, InvalidEntry, Outcome, Record, Reply
+from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Record, Reply
 from flowreaper.outage import Outage
 from flowreaper.pacing import Pace
 from flowreaper.settlement import Settlement
@@ -149,9 +150,7 @@ class Store:
     async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
         return self.checkpoint.add(entries)
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         await asyncio.sleep(0.001)
         return self.checkpoint.write(changes, new, again)
 
@@ -191,6 +190,7 @@ async def run(
         gate=gate,
         account=Repairs(),
         outage=outage,
+        absences=AbsenceBrake(0, has_deleted=False),
         log=Silence(),
         max_attempts=4,
         max_refusals=0,

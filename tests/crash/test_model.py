@@ -22,9 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.model import Again, Claim, Outcome, Record, State
+from flowreaper.model import Change, Claim, Outcome, Record, Retry, State
 from flowreaper.outage import Outage
 from flowreaper.report import read_records
 from flowreaper.settings import RETRYABLE
@@ -41,9 +42,9 @@ class Group:
     """Outcomes that wait for their transaction."""
 
     def __init__(self) -> None:
-        self.changes: list[Outcome | Again] = []
+        self.changes: list[Change] = []
 
-    def put(self, change: Outcome | Again) -> None:
+    def put(self, change: Change) -> None:
         self.changes.append(change)
 
 
@@ -135,7 +136,7 @@ class Life(RuleBasedStateMachine):
 
     def open(self, retry: tuple[State, ...]) -> None:
         self.checkpoint: Checkpoint = open_checkpoint(self.path, IDENTITY, connect=hasty)
-        self.checkpoint.reopen(retry)
+        self.checkpoint.reopen(Retry(retry))
         self.backlog = Backlog(10, None)
         self.backlog.take_first(self.checkpoint.doubt_claimed())
         self.group = Group()
@@ -145,6 +146,7 @@ class Life(RuleBasedStateMachine):
             gate=Gate(),
             account=Repairs(),
             outage=Outage(),
+            absences=AbsenceBrake(0, has_deleted=False),
             log=Silence(),
             max_attempts=self.max_attempts,
             max_refusals=0,

@@ -15,7 +15,7 @@ import pytest
 
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Again, Claim, Entry, Flow, InvalidEntry, Outcome, Record, State
+from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
 from flowreaper.schema import NUMBER
 from tests.crash.disk import Disk, Op, Platter, connect_to, everything, nothing, some, torn
 from tests.crash.rig import SYNCHRONOUS, How, Service, Shown, Store, Transport, hasty, run
@@ -61,9 +61,7 @@ class Watched(Store):
         with self._noted():
             return await super().add(entries)
 
-    async def write(
-        self, changes: Sequence[Outcome | Again], new: int = 0, again: Sequence[int] = ()
-    ) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         with self._noted():
             return await super().write(changes, new, again)
 
@@ -109,7 +107,7 @@ def record(
     def one_run(limit: int | None, *, refuse: bool) -> None:
         chain.begin()
         checkpoint = open_checkpoint(folder / NAME, IDENTITY, connect=connect)
-        checkpoint.reopen([State.REFUSED])
+        checkpoint.reopen(Retry((State.REFUSED,)))
         left_claimed = checkpoint.doubt_claimed()
         chain.returned(rows(checkpoint._db))
         transport = Transport(service, (lambda: How.REFUSED) if refuse else how, sending)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -170,7 +170,7 @@ def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Finished:
 
 @dataclass
 class Service:
-    """A ``flowreaper sandbox`` process."""
+    """A ``flowreaper sandbox`` process; `told` is what it said on stderr when it began."""
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
@@ -214,20 +214,31 @@ def _greeting(process: subprocess.Popen[str]) -> tuple[dict[str, str], str]:
     assert all(lines), process.stderr.read()
     words = [shlex.split(line) for line in lines]
     assert all(word[0] == "export" for word in words)
-    return dict(word[1].split("=", 1) for word in words), process.stderr.readline()
+    told = ""
+    while "Ctrl-C" not in told:
+        line = process.stderr.readline()
+        assert line, told
+        told += line
+    return dict(word[1].split("=", 1) for word in words), told
 
 
 class Terminal:
     """The command on a terminal of its own; what it shows there is `shown`.
 
-    Standard streams that are not given are the terminal too.
+    Standard streams that are not given are the terminal too. `program` is what runs instead of the command.
     """
 
-    def __init__(self, command: Command, *arguments: str, **streams: IO[str] | int) -> None:
+    def __init__(
+        self,
+        command: Command,
+        *arguments: str,
+        program: Sequence[str] = FLOWREAPER,
+        **streams: IO[str] | int,
+    ) -> None:
         self._master, terminal = pty.openpty()
         self._bytes = b""
         how: dict[str, Any] = {"stdin": terminal, "stdout": terminal, "stderr": terminal} | streams
-        words = (sys.executable, "-c", _TAKE_TERMINAL, str(terminal), *FLOWREAPER, *arguments)
+        words = (sys.executable, "-c", _TAKE_TERMINAL, str(terminal), *program, *arguments)
         self.process = command.start(*words, pass_fds=(terminal,), **how)
         os.close(terminal)
 
@@ -256,10 +267,17 @@ class Terminal:
             assert time.monotonic() < until, self.shown
             assert self._read(), self.shown
 
-    def wait(self) -> int:
-        """Return the exit status, once the terminal is closed."""
+    def wait(self, answers: Mapping[str, str] | None = None) -> int:
+        """Return the exit status, once the terminal is closed.
+
+        `answers` are what to type each time that a text is shown.
+        """
+        given = dict.fromkeys(answers or {}, 0)
         while self._read():
-            pass
+            for text, answer in (answers or {}).items():
+                if self.shown.count(text) > given[text]:
+                    given[text] += 1
+                    self.type(answer)
         return self.process.wait(PATIENCE_S)
 
     def _read(self) -> bool:

@@ -46,10 +46,13 @@ def test_each_outcome_is_streamed_while_the_run_goes_on(command: Command, ids: I
         assert ended(process).status == 0
 
 
-def test_a_results_file_is_private_and_later_runs_append_to_it(command: Command, ids: Ids) -> None:
+def test_a_results_file_is_private_and_later_runs_of_its_checkpoint_append_to_it(
+    command: Command, ids: Ids
+) -> None:
     flows = ids(4)
+    arguments = ("--results", "out.jsonl", "-c", "job.ckpt", "-")
     for run in (flows[:2], flows[2:]):
-        assert command.delete("--results", "out.jsonl", stdin="\n".join(run)).status == 0
+        assert command.delete(*arguments, stdin="\n".join(run)).status == 0
     file = command.folder / "out.jsonl"
     assert [json.loads(line)["flow_id"] for line in file.read_text().splitlines()] == flows
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -69,7 +72,7 @@ def _misses_its_input(command: Command, _flows: list[str]) -> Finished:
 
 
 def _has_no_credentials(command: Command, flows: list[str]) -> Finished:
-    none = {"ALIBABA_CLOUD_ACCESS_KEY_ID": ""}
+    none = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}
     return command.delete("--log-format", "json", stdin="\n".join(flows), env=none)
 
 
@@ -109,7 +112,7 @@ def test_the_last_lines_name_the_checkpoint_and_the_command_to_go_on(begin: Begi
 
 
 def test_a_rate_above_the_documented_quota_is_warned_about_once(command: Command, ids: Ids) -> None:
-    finished = command.delete(stdin="\n".join(ids(3)))
+    finished = command.delete("--log-format", "json", stdin="\n".join(ids(3)))
     warnings = [event for event in finished.events if event["level"] == "warning"]
     assert [(event["event"], event["rate"]) for event in warnings] == [("rate.above_documented_quota", 500)]
 

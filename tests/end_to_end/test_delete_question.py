@@ -114,7 +114,7 @@ def test_at_a_terminal_without_a_source_the_checkpoints_unfinished_flows_are_tak
     command.delete("-c", "job.ckpt", "--limit", "1", "flows.txt")
     with Terminal(command, "delete", "-c", "job.ckpt") as terminal:
         terminal.wait_for(QUESTION)
-        assert "2 unfinished in job.ckpt" in terminal.shown
+        assert "job.ckpt (1 done, 2 unfinished)" in terminal.shown
         terminal.type("y\n")
         assert terminal.wait() == 0
     assert sorted(service.called(flows)) == flows

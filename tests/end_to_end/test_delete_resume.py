@@ -101,7 +101,7 @@ def test_one_ctrl_c_after_a_lost_answer_does_not_say_that_nothing_is_lost(begin:
         process.send_signal(signal.SIGINT)
         finished = ended(process)
     assert "Interrupted; no outcome is lost." not in finished.told
-    assert "Checkpoint: flows.txt.ckpt, 1 left in it, 1 of them in doubt" in finished.told
+    assert "Checkpoint: flows.txt.ckpt, 1 left to do, 1 of them in doubt" in finished.told
     (record,) = command.results("flows.txt.ckpt").values()
     assert (record["state"], record["in_doubt"]) == ("pending", True)
 
@@ -278,14 +278,17 @@ def test_results_that_are_read_late_are_whole(begin: Begin, ids: Ids) -> None:
     assert sorted(record["flow_id"] for record in records) == sorted(flows)
 
 
-def test_the_resume_command_names_the_files_that_stood_beside_a_pipe(begin: Begin, ids: Ids) -> None:
+def test_the_resume_command_of_a_pipe_and_a_file_takes_what_both_brought(begin: Begin, ids: Ids) -> None:
     _, command = begin()
     flows = ids(3)
     command.write("more.txt", *flows)
     finished = command.delete("--limit", "1", "-", "more.txt", stdin="")
     assert finished.status == 0
-    assert finished.resume.endswith(" more.txt")
-    assert command.shell(finished.resume).status == 0
+    # All was read, so the checkpoint holds it.
+    assert "more.txt" not in finished.resume
+    assert command.shell(finished.resume.replace("--limit 1", "")).status == 0
+    checkpoint = next(command.folder.glob("*.ckpt")).name
+    assert command.states(checkpoint) == {"deleted": 3}
 
 
 def test_input_that_turns_out_broken_before_any_call_is_a_usage_error(begin: Begin, ids: Ids) -> None:

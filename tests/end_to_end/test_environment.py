@@ -1,5 +1,6 @@
 """Options from the environment, and that every command and option is documented."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "id_field": ("id", "id"),
     "space_field": ("space", "space"),
     "cust_space_id": ("cams-1", "cams-1"),
+    "id_pattern": ("[a-z]+", "[a-z]+"),
     "rate": ("7.5", 7.5),
     "concurrency": ("3", 3),
     "timeout": ("2", 2.0),
@@ -41,6 +43,8 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "log_level": ("debug", "debug"),
     "max_consecutive_refusals": ("8", 8),
     "outage_limit": ("60", 60.0),
+    "max_consecutive_absent": ("7", 7),
+    "retry_code": ("A.B C", ("A.B", "C")),
 }
 
 
@@ -109,7 +113,7 @@ def test_the_embedded_sandbox_comes_before_an_endpoint_of_the_environment(
 def test_a_region_that_was_typed_comes_before_an_endpoint_of_the_environment(
     command: Command, ids: Ids
 ) -> None:
-    command.delete("-c", "job.ckpt", stdin=ids(1)[0])
+    command.delete("-c", "job.ckpt", "-", stdin=ids(1)[0])
     finished = command.run("delete", "--dry-run", "--region", "cn-hangzhou", "-c", "job.ckpt")
     assert finished.status == 2
     assert "not for https://cams.cn-hangzhou.aliyuncs.com" in finished.err
@@ -145,3 +149,107 @@ def test_without_a_command_the_commands_are_listed(bare: Command) -> None:
     shown = bare.run()
     assert shown.status == 2
     assert all(f"\n  {name} " in shown.err for name in COMMANDS)
+
+
+KEY = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "some-access-key-id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "some-secret"}
+
+
+def write_profile(command: Command, key_id: str, secret: str) -> None:
+    (command.folder / ".aliyun").mkdir()
+    profile = {"name": "work", "mode": "AK", "access_key_id": key_id, "access_key_secret": secret}
+    command.write(".aliyun/config.json", json.dumps({"current": "work", "profiles": [profile]}))
+
+
+@pytest.mark.parametrize("empty", [True, False])
+@pytest.mark.parametrize("missing", KEY)
+def test_half_a_key_is_a_usage_error_and_no_other_account_s_profile_is_used(
+    bare: Command, service: Service, ids: Ids, missing: str, *, empty: bool
+) -> None:
+    flows = ids(1)
+    write_profile(bare, *(service.environment[name] for name in KEY))
+    half = {name: value for name, value in KEY.items() if name != missing} | ({missing: ""} if empty else {})
+    finished = bare.delete("--endpoint", service.url, stdin=flows[0], env=half)
+    assert finished.status == 2
+    assert f"{missing} is missing or empty" in finished.err
+    assert "some-secret" not in finished.err
+    assert service.called(flows) == []
+
+
+def test_a_token_without_its_key_is_a_usage_error(bare: Command, service: Service, ids: Ids) -> None:
+    flows = ids(1)
+    write_profile(bare, *(service.environment[name] for name in KEY))
+    token = {"ALIBABA_CLOUD_SECURITY_TOKEN": "some-token"}
+    finished = bare.delete("--endpoint", service.url, stdin=flows[0], env=token)
+    assert finished.status == 2
+    assert (
+        "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET are missing or empty" in finished.err
+    )
+    assert "some-token" not in finished.err
+    assert service.called(flows) == []
+
+
+@pytest.mark.parametrize("name", KEY)
+def test_with_a_profile_the_environments_key_is_not_used_at_all(
+    bare: Command, service: Service, ids: Ids, name: str
+) -> None:
+    flows = ids(2)
+    write_profile(bare, *(service.environment[name] for name in KEY))
+    words = ("--endpoint", service.url, "--profile", "work")
+    assert bare.delete(*words, stdin=flows[0], env={name: KEY[name]}).status == 0
+    assert bare.delete(*words, stdin=flows[1], env=KEY).status == 0
+    assert service.called(flows) == flows
+
+
+@pytest.mark.parametrize("name", KEY)
+def test_half_a_key_of_the_environment_does_not_complete_that_of_a_profile(
+    bare: Command, service: Service, ids: Ids, name: str
+) -> None:
+    flows = ids(1)
+    right = [service.environment[name] for name in KEY]
+    key_id, secret = ("", right[1]) if name == "ALIBABA_CLOUD_ACCESS_KEY_ID" else (right[0], "")
+    write_profile(bare, key_id, secret)
+    words = ("--endpoint", service.url, "--profile", "work")
+    finished = bare.delete(*words, stdin=flows[0], env={name: service.environment[name]})
+    assert finished.status == 3
+    field = name.removeprefix("ALIBABA_CLOUD_").lower()
+    assert f"profile 'work' (AK) of ~/.aliyun/config.json: {field} is empty" in finished.err
+    assert service.called(flows) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("rate", "1e308"),
+        ("rate", "inf"),
+        ("rate", "nan"),
+        ("rate", "1e-300"),
+        ("concurrency", "1000000000"),
+        ("timeout", "nan"),
+        ("timeout", "inf"),
+        ("outage-limit", "nan"),
+        ("limit", "0"),
+        ("max-attempts", "-1"),
+    ],
+)
+def test_a_number_that_no_run_can_have_is_a_usage_error(command: Command, option: str, value: str) -> None:
+    finished = command.run("delete", "-y", f"--{option}", value, stdin="1")
+    assert finished.status == 2
+    assert f"{option} {float(value) if option == 'rate' else value} is out of range" in finished.err
+    assert "defect" not in finished.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--outage-limit", "inf"),
+        ("--outage-limit", "1e308"),
+        ("--limit", str(10**30)),
+        ("--max-attempts", str(10**30)),
+        ("--max-consecutive-refusals", str(10**30)),
+        ("--concurrency", "10000"),
+    ],
+)
+def test_a_large_number_works_where_it_means_something(
+    command: Command, ids: Ids, words: tuple[str, ...]
+) -> None:
+    assert command.delete(*words, stdin=ids(1)[0]).status == 0

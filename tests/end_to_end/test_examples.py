@@ -16,7 +16,7 @@ def test_the_thirty_flows_of_the_text_file_are_deleted(bare: Command) -> None:
     finished = bare.run("delete", "--sandbox", "--yes", "--rate", "1000", str(EXAMPLES / "flows.txt"))
     assert finished.status == 0
     assert "This run: 30 deleted; 30 calls" in finished.err
-    assert bare.states("flows.txt.ckpt") == {"deleted": 30}
+    assert bare.states("flows.txt.sandbox.ckpt") == {"deleted": 30}
 
 
 def test_the_csv_file_brings_its_spaces(bare: Command) -> None:

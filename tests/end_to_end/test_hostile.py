@@ -69,7 +69,20 @@ async def command(bare: Command) -> AsyncIterator[Command]:
         )
 
 
-ARGUMENTS = ("delete", "-y", "--rate", "50", "--max-attempts", "1", "--log-level", "debug", "flows.txt")
+# The pattern lets a formula be an id.
+ARGUMENTS = (
+    "delete",
+    "-y",
+    "--id-pattern",
+    "[=+0-9]+",
+    "--rate",
+    "50",
+    "--max-attempts",
+    "1",
+    "--log-level",
+    "debug",
+    "flows.txt",
+)
 
 
 def assert_harmless(shown: str) -> None:

@@ -1,11 +1,17 @@
 """Secrets and files: what a run leaves behind is private, and is put over nothing that was there."""
 
 import asyncio
+import base64
+import contextlib
+import json
+import re
 import shlex
+import socketserver
 import stat
 import subprocess
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +21,7 @@ from flowreaper.client import Client
 from flowreaper.credentials import StaticSource
 from flowreaper.model import Credentials, Flow
 from flowreaper.settings import parse_endpoint
-from tests.end_to_end.command import FLOWREAPER, Command, Service, ended, wait_for
+from tests.end_to_end.command import FLOWREAPER, Command, Finished, Service, ended, wait_for
 
 Ids = Callable[[int], list[str]]
 
@@ -87,3 +93,181 @@ def test_a_planted_link_is_not_followed(command: Command, ids: Ids, planted: str
     assert planted in finished.err
     assert target.read_text() == "mine"
     assert (command.folder / planted).readlink() == target
+
+
+# What a server, a proxy or a command says back may hold our own secrets.
+
+MARK = "SECRETMARK"
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
+    """Answer each request with what `answer` makes of its head, on a free port of this machine; yield the port."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            head = b""
+            while (line := self.rfile.readline()) not in (b"\r\n", b""):
+                head += line
+            self.wfile.write(answer(head))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def http(body: bytes, status: int = 200) -> bytes:
+    return b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (status, len(body), body)
+
+
+def everything_of(command: Command, finished: Finished) -> bytes:
+    """Return all that a run said and left in its folder."""
+    files = b"".join(path.read_bytes() for path in command.folder.rglob("*") if path.is_file())
+    return finished.out.encode() + finished.err.encode() + files
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            http(f'{{"Code":"Success","AccessKeyId":"{MARK}","AccessKeySecret":"{MARK}"}}'.encode()),
+            "its answer lacks the key, the token or the time of expiry",
+        ),
+        (
+            http(f'{{"code":"Success","accessKeyId":"{MARK}","accessKeySecret":"{MARK}"}}'.encode()),
+            "its answer lacks the key, the token or the time of expiry",
+        ),
+        (http(MARK.encode(), 500), "the answer was HTTP 500"),
+        (http(MARK.encode()), "its answer or file is no JSON text"),
+        (b"", "the connection failed"),
+    ],
+)
+def test_a_credentials_uri_that_fails_is_told_without_its_words(
+    bare: Command, log_format: str, answer: bytes, says: str
+) -> None:
+    with answering(lambda _: answer) as port:
+        environment = {
+            "ALIBABA_CLOUD_CREDENTIALS_URI": f"http://127.0.0.1:{port}/{MARK}?token={MARK}",
+            "DEBUG": "sdk",  # makes the vendor's code print whole requests
+        }
+        finished = bare.run(
+            "delete", "-y", "--log-level", "debug", "--log-format", log_format, stdin="1", env=environment
+        )
+    assert finished.status == 3
+    assert f"the URI in ALIBABA_CLOUD_CREDENTIALS_URI: {says}" in finished.err
+    assert MARK.encode() not in everything_of(bare, finished)
+
+
+def test_a_helper_of_a_profile_that_fails_is_told_without_what_it_printed(bare: Command) -> None:
+    helper = bare.write("helper.sh", f"echo {MARK}; echo {MARK} >&2; exit 7")
+    (bare.folder / ".aliyun").mkdir()
+    profile = {"name": "work", "mode": "External", "process_command": f"sh {helper} {MARK}"}
+    bare.write(".aliyun/config.json", json.dumps({"current": "work", "profiles": [profile]}))
+    finished = bare.run("delete", "-y", "--profile", "work", "--log-level", "debug", stdin="1")
+    assert finished.status == 3
+    assert (
+        "profile 'work' (External) of ~/.aliyun/config.json: its command ended with exit status 7"
+        in finished.err
+    )
+    assert MARK not in finished.err + finished.out
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("access_key_secret", 12345678, "access_key_secret is a number"),
+        ("sts_token", [MARK], "sts_token is a list"),
+    ],
+)
+def test_a_key_of_a_profile_that_is_no_text_is_a_clear_error(
+    bare: Command, field: str, value: object, says: str
+) -> None:
+    key = {"access_key_id": "some-key", "access_key_secret": MARK, "sts_token": MARK}
+    profile = {"name": "work", "mode": "StsToken", **key, field: value}
+    (bare.folder / ".aliyun").mkdir()
+    bare.write(".aliyun/config.json", json.dumps({"current": "work", "profiles": [profile]}))
+    finished = bare.run("delete", "-y", stdin="1")
+    assert finished.status == 3
+    assert f"{says}, not text: put it into quotes" in finished.err
+    assert "defect" not in finished.err
+    assert not any(secret in finished.err for secret in (MARK, "12345678"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            lambda head: b"HTTP/1.1 407 %b\r\n\r\n" % head.replace(b"\r\n", b" "),
+            "the proxy answered HTTP 407",
+        ),
+        (lambda head: b"HTTP/1.1 %b\r\n\r\n" % head.replace(b"\r\n", b" "), "what came is no proper HTTP"),
+        (lambda head: head + b"\r\n", "what came is no proper HTTP"),
+        (
+            lambda head: b"HTTP/1.1 200 OK\r\nContent-Length: 9\x00\r\n%b\r\n" % head,
+            "what came is no proper HTTP",
+        ),
+        (lambda head: b"HTTP/1.1 407 OK\r\n%b" % head.partition(b"\n")[2], "the connection was closed"),
+    ],
+)
+def test_a_proxy_that_echoes_the_request_shows_no_password(
+    bare: Command, answer: Callable[[bytes], bytes], says: str
+) -> None:
+    key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "some-access-key", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET}
+    with answering(answer) as port:
+        proxy = {"HTTPS_PROXY": f"http://someone:{MARK}@127.0.0.1:{port}"}
+        limits = ("--outage-limit", "0.1", "--log-level", "debug", "--endpoint", "cams.example.test")
+        finished = bare.run("delete", "-y", "-c", "job.ckpt", *limits, "-", stdin="1", env=key | proxy)
+    assert finished.status == 3
+    assert f"no connection: {says}" in finished.err
+    everything = everything_of(bare, finished)
+    assert MARK.encode() not in everything
+    assert base64.b64encode(f"someone:{MARK}".encode()) not in everything
+    assert b"Proxy-Authorization" not in everything
+    assert bare.states("job.ckpt") == {"pending": 1}
+
+
+def _quoted(head: bytes) -> bytes:
+    return json.dumps({"Code": "Odd.Answer", "Message": head.decode(), "RequestId": "R"}).encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http,
+        lambda head: http(head, 502),
+        lambda head: http(_quoted(head), 400),
+        lambda head: http(_quoted(head).replace(b"/", b"\\/")[:-1]),
+        lambda head: http(head)[:-40],
+        lambda head: http(head[head.lower().index(b"x-acs-security-token") :] * 3),
+        lambda head: b"HTTP/1.1 200 OK\r\n" + head,
+        lambda head: b"HTTP/1.1 %b\r\n\r\n" % head.replace(b"\r\n", b" "),
+    ],
+)
+def test_a_server_that_echoes_the_request_gets_neither_token_nor_signature_into_any_record(
+    bare: Command, answer: Callable[[bytes], bytes]
+) -> None:
+    signatures: list[bytes] = []
+    token = f"CAIS{MARK}/+{'0123456789abcdefghijklmnopqrstuvwxyz' * 20}=="
+    key_id = "STS.access-key-of-a-role"
+    key = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": SECRET,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": token,
+    }
+
+    def reply(head: bytes) -> bytes:
+        signatures.extend(re.findall(rb"Signature=([0-9a-f]{64})", head))
+        return answer(head)
+
+    with answering(reply) as port:
+        end = ("--outage-limit", "0.1", "--max-attempts", "1", "--log-level", "debug", "--results", "-")
+        where = ("--endpoint", f"http://127.0.0.1:{port}", "-c", "job.ckpt")
+        finished = bare.run("delete", "-y", *where, *end, "-", stdin="1", env=key)
+    assert signatures
+    everything = everything_of(bare, finished)
+    for secret in (token, token[5:25], MARK, key_id, *(signature.decode() for signature in signatures)):
+        assert secret.encode() not in everything
+        assert secret[:16].encode() not in everything

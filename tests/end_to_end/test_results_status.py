@@ -49,7 +49,72 @@ def test_results_as_ids_can_be_read_by_delete(job: tuple[Command, list[str]]) ->
     command, flows = job
     listed = command.run("results", "--format", "ids", "--state", "refused", "flows.txt.ckpt").out
     assert listed == f"{flows[1]}\n"
-    assert command.delete("-c", "again.ckpt", stdin=listed).status == 0
+    assert command.delete("-c", "again.ckpt", "-", stdin=listed).status == 0
+
+
+def test_an_invalid_line_is_never_listed_as_an_id(job: tuple[Command, list[str]]) -> None:
+    command, flows = job
+    listed = command.run("results", "--format", "ids", "flows.txt.ckpt")
+    assert (listed.status, listed.out.split()) == (0, flows)
+    assert listed.err == "1 invalid line is left out: no flow id is in it\n"
+    alone = command.run("results", "--format", "ids", "--state", "invalid", "flows.txt.ckpt")
+    assert (alone.status, alone.out, alone.err) == (0, "", listed.err)
+
+
+@pytest.fixture
+def spaced(begin: Begin, ids: Ids) -> tuple[Command, Service, list[str]]:
+    """A job with a flow of the account's own and two of a space, two refused, one pending; the ids."""
+    service, command = begin("--trouble", "ok-with-error-code:#1,ok-with-error-code:#2")
+    own, spaced, left = flows = ids(3)
+    command.write("flows.csv", "FlowId,CustSpaceId", f"{own},", f"{spaced},cams-a1", f"{left},cams-b2")
+    command.delete("--concurrency", "1", "--limit", "2", "flows.csv")
+    return command, service, flows
+
+
+@pytest.mark.parametrize("states", [(), ("refused",), ("pending",), ("pending", "refused")])
+def test_ids_are_refused_where_a_selected_flow_has_a_space(
+    spaced: tuple[Command, Service, list[str]], states: tuple[str, ...]
+) -> None:
+    command, _, _ = spaced
+    options = [word for state in states for word in ("--state", state)]
+    for more in ((), ("-o", "ids.txt")):
+        refused = command.run("results", "--format", "ids", *options, *more, "flows.csv.ckpt")
+        assert (refused.status, refused.out) == (2, "")
+        assert "--format jsonl" in refused.err
+    assert not (command.folder / "ids.txt").exists()
+    none = command.run("results", "--format", "ids", "--state", "deleted", "flows.csv.ckpt")
+    assert (none.status, none.out) == (0, "")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_results_through_a_pipe_bring_each_flow_with_its_space(
+    spaced: tuple[Command, Service, list[str]], form: str
+) -> None:
+    command, service, flows = spaced
+    before = len(service.ledger())
+    line = f"flowreaper results --state refused --format {form} flows.csv.ckpt"
+    finished = command.shell(f"{line} | flowreaper delete --yes --rate 500 -c again.ckpt -")
+    assert finished.status == 0, finished.err
+    called = {(call["flow_id"], call["cust_space_id"] or "") for call in service.ledger(since=before)}
+    assert called == {(flows[0], ""), (flows[1], "cams-a1")}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "json"])
+def test_what_was_invalid_is_not_sent_when_the_records_are_read_back(
+    command: Command, service: Service, ids: Ids, form: str
+) -> None:
+    good, looks_good = ids(2)
+    # A record of one cell where the header has two: it may be another column's.
+    command.write("flows.csv", "FlowName,FlowId", f"one,{good}", looks_good)
+    assert command.delete("flows.csv").status == 1
+    (record,) = command.run("results", "--state", "invalid", "flows.csv.ckpt").records
+    assert record["flow_id"] == looks_good
+    records = command.run("results", "--format", "csv" if form == "csv" else "jsonl", "flows.csv.ckpt")
+    listed = f"[{','.join(records.out.splitlines())}]" if form == "json" else records.out
+    finished = command.delete("-c", "again.ckpt", "-", stdin=listed)
+    assert finished.status == 1
+    assert service.called([good, looks_good]) == [good, good]
+    assert command.states("again.ckpt") == {"absent": 1, "invalid": 1}
 
 
 @pytest.mark.parametrize(

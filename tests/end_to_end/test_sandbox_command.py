@@ -1,14 +1,26 @@
 """The sandbox as a command: what it prints, how it stops, how its options act."""
 
+import re
 import signal
+import socket
+import sys
 from collections.abc import Callable
 
 import pytest
 
+from flowreaper.sandbox.trouble import Trouble
 from tests.end_to_end.command import Command, Service, ended, serve
 
 Ids = Callable[[int], list[str]]
 Begin = Callable[..., tuple[Service, Command]]
+
+SDK = """\
+from alibabacloud_cams20200606.client import Client
+from alibabacloud_cams20200606.models import DeleteFlowRequest
+from alibabacloud_tea_openapi.utils_models import Config
+
+print(Client({config}).delete_flow(DeleteFlowRequest(flow_id={flow!r})).body.code)
+"""
 
 
 def test_the_printed_lines_point_a_shell_at_the_sandbox(bare: Command, ids: Ids) -> None:
@@ -20,6 +32,65 @@ def test_the_printed_lines_point_a_shell_at_the_sandbox(bare: Command, ids: Ids)
         assert service.called(flows) == flows
         assert service.url in service.told
         assert str(service.process.pid) in service.told
+
+
+def test_the_printed_lines_point_an_official_sdk_at_the_sandbox(bare: Command, ids: Ids) -> None:
+    flows = ids(1)
+    with serve(bare) as service:
+        assert (
+            "An official SDK calls the REAL service unless its Config names endpoint and protocol"
+            in service.told
+        )
+        (line,) = re.findall(r"^  Python: +(Config\(.*\))$", service.told, re.MULTILINE)
+        finished = bare.finish(sys.executable, "-W", "ignore", "-c", SDK.format(config=line, flow=flows[0]))
+        assert (finished.status, finished.out) == (0, "OK\n")
+        assert service.called(flows) == flows
+
+
+def test_the_typescript_line_says_the_same_as_the_python_line(bare: Command) -> None:
+    with serve(bare) as service:
+        told = service.told
+    quoted = [re.findall(r"'([^']*)'", line) for line in told.splitlines() if "Config(" in line]
+    assert len(quoted) == 2
+    assert quoted[0] == quoted[1]
+    key, secret, endpoint, protocol = quoted[1]
+    assert (
+        f"new Config({{ accessKeyId: '{key}', accessKeySecret: '{secret}',"
+        f" endpoint: '{endpoint}', protocol: '{protocol}' }})\n"
+    ) in told
+
+
+def test_the_help_lists_every_kind_of_trouble(bare: Command) -> None:
+    finished = bare.run("sandbox", "--help")
+    for kind in Trouble:
+        assert f"\n    {kind:20}  {kind.meaning}\n" in finished.out
+    assert max(map(len, finished.out.splitlines())) <= 80
+
+
+def test_a_client_that_sends_no_http_leaves_no_traceback(bare: Command, ids: Ids) -> None:
+    with serve(bare) as service:
+        for garbage in (b"\x00\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):
+            with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2]))) as connection:
+                connection.sendall(garbage)
+                assert connection.recv(1000)
+        service.process.send_signal(signal.SIGINT)
+        assert ended(service.process).err == ""
+
+
+def test_any_code_can_be_rehearsed(begin: Begin, ids: Ids) -> None:
+    service, command = begin("--trouble", "answer:Product.Unsubscript:#1,answer:Odd.Code_1:#2")
+    command.write("flows.txt", *ids(2))
+    finished = command.delete("--concurrency", "1", "flows.txt")
+    assert finished.status == 3
+    assert "Product.Unsubscript (HTTP 400" in finished.err
+    assert "You have not subscribed to the specified product." in finished.err
+    assert command.delete("flows.txt").status == 1
+    assert command.states("flows.txt.ckpt") == {"deleted": 1, "refused": 1}
+    assert [call["trouble"] for call in service.ledger()] == [
+        "answer:Product.Unsubscript",
+        "answer:Odd.Code_1",
+        None,
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -66,7 +137,8 @@ def test_its_trouble_leaves_the_flow_deleted_once(begin: Begin, ids: Ids, troubl
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--trouble", "earthquake:#1"), "earthquake"),
+        (("--trouble", "earthquake:#1"), "unknown trouble 'earthquake'; choose from reset-before, "),
+        (("--trouble", "answer:#1"), "write answer:CODE:PROBABILITY"),
         (("--window", "square"), "square"),
         (("--known", "no.txt"), "no.txt"),
     ],
@@ -83,4 +155,4 @@ def test_the_embedded_sandbox_needs_no_credentials_and_no_endpoint(bare: Command
     bare.write("flows.txt", *ids(5))
     for _ in range(2):
         assert bare.delete("--sandbox", "flows.txt").status == 0
-    assert bare.states("flows.txt.ckpt") == {"deleted": 5}
+    assert bare.states("flows.txt.sandbox.ckpt") == {"deleted": 5}

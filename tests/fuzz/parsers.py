@@ -6,6 +6,7 @@ anything that could steer a terminal, forge a line or not be stored.
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ from flowreaper.checkpoint import open_checkpoint
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format, InputSettings, entries
-from flowreaper.ids import fault
-from flowreaper.model import Again, Entry, InvalidEntry, Kind, State
+from flowreaper.ids import fault, space_fault
+from flowreaper.model import Again, Entry, InvalidEntry, Kind, Retry, State
 from flowreaper.protocol import read_reply
 from flowreaper.records import RecordFormat, record_of, writer_for
 from flowreaper.report import read_records, read_status
@@ -24,8 +25,9 @@ from tests.samples import IDENTITY, REFUSAL, claim, invalid, outcome
 from tests.samples import entries as some_entries
 
 _FORMATS = (None, *Format)
+_ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_.:-]{0,255}")
 _STATUSES = (200, 200, 200, 204, 302, 307, 400, 403, 404, 429, 500, 502, 503, 599)
-_KEPT = [State.REFUSED, State.GAVE_UP]
+_KEPT = (State.REFUSED, State.GAVE_UP)
 
 
 def check_input(data: bytes) -> None:
@@ -38,11 +40,14 @@ def check_input(data: bytes) -> None:
     )
     whole = _read([content], settings)
     at = len(content) * cut // 256
-    assert _read([content[:at], content[at:]], settings) == whole
+    cut_in_two = _read([content[:at], content[at:]], settings)
+    # Nothing of a chunk with a NUL byte is read.
+    assert cut_in_two == whole or b"\0" in content
     for entry in whole:
         if isinstance(entry, Entry):
+            assert _ID.fullmatch(entry.flow.flow_id)
             assert not fault(entry.flow.flow_id)
-            assert not entry.flow.cust_space_id or not fault(entry.flow.cust_space_id)
+            assert not entry.flow.cust_space_id or not space_fault(entry.flow.cust_space_id)
         else:
             assert _harmless(entry.text)
             assert _harmless(entry.reason)
@@ -95,7 +100,7 @@ def check_checkpoint(data: bytes) -> None:
             with _own_errors():
                 checkpoint.write([], new=3, again=checkpoint.doubt_claimed())
             with _own_errors():
-                checkpoint.reopen(_KEPT)
+                checkpoint.reopen(Retry(_KEPT))
 
 
 @contextlib.contextmanager
@@ -147,6 +152,8 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
             b'{"FlowId":"1","CustSpaceId":"cams-a"}\n"2"\n3\n',
             b'{"Code":"OK","Data":[{"FlowId":"1","FlowName":"a"},{"FlowId":2}]}',
             b'{"body":{"Data":["1","2"]},"statusCode":200}["3", 4, 9.2e17, null]',
+            b'{"Data":[{"FlowId":"1"},null]}\n\xef\xbb\xbf{"body":{"Data":[2,"3"]}}\n',
+            b'FlowId,CustSpaceId\n1,"a\n2,b"\n\xef\xbb\xbfFlowId,CustSpaceId\n3,null\n',
         )
     ],
     "answer": lambda: [

@@ -1,5 +1,6 @@
 """A sandbox that stops with the test, and a plain client that sends what it is told and follows nothing."""
 
+import hashlib
 import json
 import time
 import uuid
@@ -11,7 +12,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from flowreaper import protocol
+from flowreaper import protocol, signing
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 
@@ -24,6 +25,10 @@ class Got(NamedTuple):
     @property
     def code(self) -> str:
         return str(json.loads(self.body)["Code"])
+
+    @property
+    def message(self) -> str:
+        return str(json.loads(self.body)["Message"])
 
 
 class Client:
@@ -50,9 +55,49 @@ class Client:
             nonce=nonce or uuid.uuid4().hex,
         )
 
-    async def send(self, query: str, headers: dict[str, str], *, path: str = "/", body: bytes = b"") -> Got:
+    def form_request(
+        self,
+        *,
+        query: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+        method: str = "POST",
+        content_type: str = "application/x-www-form-urlencoded",
+    ) -> tuple[str, dict[str, str], bytes]:
+        """Sign a call whose parameters stand in the query, in a form, or some in each."""
+        query_text = signing.canonical_query(query or {})
+        body = signing.canonical_query(form or {}).encode()
+        headers = {
+            "host": f"127.0.0.1:{self.sandbox.port}",
+            "x-acs-action": protocol.DELETE_FLOW,
+            "x-acs-version": protocol.VERSION,
+            "x-acs-date": protocol.timestamp(time.time()),
+            "x-acs-signature-nonce": uuid.uuid4().hex,
+            "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
+        }
+        if form is not None:
+            headers["content-type"] = content_type
+        headers["authorization"] = signing.authorization(
+            CREDENTIALS,
+            method=method,
+            path=protocol.PATH,
+            query=query_text,
+            headers=headers,
+            body_sha256=headers["x-acs-content-sha256"],
+        )
+        return query_text, headers, body
+
+    async def send(
+        self,
+        query: str,
+        headers: dict[str, str],
+        *,
+        path: str = "/",
+        body: bytes = b"",
+        method: str = protocol.METHOD,
+    ) -> Got:
         url = URL(f"{self.sandbox.url}{path}?{query}", encoded=True)
-        async with self._session.post(
+        async with self._session.request(
+            method,
             url,
             headers=headers,
             data=body or None,

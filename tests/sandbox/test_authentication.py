@@ -11,7 +11,8 @@ from multidict import CIMultiDict
 from flowreaper import protocol, signing
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, authentication
-from flowreaper.sandbox.authentication import BAD_TOKEN, EXPIRED, MISMATCH, NONCE_USED, Incoming, Verifier
+from flowreaper.sandbox.answer import BAD_DATE, BAD_TOKEN, EXPIRED, MISMATCH, NONCE_USED
+from flowreaper.sandbox.authentication import Incoming, Verifier
 
 VENDOR = Credentials("YourAccessKeyId", "YourAccessKeySecret")
 FLOW = Flow("1")
@@ -137,7 +138,7 @@ def test_a_date_of_another_form_is_refused(date: str) -> None:
     refusal = Verifier(VENDOR).refusal(
         request._replace(headers={**headers, "authorization": signed}), VECTOR_TIME_S
     )
-    assert refusal == authentication.BAD_DATE
+    assert refusal == BAD_DATE
 
 
 def test_a_nonce_is_taken_once() -> None:
@@ -294,6 +295,76 @@ async def test_a_query_that_can_be_read_in_two_ways_is_refused(start: Any, query
     assert (got.status, got.code) == (400, "InvalidParameter")
 
 
+@pytest.mark.parametrize(
+    ("query", "form"),
+    [
+        ({"FlowId": "1", "CustSpaceId": "cams-x"}, None),
+        ({}, {"FlowId": "1", "CustSpaceId": "cams-x"}),
+        ({"CustSpaceId": "cams-x"}, {"FlowId": "1"}),
+        ({"FlowId": "1"}, {"CustSpaceId": "cams-x"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_parameters_may_stand_in_the_query_in_a_form_or_some_in_each(
+    start: Any, method: str, query: dict[str, str], form: dict[str, str] | None
+) -> None:
+    client = await start()
+    query_text, headers, body = client.form_request(query=query, form=form, method=method)
+    got = await client.send(query_text, headers, body=body, method=method)
+    assert (got.status, got.code) == (200, "OK")
+    assert client.sandbox.service.deleted == {Flow("1", "cams-x")}
+    assert client.sandbox.ledger.calls[0].flow_id == "1"
+
+
+async def test_a_form_may_name_its_charset(start: Any) -> None:
+    client = await start()
+    kind = "Application/X-WWW-Form-Urlencoded; charset=UTF-8"
+    query, headers, body = client.form_request(form={"FlowId": "流程"}, content_type=kind)
+    assert (await client.send(query, headers, body=body)).code == "OK"
+    assert client.sandbox.service.deleted == {Flow("流程")}
+
+
+async def test_a_parameter_in_query_and_form_is_refused_also_where_both_agree(start: Any) -> None:
+    client = await start()
+    query, headers, body = client.form_request(query={"FlowId": "1"}, form={"FlowId": "1"})
+    got = await client.send(query, headers, body=body)
+    assert (got.status, got.code) == (400, "InvalidParameter")
+    assert "sent twice" in got.message
+    assert client.sandbox.service.deleted == set()
+
+
+async def test_a_body_of_another_type_holds_no_parameters(start: Any) -> None:
+    client = await start()
+    query, headers, body = client.form_request(form={"FlowId": "1"}, content_type="application/json")
+    assert (await client.send(query, headers, body=body)).code == "MissingFlowId"
+
+
+async def test_a_forms_type_must_be_signed(start: Any) -> None:
+    client = await start()
+    query, headers, body = client.form_request(query={"FlowId": "1"})
+    headers["content-type"] = "application/x-www-form-urlencoded"
+    got = await client.send(query, headers, body=body)
+    assert (got.code, "content-type" in got.message) == ("IncompleteSignature", True)
+    assert client.sandbox.service.deleted == set()
+
+
+async def test_a_tampered_form_is_refused(start: Any) -> None:
+    client = await start()
+    query, headers, body = client.form_request(form={"FlowId": "1"})
+    assert (await client.send(query, headers, body=body.replace(b"1", b"2"))).code == "SignatureDoesNotMatch"
+    assert (await client.send("FlowId=1", headers)).code == "SignatureDoesNotMatch"
+    assert client.sandbox.service.deleted == set()
+
+
+async def test_a_signature_of_the_older_version_is_named(start: Any) -> None:
+    client = await start()
+    old = (
+        "AccessKeyId=a&Action=DeleteFlow&FlowId=1&Signature=b&SignatureMethod=HMAC-SHA1&SignatureVersion=1.0"
+    )
+    got = await client.send(old, {})
+    assert (got.code, "signature V3 only" in got.message) == ("IncompleteSignature", True)
+
+
 async def test_a_stale_date_is_refused_with_the_services_own_time(start: Any) -> None:
     client = await start(clock_offset_s=2400)
     got = await client.delete("1")
@@ -347,7 +418,9 @@ async def test_a_body_that_was_not_signed_is_refused(start: Any) -> None:
 async def test_another_action_is_refused(start: Any) -> None:
     client = await start()
     got = await client.delete("1", action="PublishFlow")
-    assert (got.status, got.code) == (404, "InvalidAction.NotFound")
+    assert (got.status, got.code) == (404, "InvalidApi.NotFound")
+    assert got.message.startswith("Specified api is not found,please check your url and method. (")
+    assert "The sandbox serves only DeleteFlow, version 2020-06-06" in got.message
 
 
 async def test_the_configured_token_is_demanded(start: Any) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 import ssl
 import time
@@ -40,6 +41,34 @@ async def test_answers_have_the_documented_shapes(start: Any) -> None:
     assert set(error) == {"RequestId", "HostId", "Code", "Message", "Recommend"}
     assert (success["Code"], success["Message"]) == ("OK", "None")
     assert success["RequestId"] != error["RequestId"] == error["RequestId"].upper()
+
+
+@pytest.mark.parametrize(
+    "trouble", ["", "deny:#1", "answer:Some.Code:#1", "cut-body:#1", "drip:#1", "huge:#1"]
+)
+async def test_the_header_names_the_request_id_of_the_body(start: Any, trouble: str) -> None:
+    client = await start(trouble=trouble, drip_s=0)
+    query, headers = client.request(Flow("1"))
+    url = URL(f"{client.sandbox.url}/?{query}", encoded=True)
+    body = b""
+    async with aiohttp.ClientSession() as session, session.post(url, headers=headers) as response:
+        request_id = response.headers["x-acs-request-id"]
+        with contextlib.suppress(aiohttp.ClientPayloadError):
+            async for piece in response.content.iter_any():
+                body += piece
+    # Half of an answer may hold half of the id.
+    said = body.partition(b'"RequestId": "')[2].partition(b'"')[0].decode()
+    assert len(said) > 8
+    assert request_id.startswith(said) if trouble == "cut-body:#1" else request_id == said
+
+
+async def test_no_answer_names_aiohttp(start: Any) -> None:
+    kinds = [kind for kind in Trouble if kind.partition("-")[0] not in {"reset", "hang", "cut", "answer"}]
+    client = await start(trouble=",".join(f"{kind}:#{n}" for n, kind in enumerate(kinds, 1)), drip_s=0)
+    got = [await client.delete(str(n)) for n in range(len(kinds) + 1)]
+    got += [await client.get("/ledger"), await client.get("/elsewhere"), await client.get("/other")]
+    assert [call.trouble for call in client.sandbox.ledger.calls] == [*kinds, None]
+    assert [answer.headers.get("Server") for answer in got] == [None] * len(got)
 
 
 async def test_a_call_without_flow_id_is_refused(start: Any) -> None:
@@ -116,8 +145,10 @@ async def test_a_ledger_of_many_pages_is_served_whole(start: Any) -> None:
 async def test_no_other_path_or_method_deletes(start: Any) -> None:
     client = await start()
     query, headers = client.request(Flow("1"))
-    assert (await client.send(query, headers, path="/other")).code == "InvalidAction.NotFound"
-    assert (await client.get("/")).code == "InvalidAction.NotFound"
+    got = await client.send(query, headers, path="/other")
+    assert (got.status, got.code) == (404, "InvalidApi.NotFound")
+    got = await client.send(query, headers, method="PUT")
+    assert (got.status, got.code) == (404, "InvalidApi.NotFound")
     assert (client.sandbox.ledger.total, client.sandbox.service.deleted) == (0, set())
 
 
@@ -131,7 +162,7 @@ async def test_no_other_path_or_method_deletes(start: Any) -> None:
         (Trouble.OK_WITH_ERROR_CODE, 200, "Flow.Locked", "locked"),
         (Trouble.THROTTLE, 400, "System.LimitControl", "The system is under flow control."),
         (Trouble.THROTTLE_RETRY_AFTER, 400, "System.LimitControl", "flow control"),
-        (Trouble.DENY, 403, "Ram.PermissionDeny", "cams:DeleteFlow"),
+        (Trouble.DENY, 400, "Ram.PermissionDeny", "You are not authorized to perform the operation."),
         (Trouble.EXPIRED_TOKEN, 400, "InvalidSecurityToken.Expired", "expired"),
     ],
 )
@@ -144,6 +175,22 @@ async def test_trouble_that_answers_deletes_nothing(
     assert message in json.loads(got.body)["Message"]
     assert ("x-acs-retry-after" in got.headers) == (trouble is Trouble.THROTTLE_RETRY_AFTER)
     assert facts(client.sandbox.ledger.calls[0]) == (code, status, False, trouble)
+    assert (await client.delete("1")).code == "OK"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message"),
+    [
+        ("Product.Unsubscript", 400, "You have not subscribed to the specified product."),
+        ("InvalidApi.NotFound", 404, "Specified api is not found,please check your url and method."),
+        ("Never.Heard_Of-1", 400, "The sandbox was asked for this code."),
+    ],
+)
+async def test_any_code_can_be_the_answer(start: Any, code: str, status: int, message: str) -> None:
+    client = await start(trouble=f"answer:{code}:#1")
+    got = await client.delete("1")
+    assert (got.status, got.code, got.message) == (status, code, message)
+    assert facts(client.sandbox.ledger.calls[0]) == (code, status, False, f"answer:{code}")
     assert (await client.delete("1")).code == "OK"
 
 
@@ -288,7 +335,7 @@ async def test_it_listens_on_the_loopback_only_and_frees_its_port() -> None:
         ({"rate": 0}, "rate is 0"),
         ({"latency_s": -1}, "latency is -1"),
         ({"jitter_s": float("nan")}, "jitter is nan"),
-        ({"trouble": "flood:1"}, "no trouble is called 'flood'"),
+        ({"trouble": "flood:1"}, "unknown trouble 'flood'"),
     ],
 )
 async def test_options_that_cannot_be_used_are_a_configuration_error(

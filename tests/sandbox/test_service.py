@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.model import Flow
-from flowreaper.sandbox.answer import OK
-from flowreaper.sandbox.service import FOREIGN, MISSING_FLOW_ID, NOT_EXIST, PUBLISHED, Service
+from flowreaper.sandbox.answer import FOREIGN, MISSING_FLOW_ID, NOT_EXIST, OK, PUBLISHED
+from flowreaper.sandbox.service import Service
 
 flows = st.builds(Flow, st.text("12", min_size=1, max_size=2), st.sampled_from(["", "cams-a", "cams-b"]))
 

@@ -12,7 +12,8 @@ from flowreaper.sandbox.trouble import Rule, Script, Trouble, parse_script
 
 def decisions(text: str, calls: int, seed: int = 0) -> list[Trouble | None]:
     script = Script(parse_script(text), seed)
-    return [script.decide(number) for number in range(1, calls + 1)]
+    rules = [script.decide(number) for number in range(1, calls + 1)]
+    return [rule and rule.trouble for rule in rules]
 
 
 def test_a_script_is_read_rule_by_rule() -> None:
@@ -24,12 +25,31 @@ def test_a_script_is_read_rule_by_rule() -> None:
     )
 
 
+@pytest.mark.parametrize("code", ["Product.Unsubscript", "999999", "ERR-FB_001", "0.5", "A"])
+def test_answer_takes_any_code_by_chance_or_number(code: str) -> None:
+    assert parse_script(f"answer:{code}:0.25,answer:{code}:#10-20") == (
+        Rule(Trouble.ANSWER, chance=0.25, code=code),
+        Rule(Trouble.ANSWER, first=10, last=20, code=code),
+    )
+
+
+def test_a_rule_is_named_with_its_code() -> None:
+    names = [rule.name for rule in parse_script("deny:#1,answer:Some.Code:#2")]
+    assert names == ["deny", "answer:Some.Code"]
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_every_trouble_says_what_it_does(trouble: Trouble) -> None:
+    assert trouble.meaning
+    assert trouble.acts == trouble.meaning.startswith("the flow is deleted")
+
+
 def test_no_text_is_no_trouble() -> None:
     assert decisions("", 100) == [None] * 100
 
 
-@pytest.mark.parametrize("trouble", Trouble)
-def test_every_trouble_can_be_asked_for_by_name(trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", [trouble for trouble in Trouble if trouble is not Trouble.ANSWER])
+def test_every_trouble_but_answer_can_be_asked_for_by_name_alone(trouble: Trouble) -> None:
     assert decisions(f"{trouble}:#2", 3) == [None, trouble, None]
 
 
@@ -71,16 +91,22 @@ def test_a_numbered_rule_does_not_move_the_chances_of_later_calls() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("flood:0.1", "no trouble is called 'flood': choose one of reset-before"),
-        ("deny", "'deny' is no trouble: write KIND:PROBABILITY"),
+        ("flood:0.1", "unknown trouble 'flood'; choose from reset-before, "),
+        ("\x1b[2J", r"unknown trouble '\\x1b\[2J'; choose from "),
+        ("deny", "cannot read trouble 'deny'; write KIND:PROBABILITY"),
+        ("deny:Some.Code:0.5", "cannot read trouble 'deny:Some.Code:0.5'"),
+        ("answer:0.5", "cannot read trouble 'answer:0.5'; write answer:CODE:PROBABILITY"),
+        ("answer::0.5", "cannot read trouble 'answer::0.5'"),
+        ("answer:a b:0.5", "a CODE holds letters, digits"),
+        ("answer:Some.Code", "cannot read trouble"),
         ("deny:1.5", "'deny:1.5': a probability is above 0"),
         ("deny:0", "a probability is above 0"),
-        ("deny:-1", "is no trouble"),
-        ("deny:nan", "is no trouble"),
+        ("deny:-1", "cannot read trouble"),
+        ("deny:nan", "cannot read trouble"),
         ("deny:#0", "counted from 1"),
         ("deny:#9-3", "a range goes upwards"),
         ("deny:0.6,empty:0.6", r"add up to 1\.2"),
-        ("deny:#1\x1b[2J", r"'deny:#1\\x1b\[2J' is no trouble"),
+        ("deny:#1\x1b[2J", r"cannot read trouble 'deny:#1\\x1b\[2J'"),
     ],
 )
 def test_a_script_that_cannot_be_read_says_which_part_and_why(text: str, words: str) -> None:
@@ -99,7 +125,10 @@ def test_any_text_is_a_script_or_a_printable_configuration_error(text: str) -> N
 
 
 @given(
-    st.from_regex(r"(deny|empty|drip):(#[0-9]{1,20}(-[0-9]{0,20})?|[0-9]{0,5}\.?[0-9]{0,5})", fullmatch=True)
+    st.from_regex(
+        r"(deny|empty|answer:[A-Za-z0-9._-]{1,9}):(#[0-9]{1,20}(-[0-9]{0,20})?|[0-9]{0,5}\.?[0-9]{0,5})",
+        fullmatch=True,
+    )
 )
 def test_any_rule_of_nearly_the_right_shape_is_read_or_a_configuration_error(text: str) -> None:
     try:

@@ -1,0 +1,52 @@
+"""Which column or field holds the ids, which the spaces. Pure."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from flowreaper.escaping import printable
+
+_SHOWN = 20
+
+
+class Field(NamedTuple):
+    """The name of a column or field: `given` by the user and meant exactly, else `default` in any spelling."""
+
+    given: str | None
+    default: str
+
+    @property
+    def name(self) -> str:
+        """The name to show."""
+        return self.given or self.default
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Return the names that fit: more than one is for the caller to refuse."""
+        names = list(names)
+        exact = [name for name in names if name == self.name]
+        if exact or self.given is not None:
+            return exact
+        return [name for name in names if _letters(name) == _letters(self.default)]
+
+
+class Fields(NamedTuple):
+    """The fields that are read."""
+
+    id: Field
+    space: Field
+
+
+def fields(id_field: str | None, space_field: str | None) -> Fields:
+    """Return the fields that the user names, else FlowId and CustSpaceId."""
+    return Fields(Field(id_field, "FlowId"), Field(space_field, "CustSpaceId"))
+
+
+def listed(names: list[str]) -> str:
+    """Write names for a message."""
+    shown = ", ".join(printable(name, 40) for name in names[:_SHOWN])
+    return shown + (", …" if len(names) > _SHOWN else "")
+
+
+@lru_cache(maxsize=1024)
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
