@@ -1,19 +1,19 @@
-"""The checkpoint file: one SQLite database a job. All SQL that writes lives here.
+"""The checkpoint file: one SQLite database a job. All SQL that changes flows lives here.
 
 Every public method that writes is one transaction, durable when it returns (WAL, synchronous=FULL: SQLite
 syncs the log at each commit). One thread at a time may call.
 """
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowreaper import listed, schema, statements
-from flowreaper.errors import CheckpointError, CheckpointRefusedError
+from flowreaper import file_guard, listed, run_mark, schema, statements
+from flowreaper.database import DAMAGE, Database, GuardedDatabase
+from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import (
     Added,
@@ -32,9 +32,6 @@ from flowreaper.model import (
 
 Connect = Callable[[str], sqlite3.Connection]
 
-# ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
-DAMAGE = (sqlite3.Error, ValueError, OverflowError)
-
 
 def connect(uri: str) -> sqlite3.Connection:
     """Open an SQLite database by its URI; transactions are explicit."""
@@ -48,9 +45,10 @@ class Checkpoint:
     written: nothing of that call was kept then.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection, database: Database | None = None) -> None:
         self.path = path
         self._db = db
+        self._database = database or Database(path, db)
         self._sources: dict[str, int] = {}
         self._source_names: dict[int, str] = {}
         self._read_up_to = 0
@@ -64,7 +62,8 @@ class Checkpoint:
         with self._transaction() as db:
             for table in ("flow", "invalid", "source"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
-            db.execute("DELETE FROM job WHERE name NOT IN ('endpoint', 'sandbox', 'access_key')")
+            kept = ("endpoint", "sandbox", "access_key", run_mark.NAME, run_mark.RUN)
+            db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
 
     def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
         """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
@@ -74,7 +73,7 @@ class Checkpoint:
 
     def unfinished(self, count: int) -> list[Flow]:
         """Return the first unfinished flows, up to `count`."""
-        with self._errors():
+        with self._database.errors():
             return listed.unfinished(self._db, count)
 
     def list_known(self, flows: Sequence[Flow]) -> int:
@@ -88,7 +87,7 @@ class Checkpoint:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
         if self._last_known is None:
             return 0
-        with self._errors():
+        with self._database.errors():
             return listed.count_unlisted(self._db, self._last_known)
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
@@ -152,17 +151,17 @@ class Checkpoint:
 
     def has_deleted(self) -> bool:
         """Return whether the service has confirmed the deletion of a flow of this job."""
-        with self._errors():
+        with self._database.errors():
             return statements.any_with_code(self._db, State.DELETED, "OK")
 
     def has_answer(self) -> bool:
         """Return whether the service has ever decided about a flow of this job."""
-        with self._errors():
+        with self._database.errors():
             return statements.any_answered(self._db)
 
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
-        with self._errors():
+        with self._database.errors():
             states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
             found = {schema.state(state): count for state, count in states}
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
@@ -170,7 +169,7 @@ class Checkpoint:
 
     def in_doubt(self) -> int:
         """Return how many unfinished flows had a call of which no answer is known."""
-        with self._errors():
+        with self._database.errors():
             (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
         return schema.number(count)
 
@@ -181,19 +180,16 @@ class Checkpoint:
 
     def noted(self, name: str) -> str:
         """Return what `note` kept under this name; empty if nothing."""
-        with self._errors():
+        with self._database.errors():
             return schema.job(self._db).get(name, "")
+
+    def check(self) -> None:
+        """Make sure that the file is still this run's; keep its log short. Call it every second."""
+        self._database.check()
 
     def close(self) -> None:
         """Fold the log into the file and close it, so that one plain file is left."""
-        with self._errors():
-            try:
-                # While somebody reads it, the file stays in WAL mode, which is just as well.
-                self._db.execute("PRAGMA busy_timeout = 0")
-                with contextlib.suppress(sqlite3.OperationalError):
-                    self._db.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                self._db.close()
+        self._database.close()
 
     def _add_invalid(self, db: sqlite3.Connection, entry: InvalidEntry) -> bool:
         added = db.execute(
@@ -261,64 +257,42 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                # SQLite rolls back by itself after some errors (disk full); the names may be gone with it.
-                self._sources.clear()
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
         try:
-            yield
-        except DAMAGE as error:
-            raise CheckpointError(
-                f"checkpoint {printable(str(self.path))}: {printable(str(error))}"
-            ) from error
+            with self._database.transaction() as db:
+                yield db
+        except BaseException:
+            self._sources.clear()  # the names may be gone with the transaction
+            raise
 
 
-def open_checkpoint(path: Path, identity: Identity, *, connect: Connect = connect) -> Checkpoint:
-    """Open the job's checkpoint, or make it (mode 0600) where there is none.
+def open_checkpoint(
+    path: Path, identity: Identity, *, connect: Connect = connect, accept_lost_log: bool = False
+) -> Checkpoint:
+    """Open the job's checkpoint for this run alone, or make it (mode 0600) where there is none.
+
+    With `accept_lost_log`, one whose log is missing is gone on with: every unfinished flow is in doubt then.
 
     Raises:
-        CheckpointRefusedError: the file is no checkpoint, or one of another endpoint, of the sandbox (or
-            not of it), or of a newer flowreaper, or a symbolic link. It is left as it was.
+        CheckpointRefusedError: another run has the file; it is no checkpoint, or one of another endpoint, of the
+            sandbox (or not of it), or of a newer flowreaper; it is a link, or no regular file; or its log is
+            missing. It is left as it was.
         CheckpointError: it cannot be made, read or written.
     """
     name = printable(str(path))
-    if path.is_symlink():
-        # A second name means a second lock: two runs could share the file. And the link may be planted.
-        raise CheckpointRefusedError(
-            f"the checkpoint {name} is a symbolic link: name the file itself with -c"
-        )
     try:
-        with contextlib.suppress(FileExistsError):
-            # O_EXCL follows no symbolic link, so nothing is made where a planted one points.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        if path.stat().st_size == 1:
-            # SQLite takes it for an empty one.
-            raise CheckpointRefusedError(f"{name} is not a flowreaper checkpoint: name another file")
-        db = connect(f"{path.resolve().as_uri()}?mode=rw")
-    except (OSError, sqlite3.Error) as error:
-        raise CheckpointError(
-            f"cannot open or make the checkpoint {name}: {printable(str(error))}"
-        ) from error
-    try:
-        schema.prepare(db, name, identity)
-        # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-    except DAMAGE as error:
-        db.close()
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(contextlib.closing(file_guard.hold(path)))
+            if file.size == 1:  # SQLite takes it for an empty one
+                schema.refuse(name)
+            log_is_lost = run_mark.require_log(path, accept_lost=accept_lost_log)
+            file.keep_locked()
+            db = undo.enter_context(contextlib.closing(connect(f"{path.resolve().as_uri()}?mode=rw")))
+            schema.prepare(db, name, identity)
+            # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
+            database = GuardedDatabase(path, db, file)
+            database.begin(log_is_lost=log_is_lost)
+            undo.pop_all()
+    except (OSError, *DAMAGE) as error:
         # SQLite's words may quote what a forged file holds.
         raise CheckpointError(f"checkpoint {name}: {printable(str(error))}") from error
-    except CheckpointRefusedError:
-        db.close()
-        raise
-    return Checkpoint(path, db)
+    return Checkpoint(path, db, database)

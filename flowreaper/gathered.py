@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from flowreaper import schema, statements
-from flowreaper.checkpoint import DAMAGE, Checkpoint, connect
+from flowreaper.checkpoint import Checkpoint, connect
+from flowreaper.database import DAMAGE
 from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import Added, Entry, Flow, InvalidEntry, Retry

@@ -21,7 +21,7 @@ from flowreaper.engine import Engine
 from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.kept_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter import Limiter
-from flowreaper.lock import CheckpointLock
+from flowreaper.lock import network_file_system
 from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
 from flowreaper.peers import Peers
@@ -77,7 +77,8 @@ class Job:
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
     surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
     it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
-    was read to its end. `beside` is entered before anything is sent. Runs once.
+    was read to its end. `beside` is entered before anything is sent. `accept_lost_log` as in `open_checkpoint`. Runs
+    once.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Job:
         opened: Callable[[Opened], None] = lambda _opened: None,
         input_read: Callable[[InputRead], None] = lambda _read: None,
         beside: Beside = lambda _note: contextlib.nullcontext(),
+        accept_lost_log: bool = False,
     ) -> None:
         self._settings = settings
         self._path = checkpoint
@@ -104,6 +106,7 @@ class Job:
         self._input_read = input_read
         self._streams = streams
         self._beside = beside
+        self._accept_lost_log = accept_lost_log
         self._parts: _Parts | None = None
         self._unfinished = 0
         self._reading = make_feed is not None
@@ -122,23 +125,20 @@ class Job:
         credentials = await self._credentials.get()
         self._expires_at = credentials.expires_at
         identity = identity_of(self._settings, credentials.masked_id)
-        with CheckpointLock(self._path) as lock:
-            if network := lock.network_file_system():
-                self._log.warning(
-                    "checkpoint.on_network_file_system", type=network, checkpoint=str(self._path)
-                )
-            checkpoint = open_checkpoint(self._path, identity)
-            writer = Writer(checkpoint)
-            account = account_of(self._settings.endpoint.url, credentials.access_key_id)
-            try:
-                async with self._beside(writer.note_now):
-                    with Peers(account) as peers, self._turns(account, peers) as turns:
-                        summary = await self._run(checkpoint, writer, turns)
-            finally:
-                writer.close()
-                # After a failed write, closing may fail as well; the first failure is the one to tell.
-                with contextlib.suppress(RunError):
-                    checkpoint.close()
+        if network := network_file_system(self._path):
+            self._log.warning("checkpoint.on_network_file_system", type=network, checkpoint=str(self._path))
+        checkpoint = open_checkpoint(self._path, identity, accept_lost_log=self._accept_lost_log)
+        writer = Writer(checkpoint)
+        account = account_of(self._settings.endpoint.url, credentials.access_key_id)
+        try:
+            async with self._beside(writer.note_now):
+                with Peers(account) as peers, self._turns(account, peers) as turns:
+                    summary = await self._run(checkpoint, writer, turns)
+        finally:
+            writer.close()
+            # After a failed write, closing may fail as well; the first failure is the one to tell.
+            with contextlib.suppress(RunError):
+                checkpoint.close()
         return summary
 
     def stop(self) -> None:
@@ -203,6 +203,7 @@ class Job:
             feed = self._make_feed(self._deliver) if self._make_feed else None
             reading = asyncio.create_task(self._read(feed, engine, writer))
             keeping = asyncio.create_task(kept_pace.run())
+            watching = asyncio.create_task(writer.watch(self._failed))
             read_all = False
             try:
                 await engine.run()
@@ -211,6 +212,7 @@ class Job:
                     await kept_pace.keep()
             finally:
                 keeping.cancel()
+                watching.cancel()
                 if feed:
                     feed.stop()
                 await asyncio.wait((reading, keeping))

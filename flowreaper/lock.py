@@ -1,125 +1,95 @@
-"""The lock that keeps two runs off one checkpoint; it dies with its process."""
+"""The lock that keeps two runs off one checkpoint: a byte of the file itself, so that nobody can remove it.
+
+It dies with its process. SQLite locks bytes at 2**30; this one is far behind every page and behind those. Such a
+lock reaches other machines where SQLite's own do, which flock on NFS would shut out.
+"""
 
 import errno
 import fcntl
-import json
 import os
-import socket
-from datetime import UTC, datetime
+import struct
+import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from flowreaper.errors import CheckpointError, CheckpointRefusedError
-from flowreaper.escaping import printable
 from flowreaper.mounts import network_type_at
 
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_RUN = (1 << 62, 1)
+_READERS = (0x40000000 + 2, 510)  # SQLite's file format, "os_unix.c": readers share these bytes
 _MOUNTS = Path("/proc/self/mountinfo")
+_LINUX = sys.platform.startswith("linux")
+
+# Linux has locks that belong to the open file; elsewhere they belong to the process, as SQLite's do. EINVAL is how
+# a kernel says that it knows the second kind alone (gVisor).
+_SET = [getattr(fcntl, name) for name in ("F_OFD_SETLK", "F_SETLK") if hasattr(fcntl, name)]
+_GET = [getattr(fcntl, name) for name in ("F_OFD_GETLK", "F_GETLK") if hasattr(fcntl, name)]
 
 
-class CheckpointLock:
-    """An exclusive lock for one checkpoint, held from `__enter__` to `__exit__`.
+def take(fd: int) -> bool:
+    """Lock the file for this run, until the descriptor is closed; return whether nobody else holds it.
 
-    It is a lock of the kernel (flock) on a file beside the checkpoint, ``<checkpoint>.lock``: SQLite's own
-    locks on the checkpoint come and go with each transaction, and would be lost if another descriptor of
-    the same file were closed. The file says who holds it; it is removed at the end, and one that was left
-    behind by a killed process locks nobody out.
+    Raises:
+        OSError: the file system knows no locks.
     """
+    return _set(fd, fcntl.F_WRLCK, _RUN)
 
-    def __init__(self, checkpoint: Path) -> None:
-        self._checkpoint = checkpoint
-        self._path = checkpoint.with_name(checkpoint.name + ".lock")
-        self._fd = -1
 
-    def __enter__(self) -> Self:
-        """Take the lock.
-
-        Raises:
-            CheckpointRefusedError: another run holds it (the message says who), or its folder is missing or
-                cannot be written.
-            CheckpointError: the lock file cannot be made.
-        """
+def is_taken(fd: int) -> bool:
+    """Return whether a run holds the file. It takes nothing, so it disturbs no run that starts."""
+    asked = _flock(fcntl.F_WRLCK, _RUN)
+    for command in _GET:
         try:
-            while self._fd < 0:
-                self._fd = self._take()
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise CheckpointRefusedError(
-                f"the checkpoint {printable(str(self._checkpoint))} cannot be made: there is no folder "
-                f"{printable(str(self._checkpoint.parent))}"
-            ) from error
+            answer = fcntl.fcntl(fd, command, asked)
         except OSError as error:
-            if error.errno in _UNWRITABLE:
-                raise CheckpointRefusedError(
-                    f"the checkpoint {printable(str(self._checkpoint))} cannot be made or locked in "
-                    f"{printable(str(self._checkpoint.parent.resolve()))}: {error.strerror}. Name one in a folder"
-                    " that can be written, with --checkpoint"
-                ) from error
-            raise CheckpointError(
-                f"cannot lock the checkpoint: {printable(str(self._path))}: {error.strerror}"
-            ) from error
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Removed while it is still locked: whoever waits for it finds that the name is gone, and starts anew.
-        self._path.unlink(missing_ok=True)
-        os.close(self._fd)
-        self._fd = -1
-
-    def network_file_system(self) -> str:
-        """Return the type of the network file system that the checkpoint is on; empty for others.
-
-        Other machines may not see the locks there. Known on Linux only.
-        """
-        try:
-            mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:
-            return ""
-        return network_type_at(mounts, self._path.resolve())
-
-    def _take(self) -> int:
-        """Return the locked descriptor, or -1 if the file went away meanwhile."""
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not self._is_current(fd):
-                os.close(fd)
-                return -1
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, json.dumps(_holder()).encode(), 0)
-        except BlockingIOError:
-            who = _read_holder(fd)
-            os.close(fd)
-            name = printable(str(self._checkpoint))
-            raise CheckpointRefusedError(
-                f"the checkpoint {name} is in use by another run ({who}): wait for it, stop it, "
-                "or give this run a checkpoint of its own with -c"
-            ) from None
-        except OSError:
-            os.close(fd)
-            raise
-        return fd
-
-    def _is_current(self, fd: int) -> bool:
-        try:
-            now = self._path.lstat()
-        except FileNotFoundError:
-            return False
-        mine = os.fstat(fd)
-        return (now.st_dev, now.st_ino) == (mine.st_dev, mine.st_ino)
+            if error.errno != errno.EINVAL or command == _GET[-1]:
+                raise
+        else:
+            return _kind(answer) != fcntl.F_UNLCK
+    return False
 
 
-def _holder() -> dict[str, str | int]:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+def pose_as_reader(fd: int) -> bool:
+    """Hold what a reader of the database holds; return whether that worked.
+
+    SQLite then neither folds the log into the file when it closes nor removes the log's name. It works where
+    locks belong to the open file.
+    """
+    return hasattr(fcntl, "F_OFD_SETLK") and _set(fd, fcntl.F_RDLCK, _READERS)
 
 
-def _read_holder(fd: int) -> str:
+def network_file_system(path: Path) -> str:
+    """Return the type of the network file system that a path is on; empty for others.
+
+    Other machines may not see the locks there. Known on Linux only.
+    """
     try:
-        holder = json.loads(os.pread(fd, 4096, 0))
-        text = f"pid {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (ValueError, TypeError, KeyError, OSError, RecursionError):  # a forged file nests deep
-        return "it has not said who it is"
-    return printable(text)
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    return network_type_at(mounts, path.resolve())
+
+
+def _set(fd: int, kind: int, place: tuple[int, int]) -> bool:
+    for command in _SET:
+        try:
+            fcntl.fcntl(fd, command, _flock(kind, place))
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            if error.errno != errno.EINVAL or command == _SET[-1]:
+                raise
+        else:
+            return True
+    return False
+
+
+def _flock(kind: int, place: tuple[int, int]) -> bytes:
+    """Return C's ``struct flock``: Linux begins with the kind, the BSDs and macOS with the place."""
+    start, length = place
+    if _LINUX:
+        return struct.pack("hhqqi4x", kind, os.SEEK_SET, start, length, 0)
+    return struct.pack("qqihh4x", start, length, 0, kind, os.SEEK_SET)
+
+
+def _kind(flock: bytes) -> int:
+    kind: int = struct.unpack("hhqqi4x", flock)[0] if _LINUX else struct.unpack("qqihh4x", flock)[3]
+    return kind

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from flowreaper import schema
+from flowreaper import descriptors, file_guard, run_mark, schema
 from flowreaper.errors import CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import Identity, InvalidEntry, Record, State
@@ -25,7 +25,9 @@ class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
     `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final
-    state to its codes and their counts, most frequent first; "" stands for none.
+    state to its codes and their counts, most frequent first; "" stands for none. `live`: a run is going on, `run`
+    says which, as far as it has said so itself, and `under_way` counts the flows that it has claimed; only those
+    that it took over in doubt are in doubt, too.
     """
 
     endpoint: str
@@ -35,6 +37,9 @@ class Status:
     inferred: int
     in_doubt: int
     codes: dict[State, dict[str, int]]
+    live: bool = False
+    run: str = ""
+    under_way: int = 0
 
 
 def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:
@@ -45,6 +50,8 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         CheckpointError: it cannot be read.
     """
     with _reading(path) as db:
+        # First: a run that ends meanwhile leaves no flow claimed that could be taken for one in doubt.
+        live = file_guard.has_run(Path(path))
         job = schema.job(db)
         if identity:
             schema.check_identity(job, printable(os.fspath(path)), identity)
@@ -66,7 +73,9 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
             for code in codes.get(State.DELETED, {})
             if code != "OK"
         )
-        (in_doubt,) = db.execute(schema.COUNT_IN_DOUBT).fetchone()
+        (in_doubt,) = db.execute(
+            schema.COUNT_IN_DOUBT_DURING_A_RUN if live else schema.COUNT_IN_DOUBT
+        ).fetchone()
     return Status(
         endpoint=job.get("endpoint", ""),
         sandbox=job.get("sandbox") == "yes",
@@ -75,7 +84,27 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         inferred=inferred,
         in_doubt=in_doubt,
         codes=codes,
+        live=live,
+        run=run_mark.who(job.get(run_mark.RUN)) if live else "",
+        under_way=sum(codes.get(State.CLAIMED, {}).values()) if live else 0,
     )
+
+
+def what_is_missing(path: Path) -> str:
+    """Say what a checkpoint lacks that no run has: its log; empty where it is whole."""
+    if not _is_begun(path):
+        return ""
+    name = printable(str(path))
+    try:
+        with descriptors.reading(path):
+            found = run_mark.examine(path)
+    except OSError:
+        return ""
+    if found is run_mark.Log.WHOLE or file_guard.has_run(path):
+        return ""
+    if found is run_mark.Log.MISSING:
+        return f"{name} is not whole: {run_mark.missing(name)}"
+    return f"{name} is shown with a log that is not its own: {run_mark.foreign(name)}"
 
 
 def last_access_key(path: Path) -> str | None:
@@ -242,7 +271,7 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     try:
         if not path.is_file():
             raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
-        with contextlib.closing(_open(path)) as db:
+        with descriptors.reading(path), contextlib.closing(_open(path)) as db:
             schema.check(db, name)
             yield db
     except (OSError, sqlite3.Error, ValueError, OverflowError) as error:

@@ -5,6 +5,7 @@ Both sides of the file, `flowreaper.checkpoint` that writes and `flowreaper.repo
 
 import sqlite3
 from collections.abc import Mapping
+from typing import NoReturn
 
 from flowreaper.errors import CheckpointRefusedError
 from flowreaper.escaping import printable
@@ -61,6 +62,12 @@ COUNT_IN_DOUBT = (
 )
 """Unfinished flows that had a call without an answer: whoever claimed one may have sent it."""
 
+COUNT_IN_DOUBT_DURING_A_RUN = (
+    "SELECT (SELECT count(*) FROM flow WHERE state = 1 AND in_doubt = 1)"
+    " + (SELECT count(*) FROM flow WHERE state = 0 AND in_doubt = 1)"
+)
+"""The same while a run goes on, whose own calls are only under way."""
+
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables in an empty database, in one transaction."""
@@ -114,7 +121,7 @@ def is_empty(db: sqlite3.Connection, name: str) -> bool:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
-        raise _not_a_checkpoint(name) from None
+        refuse(name)
     return tables == 0 and _application(db) == 0
 
 
@@ -126,7 +133,7 @@ def check(db: sqlite3.Connection, name: str) -> None:
         sqlite3.Error: it cannot be read.
     """
     if is_empty(db, name) or _application(db) != APPLICATION_ID:
-        raise _not_a_checkpoint(name)
+        refuse(name)
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version != VERSION:
         raise CheckpointRefusedError(
@@ -185,10 +192,11 @@ def _application(db: sqlite3.Connection) -> int:
     return int(application)
 
 
-def _not_a_checkpoint(name: str) -> CheckpointRefusedError:
-    return CheckpointRefusedError(
+def refuse(name: str) -> NoReturn:
+    """Raise the CheckpointRefusedError of a file that is no checkpoint."""
+    raise CheckpointRefusedError(
         f"{name} is not a flowreaper checkpoint, so it is left as it is: name another file"
-    )
+    ) from None
 
 
 def _refused(name: str, why: str) -> CheckpointRefusedError:

@@ -1,11 +1,14 @@
 """The one thread that writes the checkpoint while the event loop goes on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from flowreaper.errors import RunError
 from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry
+
+_CHECK_S = 1.0
 
 
 class Transactions(Protocol):
@@ -25,6 +28,10 @@ class Transactions(Protocol):
 
     def unlisted(self) -> int:
         """Count the unfinished flows that the input did not list."""
+        ...
+
+    def check(self) -> None:
+        """Make sure that the file is still this run's."""
         ...
 
 
@@ -51,6 +58,16 @@ class Writer:
     async def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
+
+    async def watch(self, failed: Callable[[RunError], None]) -> None:
+        """Check the file every second, whether or not anything is recorded; return only where that fails."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await asyncio.sleep(_CHECK_S)
+                await loop.run_in_executor(self._thread, self._checkpoint.check)
+        except RunError as error:
+            failed(error)
 
     async def unlisted(self) -> int:
         """Count the unfinished flows that the input did not list."""

@@ -112,18 +112,31 @@ def test_only_the_wanted_states_are_read(path: Path, wanted: list[State]) -> Non
     assert states(finished(path), *wanted) == expected
 
 
-def test_a_claimed_flow_is_in_doubt(path: Path) -> None:
+def test_a_claimed_flow_is_under_way_while_its_run_goes_on_and_then_in_doubt(path: Path) -> None:
     with running(path):
         doubts = {record.flow_id: record.in_doubt for record in read_records(path)}
         assert (doubts["5"], doubts["6"]) == (True, False)
-        assert read_status(path).in_doubt == 1
+        live = read_status(path)
+        assert (live.live, live.under_way, live.in_doubt) == (True, 1, 0)
+        assert live.run.startswith(f"pid {os.getpid()} on ")
+    gone = read_status(path)
+    assert (gone.live, gone.run, gone.under_way, gone.in_doubt) == (False, "", 0, 1)
+
+
+def test_a_flow_that_a_run_took_over_in_doubt_is_in_doubt_and_under_way(path: Path) -> None:
+    with contextlib.closing(open_checkpoint(finished(path), IDENTITY)) as checkpoint:
+        checkpoint.write([], new=1, again=checkpoint.doubt_claimed())
+        status = read_status(path)
+        assert (status.live, status.under_way, status.in_doubt) == (True, 2, 1)
 
 
 def test_a_flow_that_waits_for_another_try_may_be_in_doubt(path: Path) -> None:
     with running(path) as checkpoint:
         (six,) = checkpoint.write([], new=1)
         checkpoint.write([Again(six.row, 1, in_doubt=True)])
-        assert read_status(path).in_doubt == checkpoint.in_doubt() == 2
+        assert checkpoint.in_doubt() == 2
+        assert read_status(path).in_doubt == 1
+    assert read_status(path).in_doubt == 2
 
 
 def test_a_path_may_be_text(path: Path) -> None:

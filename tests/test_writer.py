@@ -34,6 +34,9 @@ class FakeCheckpoint:
     def note(self, name: str, value: str) -> None:
         self._note(("note", name, value))
 
+    def check(self) -> None:
+        self._note("check")
+
     def unlisted(self) -> int:
         self._note(("unlisted",))
         return 14
@@ -99,6 +102,28 @@ async def test_an_error_comes_out_of_its_own_call_and_the_next_one_runs() -> Non
     checkpoint.error = None
     assert (await writer.add(entries("1"))).new == 1
     writer.close()
+
+
+async def test_the_file_is_checked_each_second_in_that_thread_until_a_check_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checkpoint = FakeCheckpoint()
+    writer = Writer(checkpoint)
+    slept: list[float] = []
+    failures: list[Exception] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            checkpoint.error = CheckpointError("removed")
+
+    monkeypatch.setattr("flowreaper.writer.asyncio.sleep", sleep)
+    await writer.watch(failures.append)
+    writer.close()
+    assert checkpoint.calls == ["check"] * 3
+    assert slept == [1.0] * 3
+    assert threading.current_thread().name not in checkpoint.threads
+    assert failures == [checkpoint.error]
 
 
 async def test_closing_waits_for_what_is_under_way() -> None:

@@ -129,6 +129,11 @@ _STDIN = 0
     metavar="CODE=CLASS",
     help="Say what a code means: throttled, transient, fatal, refused or absent; repeatable.",
 )
+@click.option(
+    "--accept-lost-log",
+    is_flag=True,
+    help="Go on with a checkpoint whose -wal file is lost: every flow without an outcome counts as in doubt.",
+)
 @click.option("--limit", type=int, metavar="N", help="End after N flows of this run.")
 @click.option("--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from flowreaper.cli import streams
 from flowreaper.escaping import printable
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -17,6 +18,14 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 def checkpoint_argument() -> Decorator:
     """Return the argument of commands that read a checkpoint."""
     return click.argument("checkpoint", type=click.Path(path_type=Path))
+
+
+def warn_of_what_is_missing(checkpoint: Path) -> None:
+    """Say on standard error that a checkpoint is shown without its log."""
+    from flowreaper.report import what_is_missing
+
+    if lacks := what_is_missing(checkpoint):
+        streams.tell(f"Warning: {lacks}")
 
 
 def state_option(name: str, states: list[str], help_text: str) -> Decorator:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from flowreaper.cli.options import checkpoint_argument, state_option
+from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
 from flowreaper.cli.streams import tell
 from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
@@ -55,6 +55,7 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
             raise _needs_spaces()
         records = _with_ids(records)
     write = writer_for(shape)
+    warn_of_what_is_missing(checkpoint)
     first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
     with _named(output), _open(output) as out:
         gathered = header_for(shape)

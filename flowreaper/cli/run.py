@@ -25,6 +25,7 @@ from flowreaper.client import CredentialSource
 from flowreaper.credentials import ChainSource, StaticSource, find_source
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
+from flowreaper.file_guard import companion_named
 from flowreaper.first_listed import first_listed
 from flowreaper.formats import Format, InputSettings
 from flowreaper.job import Beside, Deliver, InputRead, Job, Opened, identity_of
@@ -93,6 +94,14 @@ class Run:
                     f"{option} {printable(str(path))} is {taken[whole]} too: give it a file of its own"
                 )
             taken[whole] = "the checkpoint"
+        given = [("a SOURCE", s.path) for s in self._sources if s.path]
+        for what, path in (*given, ("--results", self._options["results"])):
+            if path and path != "-" and (file := companion_named(self._checkpoint, Path(path))):
+                raise ConfigurationError(
+                    f"{what} {printable(str(path))} is {printable(file)}, a file that SQLite makes and removes"
+                    f" beside the checkpoint {printable(str(self._checkpoint))}: give it another name, or name another"
+                    " checkpoint with -c"
+                )
 
     def _refuse_another_job(self) -> None:
         """Keep a file's job apart from that of another file of the same name, unless the user named the checkpoint."""
@@ -210,6 +219,7 @@ class Run:
                 make_feed=self._make_feed if self._sources else None,
                 first_listed=self._first_listed,
                 streams=streams,
+                accept_lost_log=self._options["accept_lost_log"],
                 opened=lambda opened: self._tell_start(start, opened, asked=asked),
                 input_read=self._tell_input,
                 beside=beside,
@@ -332,7 +342,8 @@ class Run:
 
     def _resume_command(self, summary: Summary) -> str:
         # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
-        leave_out = ("retry", "retry_code", *(("source",) if self._piped else ()))
+        # The log is lost once, not each time.
+        leave_out = ("retry", "retry_code", "accept_lost_log", *(("source",) if self._piped else ()))
         extra: tuple[str, ...] = (
             () if typed(self._ctx, "checkpoint") else ("--checkpoint", str(self._checkpoint))
         )

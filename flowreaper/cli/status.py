@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from flowreaper.cli.options import checkpoint_argument
+from flowreaper.cli.options import checkpoint_argument, warn_of_what_is_missing
 from flowreaper.escaping import printable
 from flowreaper.model import State
 from flowreaper.report import Status, read_status
@@ -24,6 +24,7 @@ def command(checkpoint: Path, *, as_json: bool) -> None:
       flowreaper status --json ids.txt.ckpt | jq .states.refused
     """
     status = read_status(checkpoint)
+    warn_of_what_is_missing(checkpoint)
     click.echo(_as_json(status) if as_json else _as_table(checkpoint, status))
 
 
@@ -37,6 +38,9 @@ def _as_json(status: Status) -> str:
             "states": {state.value: status.states.get(state, 0) for state in State},
             "inferred": status.inferred,
             "in_doubt": status.in_doubt,
+            "live": status.live,
+            "run": status.run or None,
+            "under_way": status.under_way,
             "codes": {state.value: codes for state, codes in status.codes.items() if state.final},
         }
     )
@@ -45,11 +49,15 @@ def _as_json(status: Status) -> str:
 def _as_table(checkpoint: Path, status: Status) -> str:
     where = "the sandbox" if status.sandbox else f"{status.endpoint}, access key {status.access_key}"
     lines = [f"{printable(str(checkpoint))}: {printable(where)}"]
+    if status.live:
+        lines.append(f"a run is going on{f' ({status.run})' if status.run else ''}")
     for state in State:
         count = status.states.get(state, 0)
         if not count:
             continue
         note = f"  ({status.inferred:,} by inference)" if state is State.DELETED and status.inferred else ""
+        if state is State.CLAIMED and status.under_way:
+            note = "  (under way)"
         lines.append(f"{state.value:>10} {count:>12,}{note}")
         codes = [item for item in status.codes[state].items() if item[0] not in ("", "OK")]
         lines += [f"{'':>10} {n:>12,}  {printable(code, 80)}" for code, n in codes[:_CODES_SHOWN]]

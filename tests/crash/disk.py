@@ -4,6 +4,7 @@ The model is what POSIX promises and no more: of what was written since a file's
 there or not, of names made or removed since the folder's last sync the earlier ones may be there.
 """
 
+import contextlib
 import itertools
 import random
 import sqlite3
@@ -146,7 +147,8 @@ class _Connection:
         return self._db.in_transaction
 
     def close(self) -> None:
-        self._db.close()
+        with contextlib.suppress(apsw.Error):  # sqlite3 says nothing of what fails while it closes
+            self._db.close()
 
     def _do(self, work: Callable[[], list[Any]]) -> _Cursor:
         before = self._db.total_changes()
@@ -158,19 +160,14 @@ class _Connection:
 
 
 def connect_to(
-    disk: Disk, *, fold_pages: int = 4, instead: Mapping[str, str] | None = None
+    disk: Disk, *, instead: Mapping[str, str] | None = None
 ) -> Callable[[str], sqlite3.Connection]:
-    """Return a connection factory over `disk`.
-
-    The log is folded into the file every `fold_pages` pages, so that a small run does so often. Statements
-    that are keys of `instead` are replaced by their values.
-    """
+    """Return a connection factory over `disk`; statements that are keys of `instead` become their values."""
     files = _Files(disk, f"disk-{id(disk)}")
 
     def connect(uri: str) -> sqlite3.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         db = apsw.Connection(uri.removesuffix("?mode=rw"), flags=flags, vfs=files.own_name)
-        db.execute(f"PRAGMA wal_autocheckpoint = {fold_pages}")
         return cast("sqlite3.Connection", _Connection(db, instead or {}))
 
     return connect

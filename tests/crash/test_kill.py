@@ -66,6 +66,33 @@ def survive(begin: Begin, ids: Ids, *, kills: int, flow_count: int, seed: int) -
     assert unheard <= {flow for flow, count in Counter(service.called(flows)).items() if count > 1}
 
 
+def test_whenever_a_kill_comes_a_lost_log_is_noticed_or_held_nothing(begin: Begin, ids: Ids) -> None:
+    service, command = begin("--latency", "0.05")
+    luck = random.Random(22)  # noqa: S311 -- to be repeated
+    flows = ids(400)
+    command.write("flows.txt", *flows)
+    path = command.folder / "flows.txt.ckpt"
+    log = command.folder / "flows.txt.ckpt-wal"
+    refused = 0
+    for _ in range(6):
+        kill(command, luck.uniform(0.1, LONGEST_LIFE_S))
+        before = finals(command)
+        if not log.exists():
+            continue
+        kept = log.rename(command.folder / "kept")
+        (command.folder / "flows.txt.ckpt-shm").unlink(missing_ok=True)
+        called = len(service.called(flows))
+        finished = command.run("delete", "-y", "--limit", "1", "flows.txt")
+        if finished.status == 2:
+            refused += 1
+            assert len(service.called(flows)) == called
+            kept.rename(log)
+        assert before.items() <= finals(command).items()
+    assert refused >= 3
+    assert command.delete("flows.txt").status == 0
+    assert {record["state"] for record in command.results(path.name).values()} == {"deleted"}
+
+
 def test_eight_kills_at_random_moments_lose_nothing_and_repeat_nothing(begin: Begin, ids: Ids) -> None:
     survive(begin, ids, kills=8, flow_count=400, seed=20)
 

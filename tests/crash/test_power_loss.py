@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.errors import FlowreaperError
+from flowreaper.errors import CheckpointRefusedError, FlowreaperError
 from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
 from flowreaper.schema import NUMBER
 from tests.crash.disk import Disk, Op, Platter, connect_to, everything, nothing, some, torn
@@ -129,23 +129,27 @@ class Cutter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: dict[int, Rows] = {}
+        self._seen: dict[int, Rows | None] = {}
         self.cuts = 0
 
-    def state(self, files: Mapping[str, bytes]) -> Rows:
-        """Return what the checkpoint holds after a cut that left these files."""
+    def state(self, files: Mapping[str, bytes]) -> Rows | None:
+        """Return what the checkpoint holds after a cut that left these files; None if it is refused."""
         self.cuts += 1
         key = hash(tuple(sorted(files.items())))
         if key not in self._seen:
             self._seen[key] = self._opened(files)
         return self._seen[key]
 
-    def _opened(self, files: Mapping[str, bytes]) -> Rows:
+    def _opened(self, files: Mapping[str, bytes]) -> Rows | None:
         for old in self._folder.iterdir():
             old.unlink()
         for name, data in files.items():
             (self._folder / name).write_bytes(data)
-        with contextlib.closing(open_checkpoint(self._folder / NAME, IDENTITY, connect=hasty)) as left:
+        try:
+            opened = open_checkpoint(self._folder / NAME, IDENTITY, connect=hasty)
+        except CheckpointRefusedError:
+            return None
+        with contextlib.closing(opened) as left:
             assert left._db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             return rows(left._db)
 
@@ -160,7 +164,9 @@ def power_cuts(ops: Sequence[Op], chain: Sequence[Rows], folder: Path, seed: int
             begun += op.mark == "begun"
             returned += op.mark == "returned"
             if isinstance(op.mark, Told):
-                kept = {row[1]: row[3] for row in cutter.state(platter.left(nothing, 0))[0]}
+                state = cutter.state(platter.left(nothing, 0))
+                assert state
+                kept = {row[1]: row[3] for row in state[0]}
                 assert kept[op.mark.flow_id] == op.mark.state, (
                     "the service or the user knew before the disk did"
                 )
@@ -173,7 +179,17 @@ def power_cuts(ops: Sequence[Op], chain: Sequence[Rows], folder: Path, seed: int
         left += [platter.left(some(luck), luck.random()) for _ in range(random_cuts)]
         for files in left:
             assert cutter.state(files) in legal, f"after {moments} operations: {op.kind} {op.name}"
+        # A kill leaves everything; whoever then loses the log hears of it, or has lost nothing.
+        killed = dict(platter.left(everything, 1))
+        if killed.pop(f"{NAME}-wal", None) is not None:
+            assert cutter.state(killed) in (*legal, None), f"without its log after {moments} operations"
     return moments
+
+
+@pytest.fixture(autouse=True)
+def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fold the log every few transactions, so that a small run does so often."""
+    monkeypatch.setattr("flowreaper.folding.FOLD_BYTES", 30_000)
 
 
 @pytest.fixture

@@ -31,6 +31,12 @@ from tests.virtual import run_virtual
 FLOWS = [str(n) for n in range(1, 6)]
 
 
+@pytest.fixture(autouse=True)
+def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fold the log every few transactions, so that a small run does so often."""
+    monkeypatch.setattr("flowreaper.folding.FOLD_BYTES", 30_000)
+
+
 def on_disk(path: Path) -> dict[str, State]:
     """Return what a checkpoint that a failed run left holds as final."""
     return {r.flow_id: r.state for r in read_records(path) if r.state.final}

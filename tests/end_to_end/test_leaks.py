@@ -79,7 +79,7 @@ def test_everything_that_a_run_makes_is_private_whatever_the_umask(command: Comm
     assert made == dict.fromkeys(["flows.txt.ckpt", "out.jsonl", "all.jsonl"], 0o600)
 
 
-@pytest.mark.parametrize("planted", ["flows.txt.ckpt", "flows.txt.ckpt.lock", "out.jsonl", "all.jsonl"])
+@pytest.mark.parametrize("planted", ["flows.txt.ckpt", "flows.txt.ckpt-wal", "out.jsonl", "all.jsonl"])
 def test_a_planted_link_is_not_followed(command: Command, ids: Ids, planted: str) -> None:
     command.write("flows.txt", *ids(1))
     target = command.folder / "target"
@@ -90,7 +90,7 @@ def test_a_planted_link_is_not_followed(command: Command, ids: Ids, planted: str
         assert finished.status == 0
         finished = command.run("results", "-o", "all.jsonl", "flows.txt.ckpt")
     assert finished.status in (2, 3)
-    assert planted.removesuffix(".lock") in finished.err
+    assert planted in finished.err
     assert target.read_text() == "mine"
     assert (command.folder / planted).readlink() == target
 

@@ -1,0 +1,211 @@
+"""The mark that a run leaves in its checkpoint, by which the next one knows whether the log is there.
+
+What a run records stands in the log (``-wal``) until it is folded into the main file. The mark is a row of the table
+``job`` with a number and a random token. Before a fold it gets its next number and token, *open*; the fold takes it
+into the main file; and the first commit after the fold *closes* it, which stands in the log alone. So:
+
+- The main file by itself shows an open mark: its log is missing, and with it what was recorded since the fold.
+- With the log, the mark is closed; or it is open and its token stands in the log, because the run was killed between
+  the fold and the commit after it: then the log is the one that was folded, and nothing is missing.
+- A log that does not belong to the main file shows a mark that does not follow from the main file's.
+- At a clean end the last fold takes the closed mark into the main file.
+
+A fold may be held up by a reader. So the mark names every token that the main file may hold meanwhile.
+"""
+
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from pathlib import Path
+
+from flowreaper.errors import CheckpointRefusedError
+from flowreaper.escaping import printable
+
+NAME = "log"
+RUN = "run"
+"""The names of the mark and of who has the checkpoint, in the table ``job``."""
+
+WRITE = "INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)"
+_READ = "SELECT value FROM job WHERE name = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """`opened` counts the folds, `closed` is the number of the last one that was closed.
+
+    `tokens`: what the main file may hold, the last one being this mark's own.
+    """
+
+    opened: int = 0
+    closed: int = 0
+    tokens: tuple[str, ...] = ("",)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether something was committed behind the fold that this mark was made for."""
+        return self.opened == self.closed
+
+    @property
+    def token(self) -> str:
+        """What tells this mark from every other."""
+        return self.tokens[-1]
+
+    def next(self) -> "Mark":
+        """Return the open mark that is to be folded in next; the same one where it waits for that already."""
+        if not self.is_closed:
+            return self
+        return Mark(self.opened + 1, self.closed, (*self.tokens, secrets.token_hex(8)))
+
+    def reopened(self) -> "Mark":
+        """Return the next open mark where this open one's log is lost."""
+        return Mark(self.opened + 1, self.closed, (*self.tokens, secrets.token_hex(8)))
+
+    def folded(self) -> "Mark":
+        """Return the closed mark; the main file holds this one."""
+        return Mark(self.opened, self.opened, (self.token,))
+
+    def text(self) -> str:
+        """Write it, always at the same length but for its tokens, and with a checksum: a write may be torn."""
+        body = f"{self.opened:012d} {self.closed:012d} {','.join(self.tokens)}"
+        return f"{body} {zlib.crc32(body.encode()):08x}"
+
+
+def parse(text: object) -> Mark | None:
+    """Read a mark; None where it is none."""
+    if not isinstance(text, str):
+        return None
+    body, _, checksum = text.rpartition(" ")
+    words = body.split(" ")
+    try:
+        if int(checksum, 16) != zlib.crc32(body.encode()) or len(words) != 3:  # noqa: PLR2004 -- as `text` writes
+            return None
+        return Mark(int(words[0]), int(words[1]), tuple(words[2].split(",")))
+    except ValueError:
+        return None
+
+
+def is_whole(main: Mark | None, effective: Mark, *, in_log: bool) -> bool:
+    """Return whether nothing that was recorded is missing.
+
+    `main` is the mark in the main file alone (None: there is none, or a power cut tore its page, which the log
+    mends), `effective` what it is with the log; `in_log` whether the log holds the latter's token.
+    """
+    here = effective.is_closed or in_log
+    if main is None:
+        return here
+    if main.token == effective.token:
+        return here and effective.closed >= main.closed
+    return main.token in effective.tokens
+
+
+class Log(Enum):
+    """What can be said of a checkpoint's log."""
+
+    WHOLE = auto()
+    MISSING = auto()
+    FOREIGN = auto()
+
+
+def examine(path: Path) -> Log:
+    """Find out whether a checkpoint's log is there, as far as it needs one; nothing is written.
+
+    No run may be going on. What is no database at all is left for others to find.
+    """
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    bad = Log.FOREIGN if has_log else Log.MISSING
+    try:
+        main = _read(path, "mode=ro&immutable=1")
+    except (sqlite3.Error, ValueError):
+        main = None
+    try:
+        effective = _read(path, "mode=ro") or Mark()
+    except ValueError:
+        return bad
+    except sqlite3.DatabaseError as error:
+        # With a rollback journal, there is no log. What cannot be read at all is found out on opening.
+        journal = error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK
+        return bad if main and has_log and not journal else Log.WHOLE
+    in_log = has_log and not effective.is_closed and effective.token.encode() in log.read_bytes()
+    return Log.WHOLE if is_whole(main, effective, in_log=in_log) else bad
+
+
+def require_log(path: Path, *, accept_lost: bool) -> bool:
+    """Return whether a checkpoint's log is lost, and that is accepted.
+
+    Raises:
+        CheckpointRefusedError: it is lost, or not the checkpoint's own.
+    """
+    name = printable(str(path))
+    found = examine(path)
+    if found is Log.FOREIGN:
+        raise CheckpointRefusedError(f"the checkpoint {name} has a log that is not its own: {foreign(name)}")
+    if found is Log.MISSING and not accept_lost:
+        raise CheckpointRefusedError(f"the checkpoint {name} is not whole: {missing(name)}")
+    return found is Log.MISSING
+
+
+def foreign(name: str) -> str:
+    """Say what a log means that is not the checkpoint's own, and what to do; `name` as for `missing`."""
+    return (
+        f"{name}-wal belongs to another checkpoint, or is an older one, so that SQLite would mix the two. Put back the"
+        " -wal that the last run left beside it, or move this one away"
+    )
+
+
+def missing(name: str) -> str:
+    """Say what a missing log means, and what to do; `name` is the checkpoint's, printable."""
+    return (
+        f"its last run was cut off, and {name}-wal, the log that holds what that run recorded last, is not beside it."
+        " Without it, flows that were deleted would be called again and end as absent. Put it back (a copy of a"
+        " checkpoint needs it, too); if it is lost, go on with --accept-lost-log: every unfinished and every new"
+        " flow then counts as in doubt, and one that is gone as deleted, by inference"
+    )
+
+
+def _read(path: Path, how: str) -> Mark | None:
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
+    try:
+        row = db.execute(_READ, (NAME,)).fetchone()
+    finally:
+        db.close()
+    if row is None:
+        return None
+    mark = parse(row[0])
+    if mark is None:
+        raise ValueError("the mark is torn")
+    return mark
+
+
+def this_run() -> str:
+    """Return what the checkpoint shall say of the run that has it."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+
+
+def who(text: object) -> str:
+    """Read what `this_run` wrote, for people; empty where it is something else."""
+    try:
+        run = json.loads(text) if isinstance(text, str) else {}
+        return printable(f"pid {run['pid']} on {run['host']} since {run['since']}")
+    except (ValueError, TypeError, KeyError, RecursionError):  # a forged file nests deep
+        return ""
+
+
+def holder(path: Path) -> str:
+    """Return who has the checkpoint, by its own word; empty where it says nothing."""
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            row = db.execute(_READ, (RUN,)).fetchone()
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return ""
+    return who(row[0]) if row else ""
