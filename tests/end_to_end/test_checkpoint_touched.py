@@ -38,7 +38,7 @@ def waiting_run(command: Command, flow: str, *before: str) -> Iterator[subproces
 
 def wait_until_begun(command: Command) -> None:
     """Return when a run has made its checkpoint's tables, and its log."""
-    wait_for(lambda: (command.folder / f"{NAME}-wal").exists())
+    wait_for((command.folder / f"{NAME}-wal").exists)
 
 
 def end_of(process: subprocess.Popen[str]) -> Finished:
