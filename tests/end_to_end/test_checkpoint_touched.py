@@ -29,11 +29,16 @@ def waiting_run(command: Command, flow: str, *before: str) -> Iterator[subproces
         process.stdin.write(f"{flow}\n")
         process.stdin.flush()
         try:
-            wait_for(lambda: (command.folder / NAME).exists() and (command.folder / NAME).stat().st_size > 0)
+            wait_until_begun(command)
             wait_for(lambda: command.states(NAME) == {"deleted": 1})
             yield process
         finally:
             process.kill()
+
+
+def wait_until_begun(command: Command) -> None:
+    """Return when a run has made its checkpoint's tables, and its log."""
+    wait_for((command.folder / f"{NAME}-wal").exists)
 
 
 def end_of(process: subprocess.Popen[str]) -> Finished:
@@ -297,9 +302,8 @@ def test_status_says_under_way_while_a_run_goes_on_and_in_doubt_when_it_is_gone(
     flows = ids(3)
     command.write("flows.txt", *flows)
     with command.flowreaper("delete", "-y", "--rate", "50", "-c", NAME, "flows.txt") as process:
-        wait_for(
-            lambda: command.states(NAME).get("claimed") == 3 if (command.folder / NAME).exists() else False
-        )
+        wait_until_begun(command)
+        wait_for(lambda: command.states(NAME).get("claimed") == 3)
         live = command.run("status", NAME)
         as_json = command.run("status", "--json", NAME).records[0]
         process.kill()
