@@ -178,25 +178,18 @@ class Job:
         )
 
     async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: Turns) -> Summary:
-        if self._settings.sandbox:
-            checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
-        left_claimed = checkpoint.doubt_claimed()
-        before = checkpoint.counts()
-        if self._make_feed:
-            left_claimed = []  # called where the input lists them
-            checkpoint.take_listed(self._settings.taken_again)
-            if unfinished := checkpoint.unfinished(_SOUGHT):
-                found = await asyncio.to_thread(self._first_listed, unfinished)
-                self._unfinished = checkpoint.list_known(found)
-        else:
-            checkpoint.reopen(self._settings.taken_again)
-            before = checkpoint.counts()
-            self._unfinished = before.get(State.PENDING, 0) + before.get(State.CLAIMED, 0)
-        pace = learned_pace(self._settings.rate, checkpoint.noted(NOTE))
+        begun = await writer.call(
+            partial(_begin, checkpoint, self._settings, listed=self._make_feed is not None)
+        )
+        self._unfinished = begun.to_call
+        if begun.sought:
+            found = await asyncio.to_thread(self._first_listed, begun.sought)
+            self._unfinished = await writer.call(partial(checkpoint.list_known, found))
+        pace = learned_pace(self._settings.rate, begun.pace)
         kept_pace = KeptPace(pace, writer.note, self._failed)
-        parts = self._parts = self._build(checkpoint, writer, left_claimed, Limiter(pace, turns))
+        parts = self._parts = self._build(begun, writer, Limiter(pace, turns))
         engine, sink = parts.engine, parts.sink
-        self._opened(Opened(before, self._unfinished))
+        self._opened(Opened(begun.counts, self._unfinished))
         if self._ending:
             engine.stop(self._ending)
         async with parts.client:
@@ -220,7 +213,7 @@ class Job:
             raise error
         if engine.error and not isinstance(engine.error, FlowreaperError):
             raise engine.error
-        left = _left(checkpoint, before, sink.recorded, read_all=read_all)
+        left = await writer.call(partial(_left, checkpoint, begun.counts, sink.recorded, read_all=read_all))
         return Summary(
             ending=engine.ending or Ending.FINISHED,
             run=dict(+sink.recorded),
@@ -237,9 +230,7 @@ class Job:
             never_deleted=left.never_deleted,
         )
 
-    def _build(
-        self, checkpoint: Checkpoint, writer: Writer, left_claimed: Sequence[int], gate: Limiter
-    ) -> "_Parts":
+    def _build(self, begun: "_Begun", writer: Writer, gate: Limiter) -> "_Parts":
         settings = self._settings
         client = Client(
             settings.endpoint,
@@ -249,15 +240,15 @@ class Job:
         )
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
-        backlog.take_first(left_claimed)
-        outage = Outage(has_answered=checkpoint.has_answer())
+        backlog.take_first(begun.left_claimed)
+        outage = Outage(has_answered=begun.has_answer)
         settlement = Settlement(
             backlog=backlog,
             ledger=sink,
             gate=gate,
             account=client,
             outage=outage,
-            absences=AbsenceBrake(settings.max_absent, has_deleted=checkpoint.has_deleted()),
+            absences=AbsenceBrake(settings.max_absent, has_deleted=begun.has_deleted),
             log=self._log,
             max_attempts=settings.max_attempts,
             max_refusals=settings.max_refusals,
@@ -350,6 +341,43 @@ def identity_of(settings: Settings, access_key: str = "") -> Identity:
     # The embedded sandbox has another port each time; its checkpoints must know it again.
     endpoint = "sandbox" if settings.sandbox else settings.endpoint.url
     return Identity(endpoint, settings.sandbox, access_key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a checkpoint holds when a run begins.
+
+    `to_call` counts the flows that are to be called for sure, `left_claimed` are rows among them that a crash left
+    claimed. Where only listed flows are called, these are not known yet, and the input is searched for `sought`.
+    """
+
+    counts: dict[State, int]
+    to_call: int
+    left_claimed: Sequence[int]
+    sought: Sequence[Flow]
+    pace: str
+    has_answer: bool
+    has_deleted: bool
+
+
+def _begin(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> _Begun:
+    if settings.sandbox:
+        checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
+    left_claimed = checkpoint.doubt_claimed()
+    if listed:
+        checkpoint.take_listed(settings.taken_again)
+    else:
+        checkpoint.reopen(settings.taken_again)
+    counts = checkpoint.counts()
+    return _Begun(
+        counts,
+        to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
+        left_claimed=[] if listed else left_claimed,
+        sought=checkpoint.unfinished(_SOUGHT) if listed else [],
+        pace=checkpoint.noted(NOTE),
+        has_answer=checkpoint.has_answer(),
+        has_deleted=checkpoint.has_deleted(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

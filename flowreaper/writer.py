@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from flowreaper.errors import RunError
 from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry
+
+T = TypeVar("T")
 
 _CHECK_S = 1.0
 
@@ -68,6 +70,10 @@ class Writer:
                 await loop.run_in_executor(self._thread, self._checkpoint.check)
         except RunError as error:
             failed(error)
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Do other work with the checkpoint; it has one thread, and this is the one."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def unlisted(self) -> int:
         """Count the unfinished flows that the input did not list."""

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
+from flowreaper.database import GuardedDatabase
 from flowreaper.model import Change, Claim, Outcome, Record, Retry, State
 from flowreaper.outage import Outage
 from flowreaper.report import read_records
@@ -159,7 +160,10 @@ class Life(RuleBasedStateMachine):
         for end in ("", "-wal"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(f"{self.path}{end}", f"{left}{end}")
+        database = self.checkpoint._database
+        assert isinstance(database, GuardedDatabase)
         self.checkpoint._db.close()
+        database._file.close()
         for end in ("", "-wal", "-shm"):
             Path(f"{self.path}{end}").unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):

@@ -45,6 +45,7 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "outage_limit": ("60", 60.0),
     "max_consecutive_absent": ("7", 7),
     "retry_code": ("A.B C", ("A.B", "C")),
+    "accept_lost_log": ("1", True),
 }
 
 
