@@ -7,12 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flowreaper.endpoint import parse_endpoint
     from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
     from flowreaper.job import Job
     from flowreaper.library import delete_flows
     from flowreaper.model import Credentials, Flow, Record, State, Summary
     from flowreaper.report import read_records, read_status
-    from flowreaper.settings import Settings, parse_endpoint
+    from flowreaper.settings import Settings
 
 __version__ = "0.1.0"
 

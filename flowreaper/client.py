@@ -16,6 +16,7 @@ from yarl import URL
 
 from flowreaper import protocol
 from flowreaper.deadline import Deadline
+from flowreaper.endpoint import Endpoint, is_loopback
 from flowreaper.errors import ConfigurationError, UntrustedServerError
 from flowreaper.escaping import printable
 from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
@@ -30,7 +31,6 @@ from flowreaper.sent_hook import (
     sending,
     unsupported,
 )
-from flowreaper.settings import Endpoint, is_loopback
 
 KEEP_ALIVE_S = 5.0
 """Idle connections are kept this long; the service closes them after about 10 s."""

@@ -9,10 +9,9 @@ from flowreaper.chunks import LongLine
 from flowreaper.csv_lines import CsvFeed, delimiter
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.fields import Field, Fields, listed
+from flowreaper.fields import WAS_INVALID, Field, Fields, listed, was_invalid
 from flowreaper.ids import BLANKS, EntryMaker, decoded
 from flowreaper.model import Entry, InvalidEntry
-from flowreaper.records import WAS_INVALID, was_invalid
 
 _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
 

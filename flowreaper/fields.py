@@ -5,8 +5,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from flowreaper.escaping import printable
+from flowreaper.model import State
 
 _SHOWN = 20
+
+WAS_INVALID = 'the record says that this is no flow id ("state": "invalid")'
+"""Why a record that is read back is no flow (see `was_invalid`)."""
 
 
 class Field(NamedTuple):
@@ -50,3 +54,11 @@ def listed(names: list[str]) -> str:
 @lru_cache(maxsize=1024)
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
+
+
+def was_invalid(id_field: str, state: object) -> bool:
+    """Return whether a record that is read back as input is of an invalid line.
+
+    Its flow_id is that line's escaped text, and may look like an id.
+    """
+    return id_field == "flow_id" and state == State.INVALID

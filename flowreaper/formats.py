@@ -19,7 +19,7 @@ from flowreaper.csv_lines import header_cells
 from flowreaper.csv_records import CsvReader
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.fields import Fields, fields
+from flowreaper.fields import WAS_INVALID, Fields, fields, was_invalid
 from flowreaper.ids import (
     BLANKS,
     ROUNDED,
@@ -32,7 +32,6 @@ from flowreaper.ids import (
     undecoded,
 )
 from flowreaper.model import Entry, Flow, InvalidEntry
-from flowreaper.records import WAS_INVALID, was_invalid
 
 _NO_TEXT_ID = re.compile("[,;\"']")
 

@@ -19,16 +19,17 @@ from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.client import Client, CredentialSource
 from flowreaper.engine import Engine
 from flowreaper.errors import FlowreaperError, RunError
+from flowreaper.events import Log
 from flowreaper.kept_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter import Limiter
 from flowreaper.lock import network_file_system
 from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.outage import Outage
 from flowreaper.peers import Peers
-from flowreaper.progress import Snapshot
 from flowreaper.settings import Settings
-from flowreaper.settlement import Log, Settlement
+from flowreaper.settlement import Settlement
 from flowreaper.sink import Sink, Stream
+from flowreaper.snapshot import Snapshot
 from flowreaper.turns import Turns, account_of, turns_folder
 from flowreaper.writer import Writer
 

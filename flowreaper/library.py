@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import SupportsIndex
 
 from flowreaper.credentials import StaticSource, find_source
+from flowreaper.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.escaping import printable
+from flowreaper.events import Log, SilentLog
 from flowreaper.ids import EntryMaker, compiled
 from flowreaper.job import Deliver, Job
 from flowreaper.model import Credentials, Entry, InvalidEntry, Summary
-from flowreaper.settings import DEFAULT_REGION, Settings, region_endpoint
-from flowreaper.settlement import Log
+from flowreaper.settings import Settings
 from flowreaper.sink import Stream
 
 
@@ -86,7 +87,7 @@ async def delete_flows(
         settings or Settings(endpoint=region_endpoint(DEFAULT_REGION)),
         checkpoint=Path(checkpoint),
         credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
-        log=log or _NoLog(),
+        log=log or SilentLog(),
         make_feed=lambda deliver: Batches(entries, deliver),
         streams=streams,
     )
@@ -128,12 +129,3 @@ def _shown(item: object) -> str:
         return repr(item)
     except Exception:  # noqa: BLE001 -- a stranger's repr; an int of over 4,300 digits
         return object.__repr__(item)
-
-
-class _NoLog:
-    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
-        return False
-
-    def debug(self, event: str, **fields: object) -> None: ...
-    def info(self, event: str, **fields: object) -> None: ...
-    def warning(self, event: str, **fields: object) -> None: ...

@@ -5,41 +5,16 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import TextIO
 
-from flowreaper.model import State
+from flowreaper.events import Log
+from flowreaper.snapshot import Snapshot
 
 _REDRAW_S = 0.2
 _EVENT_S = 60.0
 _RATE_OVER_S = 10.0
 _COLUMNS = 80
 _ERASE_LINE = "\r\x1b[2K"
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """How far a run is. `done` are this run's outcomes by state, `left` the flows without one.
-
-    `silent_s` is for how long nothing has answered, None where there is no outage.
-    """
-
-    done: dict[State, int]
-    left: int
-    in_flight: int
-    calls: int
-    throttled: int
-    silent_s: float | None
-    reading: bool
-    elapsed_s: float
-
-
-class Log(Protocol):
-    """Where progress is told where there is no terminal."""
-
-    def info(self, event: str, **fields: object) -> object:
-        """Tell an event."""
-        ...
 
 
 class Screen:

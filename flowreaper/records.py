@@ -3,18 +3,12 @@
 import csv
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
 from flowreaper.escaping import csv_cell, printable
-from flowreaper.model import InvalidEntry, Outcome, Record, State
+from flowreaper.model import Record
 
-WAS_INVALID = 'the record says that this is no flow id ("state": "invalid")'
-"""Why a record that is read back is no flow (see `was_invalid`)."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NULL = "null"
 _BOOLEAN = {False: "false", True: "true"}
 
@@ -25,68 +19,6 @@ class RecordFormat(StrEnum):
     JSONL = "jsonl"  # one object a line, ASCII only: nothing in it can steer a terminal
     CSV = "csv"  # with a header
     IDS = "ids"  # the flow ids alone; fit to be read again where no flow has a space
-
-
-def record_of(outcome: Outcome) -> Record:
-    """Return the record of a flow's outcome."""
-    claim, reply = outcome.claim, outcome.reply
-    return Record(
-        flow_id=claim.flow.flow_id,
-        cust_space_id=claim.flow.cust_space_id or None,
-        state=outcome.state,
-        inferred=outcome.inferred,
-        in_doubt=outcome.in_doubt,
-        attempts=outcome.attempts,
-        http_status=reply.status or None,
-        code=reply.code or None,
-        message=reply.message or None,
-        request_id=reply.request_id or None,
-        source=claim.source,
-        line=claim.line,
-        finished_at=utc_time(outcome.finished_at_ms),
-    )
-
-
-def record_of_invalid(entry: InvalidEntry, found_at_ms: int) -> Record:
-    """Return the record of a line that was never sent: its text as flow_id, the reason as message."""
-    return Record(
-        flow_id=entry.text,
-        cust_space_id=None,
-        state=State.INVALID,
-        inferred=False,
-        in_doubt=False,
-        attempts=0,
-        http_status=None,
-        code=None,
-        message=entry.reason,
-        request_id=None,
-        source=entry.source,
-        line=entry.line,
-        finished_at=utc_time(found_at_ms),
-    )
-
-
-def was_invalid(id_field: str, state: object) -> bool:
-    """Return whether a record that is read back as input is of an invalid line.
-
-    Its flow_id is that line's escaped text, and may look like an id.
-    """
-    return id_field == "flow_id" and state == State.INVALID
-
-
-def utc_time(at_ms: int) -> str:
-    """Write milliseconds since the epoch as UTC, ISO 8601, with milliseconds.
-
-    Raises:
-        OverflowError: outside of the years 1 to 9999.
-    """
-    seconds, milliseconds = divmod(at_ms, 1000)
-    return f"{_utc_second(seconds)}.{milliseconds:03d}Z"
-
-
-@lru_cache(maxsize=64)  # flows that stand side by side ended at nearly the same time
-def _utc_second(at_s: int) -> str:
-    return (_EPOCH + timedelta(seconds=at_s)).replace(tzinfo=None).isoformat()
 
 
 def writer_for(record_format: RecordFormat) -> Callable[[Record], str]:

@@ -17,7 +17,7 @@ from flowreaper import descriptors, file_guard, run_mark, schema
 from flowreaper.errors import CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import Identity, InvalidEntry, Record, State
-from flowreaper.records import record_of_invalid, utc_time
+from flowreaper.record import record_of_invalid, utc_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from flowreaper.chunks import LINE_LIMIT, LongLine, lines
 from flowreaper.errors import CheckpointError, ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
-from flowreaper.records import utc_time
+from flowreaper.record import utc_time
 from flowreaper.report import outcomes_after, read_notes, read_records
 from flowreaper.results_note import PREFIX, ResultsNote, key_of, key_of_line, mend, note_name
 from flowreaper.stream import JsonLines, cannot_write, open_target, started

@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from flowreaper.absences import AbsenceBrake
 from flowreaper.backlog import Backlog
@@ -17,6 +17,7 @@ from flowreaper.errors import (
     RunError,
 )
 from flowreaper.escaping import printable
+from flowreaper.events import Log
 from flowreaper.model import Again, Change, Claim, Kind, Outcome, Reopen, Reply, State
 from flowreaper.outage import Outage
 from flowreaper.retry import backoff_s
@@ -58,26 +59,6 @@ class Account(Protocol):
 
     def correct_clock(self, date: str) -> bool:
         """Follow the service's Date header; return whether that changed anything."""
-        ...
-
-
-class Log(Protocol):
-    """Where events are told: a dotted name, and fields."""
-
-    def is_enabled_for(self, level: int) -> bool:
-        """Return whether events of this level of logging's are told."""
-        ...
-
-    def debug(self, event: str, **fields: Any) -> object:
-        """Tell what only somebody who searches wants to know."""
-        ...
-
-    def info(self, event: str, **fields: Any) -> object:
-        """Tell what happens."""
-        ...
-
-    def warning(self, event: str, **fields: Any) -> object:
-        """Tell what somebody should look at."""
         ...
 
 

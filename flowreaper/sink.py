@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
-from flowreaper.records import record_of, record_of_invalid
+from flowreaper.record import record_of, record_of_invalid
 
 T = TypeVar("T")
 

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from flowreaper import client as client_module
 from flowreaper.client import Client, CredentialSource, proxy_for
 from flowreaper.credentials import StaticSource
+from flowreaper.endpoint import Endpoint, parse_endpoint
 from flowreaper.errors import (
     ConfigurationError,
     CredentialsError,
@@ -33,7 +34,6 @@ from flowreaper.errors import (
 from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
 from flowreaper.protocol import BODY_LIMIT
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
-from flowreaper.settings import Endpoint, parse_endpoint
 
 NOW_S = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 REMOTE = "cams.example.test"

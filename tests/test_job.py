@@ -13,13 +13,14 @@ import pytest
 from flowreaper import lock
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import ChainSource, StaticSource
+from flowreaper.endpoint import parse_endpoint
 from flowreaper.job import Job
 from flowreaper.library import Batches
 from flowreaper.model import Credentials, State
 from flowreaper.official_chain import Found
 from flowreaper.report import read_status
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
-from flowreaper.settings import Settings, parse_endpoint
+from flowreaper.settings import Settings
 from tests.samples import entries
 
 

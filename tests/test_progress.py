@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flowreaper import progress as progress_module
 from flowreaper.model import State
-from flowreaper.progress import Progress, Screen, Snapshot, describe, duration
+from flowreaper.progress import Progress, Screen, describe, duration
+from flowreaper.snapshot import Snapshot
 
 ERASE = "\r\x1b[2K"
 
@@ -38,6 +39,11 @@ class Log:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, object]]] = []
 
+    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
+        return True
+
+    def debug(self, event: str, **fields: object) -> None: ...
+    def warning(self, event: str, **fields: object) -> None: ...
     def info(self, event: str, **fields: object) -> None:
         self.events.append((event, fields))
 

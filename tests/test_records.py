@@ -11,16 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.model import Record, Reply, State
-from flowreaper.records import (
-    RecordFormat,
-    csv_line,
-    header_for,
-    json_line,
-    record_of,
-    record_of_invalid,
-    utc_time,
-    writer_for,
-)
+from flowreaper.record import record_of, record_of_invalid, utc_time
+from flowreaper.records import RecordFormat, csv_line, header_for, json_line, writer_for
 from tests.samples import AT, AT_MS, REFUSAL, claim, invalid, outcome
 
 RECORD = Record(

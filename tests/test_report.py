@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
 from flowreaper.model import Again, Identity, Reply, Retry, State
-from flowreaper.records import RecordFormat, record_of, record_of_invalid, writer_for
+from flowreaper.record import record_of, record_of_invalid
+from flowreaper.records import RecordFormat, writer_for
 from flowreaper.report import (
     has_space,
     last_access_key,

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.model import Record, State
-from flowreaper.records import json_line, record_of, record_of_invalid
+from flowreaper.record import record_of, record_of_invalid
+from flowreaper.records import json_line
 from flowreaper.results_note import ResultsNote, key_of, key_of_line, mend, note_name
 from tests.samples import claim, invalid, outcome
 

@@ -7,19 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowreaper.endpoint import Endpoint, is_loopback, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.model import Kind, State
-from flowreaper.settings import (
-    RETRYABLE,
-    Endpoint,
-    Settings,
-    default_concurrency,
-    is_loopback,
-    parse_endpoint,
-    parse_treat,
-    region_endpoint,
-)
+from flowreaper.settings import RETRYABLE, Settings, default_concurrency, parse_treat
 from flowreaper.verdict import TREATABLE
 
 HOST = "cams.ap-southeast-1.aliyuncs.com"

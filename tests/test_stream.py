@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from flowreaper.errors import CheckpointError, ConfigurationError, OutputError
-from flowreaper.records import json_line, record_of
+from flowreaper.record import record_of
+from flowreaper.records import json_line
 from flowreaper.stream import MOST_HELD, JsonLines, open_pipe, open_target, started
 from tests.samples import claim, outcome
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from flowreaper import settings as rules
+from flowreaper.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.model import State
-from flowreaper.settings import Settings
+from flowreaper.settings import Settings, default_concurrency, parse_treat
 from flowreaper.sources import Source
 
 ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
@@ -57,11 +57,11 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         raise ConfigurationError(
             f"{where} is empty: name an endpoint, or leave it out for the service itself"
         )
-    endpoint = rules.parse_endpoint(named) if named else rules.region_endpoint(options["region"])
+    endpoint = parse_endpoint(named) if named else region_endpoint(options["region"])
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:
         # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
-        concurrency = rules.default_concurrency(rate) if math.isfinite(rate) else 1
+        concurrency = default_concurrency(rate) if math.isfinite(rate) else 1
     return Settings(
         endpoint=endpoint,
         sandbox=options["sandbox"],
@@ -75,5 +75,5 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         limit=options["limit"],
         retry=tuple(State(s) for s in options["retry"]),
         retry_codes=options["retry_code"],
-        treat=rules.parse_treat(options["treat"]),
+        treat=parse_treat(options["treat"]),
     )

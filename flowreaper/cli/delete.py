@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from flowreaper import settings as rules
+from flowreaper import settings
 from flowreaper.cli import question
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.run import Run
+from flowreaper.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.formats import Format
@@ -53,7 +54,7 @@ _STDIN = 0
 @click.option(
     "--rate",
     type=float,
-    default=rules.DEFAULT_RATE,
+    default=settings.DEFAULT_RATE,
     show_default=True,
     help="Calls a second for the account. More than 5 is for accounts with a raised quota.",
 )
@@ -61,21 +62,21 @@ _STDIN = 0
 @click.option(
     "--timeout",
     type=float,
-    default=rules.DEFAULT_TIMEOUT_S,
+    default=settings.DEFAULT_TIMEOUT_S,
     show_default=True,
     help="Seconds for a whole call.",
 )
 @click.option(
     "--max-attempts",
     type=int,
-    default=rules.DEFAULT_MAX_ATTEMPTS,
+    default=settings.DEFAULT_MAX_ATTEMPTS,
     show_default=True,
     help="Calls of a flow that meets transient trouble; throttled calls do not count.",
 )
 @click.option(
     "--max-consecutive-refusals",
     type=int,
-    default=rules.DEFAULT_MAX_REFUSALS,
+    default=settings.DEFAULT_MAX_REFUSALS,
     show_default=True,
     metavar="N",
     help="Stop when N flows in a row are refused with the same code; 0: never.",
@@ -83,7 +84,7 @@ _STDIN = 0
 @click.option(
     "--max-consecutive-absent",
     type=int,
-    default=rules.DEFAULT_MAX_ABSENT,
+    default=settings.DEFAULT_MAX_ABSENT,
     show_default=True,
     metavar="N",
     help="Stop when N flows in a row do not exist and this job has deleted none: the account or space may be the"
@@ -92,12 +93,12 @@ _STDIN = 0
 @click.option(
     "--outage-limit",
     type=float,
-    default=rules.DEFAULT_OUTAGE_LIMIT_S,
+    default=settings.DEFAULT_OUTAGE_LIMIT_S,
     show_default=True,
     metavar="S",
     help="Stop when nothing has answered for S seconds; until then, wait. Where nothing ever answered: 60 at most.",
 )
-@click.option("--region", default=rules.DEFAULT_REGION, show_default=True, help="Region of the endpoint.")
+@click.option("--region", default=DEFAULT_REGION, show_default=True, help="Region of the endpoint.")
 @click.option(
     "--endpoint",
     envvar=ENDPOINT_VARIABLES,
@@ -114,7 +115,7 @@ _STDIN = 0
 @click.option(
     "--retry",
     multiple=True,
-    type=click.Choice([s.value for s in rules.RETRYABLE]),
+    type=click.Choice([s.value for s in settings.RETRYABLE]),
     help="Take finished flows in this state again; with SOURCEs, only those that they list. Repeatable.",
 )
 @click.option(

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from flowreaper import settings as rules
 from flowreaper.cli import question
 from flowreaper.cli import summary as ending
 from flowreaper.cli.arguments import default_checkpoint, rehearsal_checkpoint, settings_of, typed
@@ -23,6 +22,7 @@ from flowreaper.cli.signals import Signals
 from flowreaper.cli.start import Start, describe, expectation, fields, left_alone
 from flowreaper.client import CredentialSource
 from flowreaper.credentials import ChainSource, StaticSource, find_source
+from flowreaper.endpoint import DEFAULT_REGION, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
 from flowreaper.file_guard import companion_named
@@ -34,7 +34,7 @@ from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summa
 from flowreaper.producer import Producer, read_entries
 from flowreaper.progress import Progress, Screen
 from flowreaper.report import last_access_key, left_elsewhere, read_status
-from flowreaper.settings import Settings
+from flowreaper.settings import DEFAULT_RATE, Settings
 from flowreaper.sink import Stream
 from flowreaper.sources import Source
 from flowreaper.survey import Survey, survey
@@ -266,9 +266,9 @@ class Run:
             return
         from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 
-        rate = max(int(rules.DEFAULT_RATE), round(self._settings.rate))
+        rate = max(int(DEFAULT_RATE), round(self._settings.rate))
         async with Sandbox(SandboxOptions(rate=rate, latency_s=_SANDBOX_LATENCY_S)) as sandbox:
-            endpoint = rules.parse_endpoint(sandbox.url)
+            endpoint = parse_endpoint(sandbox.url)
             yield replace(self._settings, endpoint=endpoint), StaticSource(CREDENTIALS, "the sandbox")
 
     def _make_feed(self, deliver: Deliver) -> Producer:
@@ -308,12 +308,10 @@ class Run:
 
     def _warn(self) -> None:
         settings = self._settings
-        if settings.rate > rules.DEFAULT_RATE:
-            self._log.warning(
-                "rate.above_documented_quota", rate=settings.rate, documented=rules.DEFAULT_RATE
-            )
+        if settings.rate > DEFAULT_RATE:
+            self._log.warning("rate.above_documented_quota", rate=settings.rate, documented=DEFAULT_RATE)
         region = self._options["region"]
-        if region != rules.DEFAULT_REGION and settings.endpoint == rules.region_endpoint(region):
+        if region != DEFAULT_REGION and settings.endpoint == region_endpoint(region):
             self._log.warning("region.undocumented", endpoint=settings.endpoint.url)
 
     def _tell_end(self, summary: Summary) -> None:

@@ -15,12 +15,13 @@ import pytest
 
 from flowreaper.checkpoint import open_checkpoint
 from flowreaper.credentials import StaticSource
+from flowreaper.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
 from flowreaper.job import Deliver, Job
 from flowreaper.model import Ending, Flow, State, Summary
 from flowreaper.report import read_records
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
-from flowreaper.settings import Settings, parse_endpoint
+from flowreaper.settings import Settings
 from tests.crash.disk import Disk, connect_to
 from tests.crash.rig import How, Service, Shown, Silence, Store, Transport, run
 from tests.end_to_end.command import Command, ended

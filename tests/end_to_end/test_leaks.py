@@ -19,8 +19,8 @@ import pytest
 
 from flowreaper.client import Client
 from flowreaper.credentials import StaticSource
+from flowreaper.endpoint import parse_endpoint
 from flowreaper.model import Credentials, Flow
-from flowreaper.settings import parse_endpoint
 from tests.end_to_end.command import FLOWREAPER, Command, Finished, Service, ended, wait_for
 
 Ids = Callable[[int], list[str]]

@@ -44,7 +44,7 @@ STAND_INS = {
 PRELUDE = """
 import asyncio, os
 import flowreaper.library
-from flowreaper.settings import parse_endpoint
+from flowreaper.endpoint import parse_endpoint
 assert flowreaper.library.region_endpoint
 flowreaper.library.region_endpoint = lambda _region: parse_endpoint(os.environ["FLOWREAPER_ENDPOINT"])
 """

@@ -18,7 +18,8 @@ from flowreaper.formats import Format, InputSettings, entries
 from flowreaper.ids import fault, space_fault
 from flowreaper.model import Again, Entry, InvalidEntry, Kind, Retry, State
 from flowreaper.protocol import read_reply
-from flowreaper.records import RecordFormat, record_of, writer_for
+from flowreaper.record import record_of
+from flowreaper.records import RecordFormat, writer_for
 from flowreaper.report import read_records, read_status
 from flowreaper.verdict import explain, judge
 from tests.samples import IDENTITY, REFUSAL, claim, invalid, outcome
