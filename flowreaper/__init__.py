@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowreaper.endpoint import parse_endpoint
+    from flowreaper.api import delete_flows
+    from flowreaper.client.endpoint import parse_endpoint
     from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
-    from flowreaper.job import Job
-    from flowreaper.library import delete_flows
+    from flowreaper.job.run import Job
+    from flowreaper.job.settings import Settings
     from flowreaper.model import Credentials, Flow, Record, State, Summary
-    from flowreaper.report import read_records, read_status
-    from flowreaper.settings import Settings
+    from flowreaper.store.sqlite.reader import read_records, read_status
 
 __version__ = "0.1.0"
 
@@ -35,12 +35,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "api": ("delete_flows",),
+    "client.endpoint": ("parse_endpoint",),
     "errors": ("ConfigurationError", "FlowreaperError", "RunError"),
-    "job": ("Job",),
-    "library": ("delete_flows",),
+    "job.run": ("Job",),
+    "job.settings": ("Settings",),
     "model": ("Credentials", "Flow", "Record", "State", "Summary"),
-    "report": ("read_records", "read_status"),
-    "settings": ("Settings", "parse_endpoint"),
+    "store.sqlite.reader": ("read_records", "read_status"),
 }
 
 

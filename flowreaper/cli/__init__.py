@@ -37,14 +37,14 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"flowreaper.cli.{cmd_name}").command
+        command: click.Command = import_module(f"flowreaper.cli.commands.{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except FlowreaperError as error:
-            from flowreaper.cli.summary import error_status
+            from flowreaper.cli.terminal.summary import error_status
 
             _refuse(ctx, str(error), error_status(error))
         except KeyboardInterrupt:

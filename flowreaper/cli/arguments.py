@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from flowreaper.endpoint import parse_endpoint, region_endpoint
+from flowreaper.client.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
+from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
-from flowreaper.settings import Settings, default_concurrency, parse_treat
-from flowreaper.sources import Source
+from flowreaper.producer.sources import Source
 
 ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
 """The first that is set counts."""

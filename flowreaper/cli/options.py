@@ -22,7 +22,7 @@ def checkpoint_argument() -> Decorator:
 
 def warn_of_what_is_missing(checkpoint: Path) -> None:
     """Say on standard error that a checkpoint is shown without its log."""
-    from flowreaper.report import what_is_missing
+    from flowreaper.store.sqlite.reader import what_is_missing
 
     if lacks := what_is_missing(checkpoint):
         streams.tell(f"Warning: {lacks}")

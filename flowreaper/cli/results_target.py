@@ -12,12 +12,12 @@ from pathlib import Path
 
 from flowreaper.errors import ConfigurationError, RunError
 from flowreaper.escaping import printable
-from flowreaper.job import Beside
+from flowreaper.job.run import Beside
 from flowreaper.model import Ending, Summary
-from flowreaper.results_file import ResultsFile
-from flowreaper.sink import Stream
-from flowreaper.sources import Source
-from flowreaper.stream import JsonLines, cannot_write, open_pipe, open_target, started
+from flowreaper.producer.sources import Source
+from flowreaper.sink.results_file import ResultsFile
+from flowreaper.sink.sink import Stream
+from flowreaper.sink.stream import JsonLines, cannot_write, open_pipe, open_target, started
 
 RunJob = Callable[[Sequence[Stream], Beside], Awaitable[Summary]]
 

@@ -12,32 +12,32 @@ from typing import Any
 
 import click
 
-from flowreaper.cli import question
-from flowreaper.cli import summary as ending
 from flowreaper.cli.arguments import default_checkpoint, rehearsal_checkpoint, settings_of, typed
-from flowreaper.cli.collector import rare_collections
+from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.options import command_line
 from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.signals import Signals
-from flowreaper.cli.start import Start, describe, expectation, fields, left_alone
-from flowreaper.client import CredentialSource
-from flowreaper.credentials import ChainSource, StaticSource, find_source
-from flowreaper.endpoint import DEFAULT_REGION, parse_endpoint, region_endpoint
+from flowreaper.cli.terminal import confirm as question
+from flowreaper.cli.terminal import summary as ending
+from flowreaper.cli.terminal.log import LogFormat, make_log
+from flowreaper.cli.terminal.progress import Progress, Screen
+from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
+from flowreaper.client.client import CredentialSource
+from flowreaper.client.credentials import ChainSource, StaticSource, find_source
+from flowreaper.client.endpoint import DEFAULT_REGION, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
-from flowreaper.file_guard import companion_named
-from flowreaper.first_listed import first_listed
-from flowreaper.formats import Format, InputSettings
-from flowreaper.job import Beside, Deliver, InputRead, Job, Opened, identity_of
-from flowreaper.log import LogFormat, make_log
+from flowreaper.job.plan import Survey, survey
+from flowreaper.job.run import Beside, Deliver, InputRead, Job, Opened, identity_of
+from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summary
-from flowreaper.producer import Producer, read_entries
-from flowreaper.progress import Progress, Screen
-from flowreaper.report import last_access_key, left_elsewhere, read_status
-from flowreaper.settings import DEFAULT_RATE, Settings
-from flowreaper.sink import Stream
-from flowreaper.sources import Source
-from flowreaper.survey import Survey, survey
+from flowreaper.producer.files import Producer, read_entries
+from flowreaper.producer.first_listed import first_listed
+from flowreaper.producer.formats import Format, InputSettings
+from flowreaper.producer.sources import Source
+from flowreaper.sink.sink import Stream
+from flowreaper.store.sqlite.file_guard import companion_named
+from flowreaper.store.sqlite.reader import last_access_key, left_elsewhere, read_status
 
 _STDIN = 0
 _SANDBOX_LATENCY_S = 0.02

@@ -19,7 +19,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from flowreaper import protocol
+from flowreaper.client import messages
 from flowreaper.model import Flow
 from flowreaper.sandbox import delivery
 from flowreaper.sandbox.answer import (
@@ -54,7 +54,7 @@ BODY_TIMEOUT_S = 10.0
 """How long a body may take. Without a limit, aiohttp waits for ever where a chunk cannot be read."""
 
 _PAGE_CALLS = 1000
-_METHODS = (protocol.METHOD, "GET")
+_METHODS = (messages.METHOD, "GET")
 _BAD_PARAMETERS = bad_request(
     "The parameters are not UTF-8, or one was sent twice; query and form count together."
 )
@@ -62,8 +62,8 @@ _BAD_BODY = bad_request("The body did not arrive whole.")
 _LONG_BODY = bad_request(f"The body is longer than {BODY_LIMIT:,} bytes.", status=413)
 _REPEATED_HEADER = incomplete_signature("A header was sent twice.")
 _NOT_SERVED = NO_API._replace(
-    message=f"{NO_API.message} (The sandbox serves only {protocol.DELETE_FLOW}, version {protocol.VERSION},"
-    f" on {protocol.PATH}; the service serves more.)"
+    message=f"{NO_API.message} (The sandbox serves only {messages.DELETE_FLOW}, version {messages.VERSION},"
+    f" on {messages.PATH}; the service serves more.)"
 )
 _TROUBLED = {
     Trouble.ERROR_500: INTERNAL_ERROR,
@@ -102,7 +102,7 @@ class Api:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer the API's calls, the ledger's readers, and those who followed a redirect."""
         path = request.raw_path.partition("?")[0]
-        if path == protocol.PATH and request.method in _METHODS:
+        if path == messages.PATH and request.method in _METHODS:
             return await self._call(request)
         if path == LEDGER_PATH:
             return await self._show_ledger(request)
@@ -150,12 +150,12 @@ class Api:
             return _BAD_PARAMETERS
         if len(headers) != len(request.headers):
             return _REPEATED_HEADER
-        incoming = Incoming(request.method, protocol.PATH, parameters.query, headers, body)
+        incoming = Incoming(request.method, messages.PATH, parameters.query, headers, body)
         refusal = self._verifier.refusal(incoming, at_s + self._options.clock_offset_s)
         if refusal is not None:
             return refusal
         asked = (headers["x-acs-action"], headers["x-acs-version"])
-        return None if asked == (protocol.DELETE_FLOW, protocol.VERSION) else _NOT_SERVED
+        return None if asked == (messages.DELETE_FLOW, messages.VERSION) else _NOT_SERVED
 
     async def _answer(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.StreamResponse:
         if self._options.latency_s:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flowreaper.checkpoint import open_checkpoint
 from flowreaper.model import Entry, Flow, Identity, Outcome, Reply, State
+from flowreaper.store.sqlite.checkpoint import open_checkpoint
 from tests.benchmarks.arrivals import seen
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.process import Service, Usage, delete, run, sandbox, write_ids

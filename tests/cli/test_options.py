@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.cli import cli
-from flowreaper.cli.delete import command as delete
+from flowreaper.cli.commands.delete import command as delete
 from flowreaper.cli.options import command_line, quoted
 from flowreaper.escaping import printable
 

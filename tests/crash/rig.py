@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from flowreaper.absences import AbsenceBrake
-from flowreaper.backlog import Backlog
-from flowreaper.checkpoint import Checkpoint
-from flowreaper.engine import Engine
-from flowreaper.limiter import Limiter
+from flowreaper.limiter.limiter import Limiter
+from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Record, Reply
-from flowreaper.outage import Outage
-from flowreaper.pacing import Pace
-from flowreaper.settlement import Settlement
-from flowreaper.sink import Sink
+from flowreaper.sink.sink import Sink
+from flowreaper.store.sqlite.checkpoint import Checkpoint
+from flowreaper.workers.absences import AbsenceBrake
+from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.circuit_breaker import Outage
+from flowreaper.workers.pool import Engine
+from flowreaper.workers.replies import Settlement
 
 OK = Reply(200, "OK", "None", "R-1")
 GONE = Reply(400, "Flow.NotExist", "The flow does not exist.", "R-2")

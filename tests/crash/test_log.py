@@ -24,11 +24,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from flowreaper.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.database import GuardedDatabase
 from flowreaper.errors import CheckpointRefusedError
 from flowreaper.model import State
-from flowreaper.report import read_records
+from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
+from flowreaper.store.sqlite.database import GuardedDatabase
+from flowreaper.store.sqlite.reader import read_records
 from tests.crash.rig import SYNCHRONOUS, hasty
 from tests.samples import IDENTITY, entries, outcome
 

@@ -22,15 +22,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from flowreaper.absences import AbsenceBrake
-from flowreaper.backlog import Backlog
-from flowreaper.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.database import GuardedDatabase
+from flowreaper.job.settings import RETRYABLE
 from flowreaper.model import Change, Claim, Outcome, Record, Retry, State
-from flowreaper.outage import Outage
-from flowreaper.report import read_records
-from flowreaper.settings import RETRYABLE
-from flowreaper.settlement import Settlement
+from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
+from flowreaper.store.sqlite.database import GuardedDatabase
+from flowreaper.store.sqlite.reader import read_records
+from flowreaper.workers.absences import AbsenceBrake
+from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.circuit_breaker import Outage
+from flowreaper.workers.replies import Settlement
 from tests.crash.rig import How, Repairs, Service, Silence, hasty
 from tests.samples import IDENTITY, entries
 from tests.virtual import run_virtual

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from flowreaper.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.errors import CheckpointRefusedError, FlowreaperError
 from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
-from flowreaper.schema import NUMBER
+from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
+from flowreaper.store.sqlite.schema import NUMBER
 from tests.crash.disk import Disk, Op, Platter, connect_to, everything, nothing, some, torn
 from tests.crash.rig import SYNCHRONOUS, How, Service, Shown, Store, Transport, hasty, run
 from tests.samples import IDENTITY, entries, invalid
@@ -189,7 +189,7 @@ def power_cuts(ops: Sequence[Op], chain: Sequence[Rows], folder: Path, seed: int
 @pytest.fixture(autouse=True)
 def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold the log every few transactions, so that a small run does so often."""
-    monkeypatch.setattr("flowreaper.folding.FOLD_BYTES", 30_000)
+    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 30_000)
 
 
 @pytest.fixture

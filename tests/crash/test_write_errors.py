@@ -13,15 +13,15 @@ from typing import Any
 import apsw
 import pytest
 
-from flowreaper.checkpoint import open_checkpoint
-from flowreaper.credentials import StaticSource
-from flowreaper.endpoint import parse_endpoint
+from flowreaper.client.credentials import StaticSource
+from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
-from flowreaper.job import Deliver, Job
+from flowreaper.job.run import Deliver, Job
+from flowreaper.job.settings import Settings
 from flowreaper.model import Ending, Flow, State, Summary
-from flowreaper.report import read_records
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
-from flowreaper.settings import Settings
+from flowreaper.store.sqlite.checkpoint import open_checkpoint
+from flowreaper.store.sqlite.reader import read_records
 from tests.crash.disk import Disk, connect_to
 from tests.crash.rig import How, Service, Shown, Silence, Store, Transport, run
 from tests.end_to_end.command import Command, ended
@@ -35,7 +35,7 @@ FLOWS = [str(n) for n in range(1, 6)]
 @pytest.fixture(autouse=True)
 def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold the log every few transactions, so that a small run does so often."""
-    monkeypatch.setattr("flowreaper.folding.FOLD_BYTES", 30_000)
+    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 30_000)
 
 
 def on_disk(path: Path) -> dict[str, State]:
@@ -169,7 +169,9 @@ async def test_whichever_statement_of_a_job_fails_it_stops_and_the_next_run_fini
     def connect(uri: str) -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Failing)
 
-    monkeypatch.setattr("flowreaper.job.open_checkpoint", functools.partial(open_checkpoint, connect=connect))
+    monkeypatch.setattr(
+        "flowreaper.job.run.open_checkpoint", functools.partial(open_checkpoint, connect=connect)
+    )
     monkeypatch.setattr(Failing, "why", why)
     n = failures = 0
     while n == failures:

@@ -14,7 +14,7 @@ FLOWS = 2000
 COUNTING = """
 import gc, json
 from flowreaper.cli import main
-from flowreaper.job import Job
+from flowreaper.job.run import Job
 
 def total(what):
     return sum(generation[what] for generation in gc.get_stats())

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from flowreaper.client import Client
-from flowreaper.credentials import StaticSource
-from flowreaper.endpoint import parse_endpoint
+from flowreaper.client.client import Client
+from flowreaper.client.credentials import StaticSource
+from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.model import Credentials, Flow
 from tests.end_to_end.command import FLOWREAPER, Command, Finished, Service, ended, wait_for
 

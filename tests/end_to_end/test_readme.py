@@ -43,10 +43,10 @@ STAND_INS = {
 # README's program calls the service itself; here it must not.
 PRELUDE = """
 import asyncio, os
-import flowreaper.library
-from flowreaper.endpoint import parse_endpoint
-assert flowreaper.library.region_endpoint
-flowreaper.library.region_endpoint = lambda _region: parse_endpoint(os.environ["FLOWREAPER_ENDPOINT"])
+import flowreaper.api
+from flowreaper.client.endpoint import parse_endpoint
+assert flowreaper.api.region_endpoint
+flowreaper.api.region_endpoint = lambda _region: parse_endpoint(os.environ["FLOWREAPER_ENDPOINT"])
 """
 
 

@@ -11,17 +11,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flowreaper.checkpoint import open_checkpoint
+from flowreaper.client.codes import explain, judge
+from flowreaper.client.messages import read_reply
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
-from flowreaper.formats import Format, InputSettings, entries
-from flowreaper.ids import fault, space_fault
 from flowreaper.model import Again, Entry, InvalidEntry, Kind, Retry, State
-from flowreaper.protocol import read_reply
-from flowreaper.record import record_of
-from flowreaper.records import RecordFormat, writer_for
-from flowreaper.report import read_records, read_status
-from flowreaper.verdict import explain, judge
+from flowreaper.producer.flow_ids import fault, space_fault
+from flowreaper.producer.formats import Format, InputSettings, entries
+from flowreaper.sink.formats import RecordFormat, writer_for
+from flowreaper.store.records import record_of
+from flowreaper.store.sqlite.checkpoint import open_checkpoint
+from flowreaper.store.sqlite.reader import read_records, read_status
 from tests.samples import IDENTITY, REFUSAL, claim, invalid, outcome
 from tests.samples import entries as some_entries
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from flowreaper import protocol, signing
+from flowreaper.client import messages, signing
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 
@@ -43,10 +43,10 @@ class Client:
         credentials: Credentials = CREDENTIALS,
         ahead_s: float = 0,
         nonce: str = "",
-        action: str = protocol.DELETE_FLOW,
-    ) -> protocol.Request:
+        action: str = messages.DELETE_FLOW,
+    ) -> messages.Request:
         parameters = {"FlowId": flow.flow_id, "CustSpaceId": flow.cust_space_id}
-        return protocol.signed_request(
+        return messages.signed_request(
             action,
             {name: value for name, value in parameters.items() if value},
             credentials,
@@ -68,9 +68,9 @@ class Client:
         body = signing.canonical_query(form or {}).encode()
         headers = {
             "host": f"127.0.0.1:{self.sandbox.port}",
-            "x-acs-action": protocol.DELETE_FLOW,
-            "x-acs-version": protocol.VERSION,
-            "x-acs-date": protocol.timestamp(time.time()),
+            "x-acs-action": messages.DELETE_FLOW,
+            "x-acs-version": messages.VERSION,
+            "x-acs-date": messages.timestamp(time.time()),
             "x-acs-signature-nonce": uuid.uuid4().hex,
             "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
         }
@@ -79,7 +79,7 @@ class Client:
         headers["authorization"] = signing.authorization(
             CREDENTIALS,
             method=method,
-            path=protocol.PATH,
+            path=messages.PATH,
             query=query_text,
             headers=headers,
             body_sha256=headers["x-acs-content-sha256"],
@@ -93,7 +93,7 @@ class Client:
         *,
         path: str = "/",
         body: bytes = b"",
-        method: str = protocol.METHOD,
+        method: str = messages.METHOD,
     ) -> Got:
         url = URL(f"{self.sandbox.url}{path}?{query}", encoded=True)
         async with self._session.request(

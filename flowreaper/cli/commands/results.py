@@ -1,0 +1,127 @@
+"""``flowreaper results``: what is recorded of each flow."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
+from flowreaper.cli.streams import tell
+from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.escaping import printable
+from flowreaper.model import Record, State
+from flowreaper.sink.formats import RecordFormat, header_for, writer_for
+from flowreaper.store.sqlite.reader import has_space, read_records
+
+_CHUNK = 256 * 1024
+_STDOUT = Path("-")
+
+
+@click.command("results")
+@checkpoint_argument()
+@state_option("state", [s.value for s in State], "Only flows in this state; repeatable.")
+@click.option(
+    "--format",
+    "record_format",
+    type=click.Choice([f.value for f in RecordFormat]),
+    default=RecordFormat.JSONL.value,
+    show_default=True,
+    help="JSON lines, CSV with a header, or the flow ids alone (refused where a flow has a space).",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this new file (mode 0600) instead of standard output (-).",
+)
+def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output: Path | None) -> None:
+    """Write what CHECKPOINT holds, one object a flow, in the order of reading, invalid lines last.
+
+    Also while a run is going on.
+
+    \b
+      flowreaper results ids.txt.ckpt
+      flowreaper results --state refused --format csv -o refused.csv ids.txt.ckpt
+      flowreaper results --state gave_up ids.txt.ckpt | flowreaper delete -c again.ckpt -
+    """
+    shape = RecordFormat(record_format)
+    states = [State(s) for s in state]
+    records = read_records(checkpoint, states)
+    if shape is RecordFormat.IDS:
+        if has_space(checkpoint, states):
+            raise _needs_spaces()
+        records = _with_ids(records)
+    write = writer_for(shape)
+    warn_of_what_is_missing(checkpoint)
+    first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
+    with _named(output), _open(output) as out:
+        gathered = header_for(shape)
+        if first:
+            gathered += write(first)
+        parts = [gathered]
+        size = 0
+        for record in records:
+            parts.append(write(record))
+            size += len(parts[-1])
+            if size >= _CHUNK:
+                out.write("".join(parts).encode())
+                parts, size = [], 0
+        out.write("".join(parts).encode())
+        out.flush()
+
+
+def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
+    """Leave out, and count on standard error, the invalid lines: a line that is no flow id must never be read as one."""
+    invalid = 0
+    for record in records:
+        if record.cust_space_id:  # read by a run that goes on meanwhile
+            raise _needs_spaces()
+        if record.state is State.INVALID:
+            invalid += 1
+        else:
+            yield record
+    if invalid:
+        many = invalid != 1
+        tell(
+            f"{invalid:,} invalid line{'s are' if many else ' is'} left out: no flow id is in"
+            f" {'them' if many else 'it'}"
+        )
+
+
+def _needs_spaces() -> ConfigurationError:
+    return ConfigurationError(
+        "--format ids would lose the space (cust_space_id) of some of these flows, and the account's own flows of"
+        " the same number would be meant: use --format jsonl, which `flowreaper delete -` reads"
+    )
+
+
+@contextlib.contextmanager
+def _named(output: Path | None) -> Iterator[None]:
+    """Say of what cannot be written where it should have gone; a reader who wants no more is told nothing."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = printable(str(output)) if output and output != _STDOUT else "standard output"
+        raise OutputError(
+            f"cannot write to {where}: {error.strerror}. What was written is not all of it: once there is room,"
+            " begin again"
+        ) from error
+
+
+def _open(output: Path | None) -> BinaryIO:
+    if output is None or output == _STDOUT:
+        return click.open_file("-", "wb")  # type: ignore[return-value]  # "wb" opens a binary file
+    try:
+        # O_EXCL: neither another file nor what a symbolic link points to is overwritten.
+        return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{printable(str(output))} exists already: remove it or name another file"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None

@@ -1,0 +1,212 @@
+"""What a run is about to do, one fact a line: for the question, for --dry-run and for every start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flowreaper.cli.options import quoted
+from flowreaper.cli.terminal.progress import duration
+from flowreaper.escaping import printable
+from flowreaper.job.plan import Survey
+from flowreaper.model import Flow, State
+
+_LABEL_WIDTH = 12
+_SOURCES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The facts of a run before its first call.
+
+    `access_key` is masked, None where none was found; `former_key` is the one that the checkpoint was last used
+    with, None where that may be the same account's. `counts` are the checkpoint's flows by state, empty for a new
+    one. `sources` are names as given; `piped`: one of them can be read only once, so nobody knows yet what it
+    holds. `found` is what the input holds, None where it is read while the run goes on; `known` counts the flows
+    that are to be called for sure. `limit` bounds the flows of this run, None: all.
+    """
+
+    endpoint: str
+    access_key: str | None
+    key_origin: str
+    former_key: str | None = None
+    checkpoint: Path
+    counts: Mapping[State, int]
+    sources: tuple[str, ...]
+    piped: bool = False
+    found: Survey | None = None
+    known: int = 0
+    rate: float
+    limit: int | None = None
+
+    @property
+    def to_call(self) -> int:
+        """The flows that are known to be called, as far as `limit` allows."""
+        flows = self.found.to_call if self.found else self.known
+        return flows if self.limit is None else min(self.limit, flows)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether `to_call` is all there is."""
+        return not self.piped and (self.found is not None or not self.sources)
+
+
+def describe(start: Start, what: str, now: datetime) -> str:
+    """Write the facts for a person; `what` is the first words, as "About to permanently delete"; `now` is local time."""
+    lines = [f"{what} {_flows(start)}", *_facts(start, now)]
+    if found := start.found:
+        if found.sample:
+            lines.append(_line("For example", ", ".join(_name(flow) for flow in found.sample)))
+        lines += [
+            f"  Not a flow id: {printable(e.source)}, line {e.line}: {printable(e.text, 60)} ({printable(e.reason)})"
+            for e in found.invalid_sample
+        ]
+        if found.unlisted and start.sources:
+            lines.append(f"  {left_alone(found.unlisted, start.checkpoint)}")
+    if start.former_key:
+        lines.append(f"  {another_key(start.former_key)}")
+    return "\n".join(lines)
+
+
+def fields(start: Start, now: datetime) -> dict[str, Any]:
+    """Return the facts for a log event."""
+    found = start.found
+    counted = {"to_call": start.to_call} if start.is_counted else {"to_call": None, "known": start.to_call}
+    survey = (
+        {
+            "new": found.new,
+            "unfinished": found.unfinished,
+            "reopened": found.reopened,
+            "finished_before": found.finished,
+            "repeated": found.repeated,
+            "invalid": found.invalid,
+            "unlisted": found.unlisted,
+        }
+        if found
+        else {}
+    )
+    expected = start.to_call / start.rate
+    return {
+        "endpoint": start.endpoint,
+        "access_key": start.access_key,
+        "access_key_from": start.key_origin,
+        "checkpoint": str(start.checkpoint),
+        "checkpoint_counts": {state.value: count for state, count in start.counts.items()},
+        "sources": list(start.sources),
+        **counted,
+        **survey,
+        "rate": start.rate,
+        "expected_s": round(expected, 1) if start.is_counted else None,
+        "expected_end": ends_at(expected, now).isoformat(timespec="seconds") if start.is_counted else None,
+    }
+
+
+def another_key(former: str) -> str:
+    """Say that the checkpoint was last used with another access key, which is masked."""
+    return (
+        f"Note: the checkpoint was last used with the access key {printable(former)}. If the present one belongs to"
+        " another account, none of these flows will be found, and all will be recorded as absent."
+    )
+
+
+def left_alone(count: int, checkpoint: Path) -> str:
+    """Say that unfinished flows which the input does not list stay as they are, and how to take them."""
+    flows, verb, were = (
+        ("flow of earlier inputs", "is", "was") if count == 1 else ("flows of earlier inputs", "are", "were")
+    )
+    return (
+        f"{count:,} unfinished {flows} {verb} not in this input and {were} left alone;"
+        f" {everything_command(checkpoint)} takes everything that is unfinished"
+    )
+
+
+def everything_command(checkpoint: Path) -> str:
+    """Return the command that calls every unfinished flow of a checkpoint."""
+    return f"flowreaper delete -c {quoted(str(checkpoint))}"
+
+
+def expectation(flows: int, rate: float, now: datetime) -> str:
+    """Say how long these flows take, and until when: `now` is local time."""
+    seconds = flows / rate
+    end = ends_at(seconds, now)
+    clock = f"{end:%H:%M:%S}" if end.date() == now.date() else f"{end:%a %Y-%m-%d %H:%M}"
+    return f"{duration(seconds)}, until {clock}"
+
+
+def ends_at(seconds: float, now: datetime) -> datetime:
+    """Return the moment so many seconds from `now`; the last one that can be written, if that is later."""
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=now.tzinfo)
+
+
+def _flows(start: Start) -> str:
+    count = f"{start.to_call:,} flow{'' if start.to_call == 1 else 's'}"
+    if start.is_counted:
+        return count
+    more = "the flows that come from the pipe" if start.piped else "the flows that the input lists"
+    return f"{count}, and {more}" if start.to_call else more
+
+
+def _facts(start: Start, now: datetime) -> list[str]:
+    key = start.access_key or "none found"
+    lines = [
+        _line("Endpoint", printable(start.endpoint)),
+        _line(
+            "Access key",
+            f"{printable(key)}{f', from {printable(start.key_origin)}' if start.access_key else ''}",
+        ),
+        _line("Checkpoint", f"{printable(str(start.checkpoint))} ({_held(start.counts)})"),
+        _line("Input", _input(start)),
+    ]
+    if start.found and start.limit is not None and start.limit < start.found.to_call:
+        lines.append(_line("Limit", f"the first {start.limit:,} of {start.found.to_call:,}"))
+    lines.append(_line("Rate", f"{start.rate:g} calls per second"))
+    if start.is_counted:
+        lines.append(_line("Expected", expectation(start.to_call, start.rate, now)))
+    elif start.piped:
+        lines.append(_line("Expected", "unknown: the pipe is read as it comes"))
+    else:
+        lines.append(_line("Expected", "shown when the input has been read"))
+    return lines
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label + ':':<{_LABEL_WIDTH}} {text}"
+
+
+def _held(counts: Mapping[State, int]) -> str:
+    finished = sum(count for state, count in counts.items() if state.final)
+    unfinished = sum(counts.values()) - finished
+    return f"{finished:,} done, {unfinished:,} unfinished" if finished or unfinished else "new"
+
+
+def _input(start: Start) -> str:
+    if not start.sources:
+        parts = ["everything that is unfinished in the checkpoint"]
+    else:
+        shown = [printable(name) if name != "-" else "standard input" for name in start.sources]
+        more = f" and {len(shown) - _SOURCES_SHOWN:,} more" if len(shown) > _SOURCES_SHOWN else ""
+        parts = [", ".join(shown[:_SOURCES_SHOWN]) + more]
+    if found := start.found:
+        taken = _counted(
+            (found.new, "new"), (found.unfinished, "unfinished"), (found.reopened, "taken again (--retry)")
+        )
+        left_out = _counted(
+            (found.finished, "finished before"), (found.repeated, "repeated"), (found.invalid, "invalid")
+        )
+        parts.append("; left out: ".join(filter(None, [taken or "nothing to call", left_out])))
+    elif start.sources:
+        parts.append(f"{start.known:,} known so far" if start.known else "read while the run goes on")
+    return ": ".join(parts)
+
+
+def _counted(*numbers: tuple[int, str]) -> str:
+    return ", ".join(f"{count:,} {word}" for count, word in numbers if count)
+
+
+def _name(flow: Flow) -> str:
+    name = printable(flow.flow_id, 40)
+    return f"{printable(flow.cust_space_id, 40)}/{name}" if flow.cust_space_id else name

@@ -1,0 +1,109 @@
+"""What a run did, told at its end: counts, what is left, and what to type next."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from flowreaper.cli.options import quoted
+from flowreaper.cli.terminal.progress import duration
+from flowreaper.cli.terminal.start import everything_command, left_alone
+from flowreaper.errors import ConfigurationError
+from flowreaper.model import Ending, ExitStatus, State, Summary
+
+_FINAL = tuple(state for state in State if state.final)
+
+
+def exit_status(summary: Summary) -> ExitStatus:
+    """Return the exit status of a run that no signal ended."""
+    if summary.ending is Ending.STOPPED:
+        unsent = isinstance(summary.error, ConfigurationError) and not summary.calls
+        return ExitStatus.USAGE if unsent else ExitStatus.STOPPED
+    return ExitStatus.INCOMPLETE if summary.failed else ExitStatus.DONE
+
+
+def error_status(error: Exception) -> ExitStatus:
+    """Return the exit status of a command that an error ended before it sent anything."""
+    return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
+
+
+def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = False) -> str:
+    """Write a run's end in a few lines.
+
+    `resume` is the command that goes on, empty where there is none; `piped`: ids came from a pipe.
+    """
+    file = quoted(str(checkpoint))
+    lines = _why(summary)
+    nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
+    lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {_effort(summary)}")
+    if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
+        lines.append(f"All runs: {_counts(summary.counts) or nothing}")
+    in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
+    lines.append(f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}")
+    lines += _warnings(summary, checkpoint, piped=piped)
+    lines += [
+        f"To list those {_words(state)}: flowreaper results --state {state.value} {file}"
+        for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
+        if summary.counts.get(state)
+    ]
+    if resume and (summary.left or summary.ending is not Ending.FINISHED):
+        lines.append(f"To go on: {resume}")
+    return "\n".join(lines)
+
+
+def _why(summary: Summary) -> list[str]:
+    """Say why the run ended, where it did not simply finish."""
+    doubtful = summary.in_doubt
+    if summary.error:
+        return [f"Stopped: {summary.error}"]
+    if not any(summary.counts.values()):
+        return ["No flow id was read."]
+    if summary.ending is Ending.LIMIT:
+        return ["The limit of this run is reached."]
+    if summary.ending is not Ending.INTERRUPTED:
+        return []
+    if not doubtful:
+        return ["Interrupted; no outcome is lost."]
+    have = "flows have" if doubtful > 1 else "flow has"
+    return [
+        f"Interrupted; {doubtful:,} {have} had a call without an answer: the next run finds out what became of it."
+    ]
+
+
+def _warnings(summary: Summary, checkpoint: Path, *, piped: bool) -> list[str]:
+    lines = []
+    if summary.unlisted:
+        lines.append(left_alone(summary.unlisted, checkpoint))
+    if _found_nothing(summary):
+        lines.append(
+            "Every flow of this run was absent, and this job has deleted none. Check that the access key belongs to the"
+            " right account, and that the flows are in this region and space. Once it is right:"
+            f" {everything_command(checkpoint)} --retry absent"
+        )
+    if piped and not summary.read_all:
+        lines.append("The pipe was not read to its end: what it had not brought yet is not in the checkpoint")
+    return lines
+
+
+def _found_nothing(summary: Summary) -> bool:
+    absent = summary.run.get(State.ABSENT, 0)
+    called = sum(count for state, count in summary.run.items() if state is not State.INVALID)
+    return summary.never_deleted and absent > 0 and absent == called
+
+
+def _counts(counts: Mapping[State, int], inferred: int = 0) -> str:
+    parts = [f"{counts[state]:,} {_words(state)}" for state in _FINAL if counts.get(state)]
+    if inferred:  # the first: none is inferred but of those deleted
+        parts[0] += f" ({inferred:,} by inference: a call had no answer, and the next one found nothing)"
+    return ", ".join(parts)
+
+
+def _words(state: State) -> str:
+    return {State.GAVE_UP: "given up"}.get(state, state.value)
+
+
+def _effort(summary: Summary) -> str:
+    parts = [f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} in {duration(summary.seconds)}"]
+    if summary.throttled:
+        parts.append(f"{summary.throttled:,} throttled")
+    if summary.repeated:
+        parts.append(f"{summary.repeated:,} id{'' if summary.repeated == 1 else 's'} known already")
+    return ", ".join(parts)

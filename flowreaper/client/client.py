@@ -1,0 +1,305 @@
+"""One account's calls over HTTP: the aiohttp session, its connections, and what its errors mean."""
+
+import itertools
+import os
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from flowreaper.client import messages
+from flowreaper.client.deadline import Deadline
+from flowreaper.client.endpoint import Endpoint, is_loopback
+from flowreaper.client.redaction import redact
+from flowreaper.client.sent_hook import (
+    HeldBackError,
+    HookedConnector,
+    HookedRequest,
+    Sending,
+    SurplusBytesError,
+    check_aiohttp,
+    sending,
+    unsupported,
+)
+from flowreaper.errors import ConfigurationError, UntrustedServerError
+from flowreaper.escaping import printable
+from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
+
+KEEP_ALIVE_S = 5.0
+"""Idle connections are kept this long; the service closes them after about 10 s."""
+
+CONNECT_S = 10.0
+"""The longest wait for a connection; a call that never left is certain not to have deleted anything."""
+
+_LATEST_S = 32_503_680_000.0
+# The year 3000. A server may name any date; one near the year 10000 could not be written into a request.
+
+_SHORT = 40  # a request id has 36 characters
+_SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
+_USER_AGENT = "flowreaper"
+
+
+class CredentialSource(Protocol):
+    """Where the credentials of the account come from."""
+
+    @property
+    def origin(self) -> str:
+        """Where they came from, in plain words; with some sources it is known after the first `get`."""
+        ...
+
+    async def get(self) -> Credentials:
+        """Return credentials that are valid now; may raise CredentialsError."""
+        ...
+
+    async def renew(self) -> None:
+        """Fetch them again, because the service took them for stale; may raise CredentialsError."""
+        ...
+
+
+class Client:
+    """Sends DeleteFlow calls of one account through one session, from `__aenter__` to `__aexit__`.
+
+    `timeout_s` bounds a whole call. A call is sent once: whatever goes wrong is a Reply that says how far
+    it came. Certificates are always verified (SSL_CERT_FILE and SSL_CERT_DIR are respected); redirects are
+    never followed; proxies come from the usual environment variables.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        credentials: CredentialSource,
+        *,
+        timeout_s: float,
+        connections: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._endpoint = endpoint
+        self._host = endpoint.host_header
+        self._url = f"{endpoint.url}{messages.PATH}"
+        self._credentials = credentials
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._clock = clock
+        self._clock_offset_s = 0.0
+        # Random once, counted then: as unlike any other as random each time, for a tenth of the time.
+        self._nonce_prefix = os.urandom(16).hex()
+        self._nonces = itertools.count()
+        self._proxy = proxy_for(endpoint)
+        self._session: aiohttp.ClientSession | None = None
+        self._hook_missed = False
+
+    async def __aenter__(self) -> Self:
+        check_aiohttp()
+        self._session = aiohttp.ClientSession(
+            connector=HookedConnector(
+                limit=self._connections,
+                keepalive_timeout=KEEP_ALIVE_S,
+                ssl=ssl.create_default_context() if self._endpoint.scheme == "https" else False,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # Deadline bounds each call
+            skip_auto_headers=_SKIPPED_HEADERS,
+            headers={"User-Agent": _USER_AGENT},
+            auto_decompress=False,
+            request_class=HookedRequest,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    async def send(
+        self,
+        flow: Flow,
+        timeout_s: float | None = None,
+        left: Callable[[], None] = lambda: None,
+        may_leave: Callable[[], bool] = lambda: True,
+    ) -> Reply:
+        """Sign a DeleteFlow call at this moment, send it, and return what came back.
+
+        `timeout_s` shortens the client's own timeout for this call. `left` is called when its bytes were
+        given to the system, and not at all if none was. `may_leave` is asked right before; where it says no,
+        the call is not sent, and the answer is HELD_BACK.
+
+        Raises:
+            CredentialsError: there are none to sign with.
+            UntrustedServerError: the server's certificate did not verify; nothing was sent.
+            UnsupportedAiohttpError: an earlier call showed that aiohttp does not run the hook; nothing was sent.
+        """
+        if self._hook_missed:
+            raise unsupported()
+        credentials = await self._credentials.get()
+        # The date after the credentials: fetching them can take seconds.
+        request = messages.delete_flow(
+            flow,
+            credentials,
+            host=self._host,
+            now_s=self._clock() + self._clock_offset_s,
+            nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
+        )
+        call = Sending(left, may_leave)
+        sending.set(call)
+        within_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
+        try:
+            return _concealed(await self._attempt(request, call, within_s), request, credentials)
+        except HeldBackError:
+            return HELD_BACK
+        finally:
+            if call.connected and not call.begun:
+                # What became of it is unknown, as of a call that has left.
+                self._hook_missed = True
+                left()
+
+    async def _attempt(self, request: messages.Request, call: Sending, within_s: float) -> Reply:
+        """Send a signed request once, and return what came back or what went wrong."""
+        # Name look-up, TCP and TLS must fail before the whole call does, to be known for a call that never left.
+        connect_s = min(CONNECT_S, 0.8 * within_s)
+        try:
+            with Deadline(call, connect_s=connect_s, total_s=within_s):
+                reply = await self._exchange(request)
+        except aiohttp.ClientConnectorCertificateError as error:
+            untrusted = printable(str(error))
+        except aiohttp.ClientHttpProxyError as error:
+            # Its words may echo the request, and so the proxy's password.
+            return _no_connection(f"the proxy answered HTTP {error.status}")
+        except TimeoutError:
+            if call.never_left:
+                return _no_connection(f"none within {connect_s:g} s")
+            return Reply(0, message=f"no answer within {within_s:g} s", readable=False)
+        except (aiohttp.ClientError, OSError) as error:
+            if call.never_left:
+                # Also what a proxy did before it let the call through.
+                return _no_connection(_describe(error))
+            return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
+        else:
+            # It tells what became of its flow, so it counts; the next call is not made.
+            self._hook_missed |= not call.begun
+            return reply
+        # Raised here, where no exception that holds the proxy's URL is its context.
+        raise UntrustedServerError(
+            f"the certificate of {self._host} cannot be trusted: {untrusted}. "
+            "Nothing was sent. Check the endpoint and the proxy; a private certificate authority goes into "
+            "the file that SSL_CERT_FILE names"
+        )
+
+    async def renew_credentials(self) -> None:
+        """Fetch the credentials again.
+
+        Raises:
+            CredentialsError: it failed.
+        """
+        await self._credentials.renew()
+
+    def correct_clock(self, date: str) -> bool:
+        """Follow the service's clock, whose Date header is `date`; return whether that says something new."""
+        try:
+            named = parsedate_to_datetime(date)
+            # HTTP's dates are GMT (RFC 9110, 5.6.7), also one that does not say so.
+            theirs = (named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, TypeError, OverflowError):  # TypeError: no date at all, before Python 3.12
+            return False
+        if not 0 <= theirs <= _LATEST_S:
+            return False
+        offset_s = theirs - self._clock()
+        changed = abs(offset_s - self._clock_offset_s) > 1
+        self._clock_offset_s = offset_s
+        return changed
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How many seconds the service's clock is ahead of this machine's, as far as is known."""
+        return self._clock_offset_s
+
+    async def _exchange(self, request: messages.Request) -> Reply:
+        if self._session is None:
+            raise RuntimeError("the client is used outside its `async with` block")
+        # encoded=True: the query goes out byte for byte as it was signed.
+        url = URL(f"{self._url}?{request.query}", encoded=True)
+        async with self._session.post(
+            url, headers=request.headers, allow_redirects=False, proxy=self._proxy
+        ) as answer:
+            try:
+                body, complete = await _read_bounded(answer)
+            except aiohttp.ClientPayloadError:
+                body, complete = b"", False
+            return messages.read_reply(answer.status, answer.headers, body, complete=complete)
+
+
+def proxy_for(endpoint: Endpoint) -> str | None:
+    """Return the proxy that the environment names for this endpoint (HTTPS_PROXY, NO_PROXY and so on).
+
+    Looked up once: aiohttp's own look-up (trust_env) starts a thread for every call, and reads ~/.netrc.
+    This machine itself is never asked for through a proxy.
+
+    Raises:
+        ConfigurationError: the proxy is of a kind that aiohttp does not speak.
+    """
+    if is_loopback(endpoint.host) or proxy_bypass(endpoint.host):
+        return None
+    proxy = getproxies().get(endpoint.scheme)
+    # The messages do not repeat the value: it may hold a password.
+    if proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"{endpoint.scheme.upper()}_PROXY names a proxy that is neither http:// nor https://: "
+            "set it to an HTTP proxy, or unset it"
+        )
+    if proxy and not _is_complete(proxy):
+        raise ConfigurationError(
+            f"{endpoint.scheme.upper()}_PROXY is no URL of a host and a port: write it as http://proxy.example:3128"
+        )
+    return proxy
+
+
+def _is_complete(url: str) -> bool:
+    try:
+        return bool(URL(url).host)
+    except ValueError:
+        return False
+
+
+async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    body = b""
+    while chunk := await answer.content.readany():
+        body += chunk
+        if len(body) > messages.BODY_LIMIT:
+            answer.close()
+            return body[: messages.BODY_LIMIT], False
+    return body, True
+
+
+def _concealed(reply: Reply, request: messages.Request, credentials: Credentials) -> Reply:
+    """Take this call's own secrets out of a reply: a gateway may echo the request."""
+    if reply.code == "OK" and len(reply.message) < _SHORT and len(reply.request_id) < _SHORT:
+        return reply  # nearly every reply
+    key_id, masked = credentials.access_key_id, credentials.masked_id
+    code, message, request_id, date = (
+        redact(text, request.secrets).replace(key_id, masked)
+        for text in (reply.code, reply.message, reply.request_id, reply.date)
+    )
+    return reply._replace(code=code, message=message, request_id=request_id, date=date)
+
+
+def _no_connection(why: str) -> Reply:
+    return Reply(0, message=f"no connection: {why}", readable=False, reached=False)
+
+
+def _describe(error: Exception) -> str:
+    """Say what went wrong, without a word of the other side's: aiohttp quotes what it could not read."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what came is no proper HTTP"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed"
+    if isinstance(error, OSError | SurplusBytesError):
+        return printable(str(error) or type(error).__name__)
+    return type(error).__name__

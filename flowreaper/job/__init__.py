@@ -1,0 +1,1 @@
+"""Builds a job from the parts, and runs it."""

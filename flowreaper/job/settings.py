@@ -1,0 +1,125 @@
+"""What a job is to do, checked: from words to values. Pure.
+
+Flags come before the environment, which comes before these defaults; click does that ranking, this module
+says what the values mean.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowreaper.client.codes import TREATABLE
+from flowreaper.client.endpoint import Endpoint
+from flowreaper.errors import ConfigurationError
+from flowreaper.escaping import printable
+from flowreaper.model import Kind, Retry, State
+
+DEFAULT_RATE = 5.0
+"""Calls a second; the documented quota of an account."""
+
+DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_MAX_ATTEMPTS = 10
+DEFAULT_OUTAGE_LIMIT_S = 3600.0
+DEFAULT_MAX_REFUSALS = 50
+DEFAULT_MAX_ABSENT = 50
+
+RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT)
+"""The final states that a user may ask to take again."""
+
+_MIN_RATE, _MAX_RATE = 0.001, 100_000
+# No account comes near either; beyond them, times and counts grow until they cannot be reckoned with.
+_MAX_CONCURRENCY = 10_000
+_MOST_BY_DEFAULT = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a job runs.
+
+    `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
+    `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
+    `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
+    refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none
+    was ever deleted (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to
+    take again, `retry_codes` the codes of such flows (both given: both must hold); `treat` says what a code means, before the built-in table.
+    """
+
+    endpoint: Endpoint
+    sandbox: bool = False
+    rate: float = DEFAULT_RATE
+    concurrency: int = 50
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    outage_limit_s: float = DEFAULT_OUTAGE_LIMIT_S
+    max_refusals: int = DEFAULT_MAX_REFUSALS
+    max_absent: int = DEFAULT_MAX_ABSENT
+    limit: int | None = None
+    retry: tuple[State, ...] = ()
+    retry_codes: tuple[str, ...] = ()
+    treat: Mapping[str, Kind] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checks = (
+            (
+                _MIN_RATE <= self.rate <= _MAX_RATE,
+                "rate",
+                self.rate,
+                f"calls a second, from {_MIN_RATE:g} to {_MAX_RATE:,}",
+            ),
+            (
+                1 <= self.concurrency <= _MAX_CONCURRENCY,
+                "concurrency",
+                self.concurrency,
+                f"calls at once, from 1 to {_MAX_CONCURRENCY:,}",
+            ),
+            (0 < self.timeout_s <= 3600, "timeout", self.timeout_s, "seconds, more than 0 and at most 3600"),  # noqa: PLR2004 -- the message says it
+            (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
+            (self.outage_limit_s >= 0, "outage-limit", self.outage_limit_s, "seconds, 0 or more"),
+            (self.max_refusals >= 0, "max-consecutive-refusals", self.max_refusals, "flows, 0 or more"),
+            (self.max_absent >= 0, "max-consecutive-absent", self.max_absent, "flows, 0 or more"),
+            (self.limit is None or self.limit >= 1, "limit", self.limit, "flows, 1 or more"),
+        )
+        for holds, name, value, meaning in checks:
+            if not holds:
+                raise ConfigurationError(f"{name} {value} is out of range: it is a number of {meaning}")
+        for state in self.retry:
+            if state not in RETRYABLE:
+                raise ConfigurationError(
+                    f"flows that are {state} are never called again: retry takes {_list(RETRYABLE)}"
+                )
+
+    @property
+    def taken_again(self) -> Retry:
+        """Which finished flows the run takes again."""
+        states = self.retry or (RETRYABLE if self.retry_codes else ())
+        return Retry(states, self.retry_codes)
+
+
+def default_concurrency(rate: float) -> int:
+    """Return how many calls at once hold `rate` even if every answer takes 10 s; at most 1,000."""
+    # Rounded last: the rate is not checked yet, and may be infinite or no number.
+    return math.ceil(min(_MOST_BY_DEFAULT, max(10, rate * 10)))
+
+
+def parse_treat(words: tuple[str, ...]) -> dict[str, Kind]:
+    """Read what codes mean, each ``CODE=CLASS``.
+
+    Raises:
+        ConfigurationError: a word has another form, or a class that a user may not give.
+    """
+    meanings = {}
+    for word in words:
+        code, equals, name = word.rpartition("=")
+        kind = next((k for k in TREATABLE if k == name.strip().lower()), None)
+        if not (equals and code.strip() and kind):
+            raise ConfigurationError(
+                f"treat {printable(word)}: write CODE=CLASS, where CLASS is {_list(TREATABLE)}"
+            )
+        if code.strip() == "OK":
+            raise ConfigurationError("treat OK=...: the code OK always means deleted")
+        meanings[code.strip()] = kind
+    return meanings
+
+
+def _list(names: tuple[State, ...] | tuple[Kind, ...]) -> str:
+    return ", ".join(names[:-1]) + " or " + names[-1]

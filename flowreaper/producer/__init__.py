@@ -1,0 +1,1 @@
+"""Where flow ids come from."""

@@ -1,0 +1,151 @@
+"""What can be a flow id or a space, and how to show what cannot. Pure.
+
+A flow id is ASCII letters, digits and ``_ . : -``, at most 256, begins with a letter or a digit, has a digit in
+it, and is no rounded number. A space needs no digit, and is no null, None or NaN.
+
+What may live here: the rule for one id, and making the entry or the invalid entry that follows from it.
+"""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from flowreaper.errors import InputError
+from flowreaper.escaping import printable
+from flowreaper.model import Entry, Flow, InvalidEntry
+from flowreaper.producer.lines import LINE_LIMIT, LongLine
+
+ID_LIMIT = 256
+"""Characters of a flow id or a space."""
+
+BLANKS = " \t\n\r\v\f"
+"""What may stand around an id and does not count."""
+
+ROUNDED = "is a rounded number, as spreadsheets make of long ids: export the column as text"
+
+_PLAIN = r"(?![0-9]+[eE]-)(?:[A-Za-z][A-Za-z_-]*)?[0-9][0-9A-Za-z_-]*"  # 9E-17 is a rounded number
+_TEXT_LIMIT = 200
+_PLAIN_TEXT, _PLAIN_LINE = re.compile(_PLAIN), re.compile(_PLAIN.encode())
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_OTHER = re.compile(r"[^0-9A-Za-z_.:-]")
+_DIGIT = re.compile(r"[0-9]")
+_PLAIN_SPACE = re.compile(r"(?![0-9]+[eE]-)[0-9A-Za-z][0-9A-Za-z_-]{0,255}")
+_NO_VALUES = {"null", "none", "nan"}
+# 9.26E+17, 9,26E+17, 9e+17, 346699123.0: what spreadsheets and float columns make of a long id. An id of
+# hex digits such as 12e34 is left alone: programs and spreadsheets write a sign or a fraction.
+_ROUNDED = re.compile(r"[+-]?\d+(?:\.\d*|(?:[.,]\d*)?[eE][+-]\d+|[.,]\d*[eE]\d+)", re.ASCII)
+
+
+def decoded(raw: bytes) -> str:
+    """Decode UTF-8; bytes that are not come out as surrogates, which no id holds."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def plain(line: bytes) -> bool:
+    """Return whether a line is an id beyond doubt, as nearly every line is; `fault` takes five times as long."""
+    return len(line) <= ID_LIMIT and (
+        line.isdigit() or (line.isalnum() and not line.isalpha()) or _PLAIN_LINE.fullmatch(line) is not None
+    )
+
+
+def undecoded(text: str) -> bool:
+    """Tell whether `decoded` met bytes that are not UTF-8."""
+    return _UNDECODED.search(text) is not None
+
+
+def compiled(pattern: str | None) -> re.Pattern[str] | None:
+    """Return what stands in for the rule of an id's characters; None for the rule itself.
+
+    Raises:
+        InputError: `pattern` is empty or no regular expression.
+    """
+    if pattern is None:
+        return None
+    if not pattern:
+        raise InputError("--id-pattern is empty: give a regular expression that a whole id matches")
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        why = printable(str(error))
+        raise InputError(f"--id-pattern {printable(pattern)} is no regular expression: {why}") from None
+
+
+def fault(text: str, pattern: re.Pattern[str] | None = None) -> str:
+    """Return why `text` cannot be a flow id, as the end of a sentence; empty if it can.
+
+    `pattern` stands in for the rule of what characters an id has; it must match the whole text.
+    """
+    digits = text.isdigit() and text.isascii()
+    if pattern is None and len(text) <= ID_LIMIT and (digits or _PLAIN_TEXT.fullmatch(text)):
+        return ""
+    if why := _never(text):
+        return why
+    if pattern is not None:
+        return "" if pattern.fullmatch(text) else f"does not match --id-pattern {printable(pattern.pattern)}"
+    why = _strange(text) or ("" if _DIGIT.search(text) else "has no digit in it")
+    return why and f"{why} (other ids: --id-pattern)"
+
+
+def space_fault(text: str) -> str:
+    """Return why `text` cannot be a space, as the end of a sentence; empty if it can."""
+    if text.lower() in _NO_VALUES:
+        return "stands for no value: leave it empty"
+    if _PLAIN_SPACE.fullmatch(text):
+        return ""
+    return _never(text) or _strange(text)
+
+
+def _never(text: str) -> str:
+    """Return what no pattern allows."""
+    if not text:
+        return "is empty"
+    if len(text) > ID_LIMIT:
+        return f"has {len(text)} characters, more than {ID_LIMIT}"
+    if undecoded(text):
+        return "is not UTF-8"
+    if text.split() != [text]:
+        return "has white space inside"
+    if not text.isprintable():
+        return "has a character that cannot be seen"
+    return ROUNDED if _ROUNDED.fullmatch(text) else ""
+
+
+def _strange(text: str) -> str:
+    if other := _OTHER.search(text):
+        return f"has {other[0]} in it, which is none of the ASCII letters, the digits and _ . : -"
+    return "" if text[0].isalnum() else f"begins with {text[0]}, not with a letter or a digit"
+
+
+class EntryMaker(NamedTuple):
+    """Makes one source's entries; `default_space` is for the flows that bring none, `pattern` as for `fault`."""
+
+    source: str
+    default_space: str
+    pattern: re.Pattern[str] | None = None
+
+    def entry(self, flow_id: str, space: str, line: int) -> Entry | InvalidEntry:
+        """Return the entry, or why there is none; blanks around `flow_id` and `space` do not count."""
+        flow_id, space = flow_id.strip(BLANKS), space.strip(BLANKS)
+        if why := fault(flow_id, self.pattern):
+            return self.invalid(flow_id, f"the flow id {why}", line)
+        if space and (why := space_fault(space)):
+            return self.invalid(f"{flow_id} in space {space}", f"the space {why}", line)
+        return Entry(Flow(flow_id, space or self.default_space), self.source, line)
+
+    def invalid(self, text: str, reason: str, line: int) -> InvalidEntry:
+        """Return the invalid entry; a long `text` is cut, its length and hash keep it apart from others."""
+        shown = _shown(text[:_TEXT_LIMIT])
+        if len(text) > _TEXT_LIMIT:
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+            shown = f"{shown}… [{len(text)} characters, sha256 {digest[:12]}]"
+        return InvalidEntry(shown, reason, self.source, line)
+
+    def too_long(self, cut: LongLine, line: int) -> InvalidEntry:
+        """Return the invalid entry for a line of which only the head was kept."""
+        shown = f"{_shown(decoded(cut.head))}… [{cut.size} bytes, sha256 {cut.sha256[:12]}]"
+        return InvalidEntry(shown, f"the line is over {LINE_LIMIT} bytes", self.source, line)
+
+
+def _shown(text: str) -> str:
+    bytes_named = _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+    return printable(bytes_named, 10 * _TEXT_LIMIT)  # an escaped character takes ten at most

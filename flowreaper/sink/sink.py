@@ -1,0 +1,150 @@
+"""Where outcomes go, and in which order: recorded, then streamed, then shown."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
+from flowreaper.store.records import record_of, record_of_invalid
+
+T = TypeVar("T")
+
+GROUP_S = 0.2
+"""Outcomes are committed at most this many seconds after they came."""
+
+GROUP_SIZE = 256
+"""Or when this many are waiting: above 1,280 calls a second.
+
+Each transaction passes the interpreter's lock to and fro some twenty times, which is what it costs most.
+"""
+
+
+class Store(Protocol):
+    """What keeps flows and outcomes; durable when a coroutine returns."""
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read."""
+        ...
+
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+        """Record `changes` and claim rows, in one transaction."""
+        ...
+
+
+class Stream(Protocol):
+    """Whatever wants each outcome once it is recorded."""
+
+    def put(self, record: Record) -> None:
+        """Take one outcome; may raise RunError."""
+        ...
+
+
+class Sink:
+    """Groups outcomes into transactions, and passes on only what is recorded.
+
+    `failed` is called with the first failure, once. After a failed write nothing is recorded any more; a
+    stream that fails does not stop the recording.
+    """
+
+    def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[Exception], None]) -> None:
+        self._store = store
+        self._streams = streams
+        self._failed = failed
+        self._group: list[Change] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writes: set[asyncio.Task[list[Claim]]] = set()
+        self._has_failed = False
+        self._broken: Exception | None = None
+        self.recorded: Counter[State] = Counter()
+        self.repeated = 0
+        self.inferred = 0
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> int:
+        """Keep what was read; return how many flows the run takes of it.
+
+        Raises:
+            RunError: it could not be kept.
+        """
+        added = await self._guard(self._store.add(entries))
+        self.repeated += added.repeated
+        found_at_ms = int(time.time() * 1000)
+        for entry in added.invalid:
+            self.recorded[State.INVALID] += 1
+            self._pass_on(record_of_invalid(entry, found_at_ms))
+        return added.new + added.resumed
+
+    async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
+        """Claim rows; what waits to be recorded goes into the same transaction.
+
+        Raises:
+            RunError: they could not be claimed.
+        """
+        return await self._write_soon(new, again)
+
+    def put(self, change: Change) -> None:
+        """Record a change with the next group."""
+        if self._broken:
+            return
+        self._group.append(change)
+        if len(self._group) == GROUP_SIZE:
+            self._write_soon()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GROUP_S, self._write_soon)
+
+    async def flush(self) -> None:
+        """Return when everything that was put is recorded and passed on, or recording has failed."""
+        if self._group:
+            self._write_soon()
+        while self._writes:
+            await asyncio.wait(self._writes)
+
+    def _write_soon(self, new: int = 0, again: Sequence[int] = ()) -> asyncio.Task[list[Claim]]:
+        task = asyncio.get_running_loop().create_task(self._write(new, again))
+        self._writes.add(task)
+        task.add_done_callback(self._written)
+        return task
+
+    def _written(self, task: asyncio.Task[list[Claim]]) -> None:
+        self._writes.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, so that asyncio does not complain: `_fail` has told it
+
+    async def _write(self, new: int, again: Sequence[int]) -> list[Claim]:
+        if self._broken:
+            raise self._broken
+        group, self._group = self._group, []
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        claims = await self._guard(self._store.write(group, new, again))
+        for change in group:
+            if isinstance(change, Outcome):
+                self.recorded[change.state] += 1
+                self.inferred += change.inferred
+                if self._streams:
+                    self._pass_on(record_of(change))
+            elif isinstance(change, Reopen):
+                self.recorded[State.ABSENT] -= len(change.rows)
+        return claims
+
+    def _pass_on(self, record: Record) -> None:
+        for stream in self._streams:
+            try:
+                stream.put(record)
+            except Exception as error:  # noqa: BLE001 -- a defect of a stream must not lose what is recorded
+                self._fail(error)
+
+    async def _guard(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except Exception as error:
+            self._broken = error
+            self._fail(error)
+            raise
+
+    def _fail(self, error: Exception) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self._failed(error)

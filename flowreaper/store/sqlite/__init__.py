@@ -1,0 +1,1 @@
+"""The checkpoint as an SQLite file."""

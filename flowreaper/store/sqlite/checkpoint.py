@@ -1,0 +1,298 @@
+"""The checkpoint file: one SQLite database a job. All SQL that changes flows lives here.
+
+Every public method that writes is one transaction, durable when it returns (WAL, synchronous=FULL: SQLite
+syncs the log at each commit). One thread at a time may call.
+"""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowreaper.errors import CheckpointError
+from flowreaper.escaping import printable
+from flowreaper.model import (
+    Added,
+    Again,
+    Change,
+    Claim,
+    Entry,
+    Flow,
+    Identity,
+    InvalidEntry,
+    Outcome,
+    Reopen,
+    Retry,
+    State,
+)
+from flowreaper.store.sqlite import file_guard, listed, run_mark, schema, statements
+from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
+
+Connect = Callable[[str], sqlite3.Connection]
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """Open an SQLite database by its URI; transactions are explicit."""
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+
+
+class Checkpoint:
+    """A job's flows and what became of them.
+
+    After `take_listed`, only flows that `add` is given are claimed; else every unfinished one. Made by `open_checkpoint`. Raises CheckpointError from every method when the file cannot be read or
+    written: nothing of that call was kept then.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection, database: Database | None = None) -> None:
+        self.path = path
+        self._db = db
+        self._database = database or Database(path, db)
+        self._sources: dict[str, int] = {}
+        self._source_names: dict[int, str] = {}
+        self._read_up_to = 0
+        self._left_claimed: frozenset[int] = frozenset()
+        self._last_known: int | None = None  # the last row before this run's own; None: all rows are taken
+        self._listed_up_to = 0
+        self._retry = Retry()
+
+    def clear(self) -> None:
+        """Forget every flow, and all that is kept about the job but what the checkpoint belongs to."""
+        with self._transaction() as db:
+            for table in ("flow", "invalid", "source"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
+            kept = ("endpoint", "sandbox", "access_key", run_mark.NAME, run_mark.RUN)
+            db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
+
+    def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
+        """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
+        with self._transaction() as db:
+            self._last_known = self._read_up_to = listed.begin(db)
+            self._retry = retry
+
+    def unfinished(self, count: int) -> list[Flow]:
+        """Return the first unfinished flows, up to `count`."""
+        with self._database.errors():
+            return listed.unfinished(self._db, count)
+
+    def list_known(self, flows: Sequence[Flow]) -> int:
+        """Enter unfinished flows that the input is known to list; return how many were not entered before."""
+        if self._last_known is None:
+            return 0
+        with self._transaction() as db:
+            return listed.enter(db, flows, self._last_known, Retry())
+
+    def unlisted(self) -> int:
+        """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
+        if self._last_known is None:
+            return 0
+        with self._database.errors():
+            return listed.count_unlisted(self._db, self._last_known)
+
+    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read. A flow or line that is known already is only counted."""
+        with self._transaction() as db:
+            invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
+            flows = [
+                (e.flow.flow_id, e.flow.cust_space_id, self._source(db, e.source), e.line)
+                for e in entries
+                if isinstance(e, Entry)
+            ]
+            new = statements.ADD.run(db, flows)
+            resumed = 0
+            if self._last_known is not None and new < len(flows):
+                named = [e.flow for e in entries if isinstance(e, Entry)]
+                resumed = listed.enter(db, named, self._last_known, self._retry)
+        return Added(new, len(entries) - new - len(invalid), invalid, resumed)
+
+    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+        """Record `changes`, then claim the rows `again` and up to `new` pending flows that come next.
+
+        The claims are in that order; pending flows are claimed in the order of reading, each once: to claim
+        one again, name its row.
+        """
+        with self._transaction() as db:
+            outcomes = [statements.outcome_row(change) for change in changes if isinstance(change, Outcome)]
+            self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
+            released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Again)]
+            self._expect(len(released), statements.RELEASE.run(db, released))
+            reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
+            if reopened:
+                self._expect(len(reopened), statements.reopen_rows(db, reopened))
+            claims = [self._claim_row(db, row) for row in again]
+            listed_up_to, known = self._next_listed(db, new)
+            pending = self._next_pending(db, new - len(known))
+            claims += known + pending
+            if claims:
+                self._expect(len(claims), statements.claim(db, [claim.row for claim in claims]))
+        self._listed_up_to = listed_up_to
+        if pending:
+            self._read_up_to = pending[-1].row
+        return claims
+
+    def doubt_claimed(self) -> list[int]:
+        """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading.
+
+        They are claimed by naming them, never as pending flows.
+        """
+        with self._transaction() as db:
+            db.execute("UPDATE flow SET in_doubt = 1 WHERE state = 1")
+            rows = [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")]
+        self._left_claimed = frozenset(rows)
+        return rows
+
+    def reopen(self, retry: Retry) -> int:
+        """Make the finished flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+        if not retry:
+            return 0
+        with self._transaction() as db:
+            return statements.reopen(db, retry)
+
+    def has_deleted(self) -> bool:
+        """Return whether the service has confirmed the deletion of a flow of this job."""
+        with self._database.errors():
+            return statements.any_with_code(self._db, State.DELETED, "OK")
+
+    def has_answer(self) -> bool:
+        """Return whether the service has ever decided about a flow of this job."""
+        with self._database.errors():
+            return statements.any_answered(self._db)
+
+    def counts(self) -> dict[State, int]:
+        """Return how many flows and invalid lines are in each state that occurs."""
+        with self._database.errors():
+            states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
+            found = {schema.state(state): count for state, count in states}
+            (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
+        return found | ({State.INVALID: invalid} if invalid else {})
+
+    def in_doubt(self) -> int:
+        """Return how many unfinished flows had a call of which no answer is known."""
+        with self._database.errors():
+            (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
+        return schema.number(count)
+
+    def note(self, name: str, value: str) -> None:
+        """Keep something about the job as a whole, in place of what had this name."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))
+
+    def noted(self, name: str) -> str:
+        """Return what `note` kept under this name; empty if nothing."""
+        with self._database.errors():
+            return schema.job(self._db).get(name, "")
+
+    def check(self) -> None:
+        """Make sure that the file is still this run's; keep its log short. Call it every second."""
+        self._database.check()
+
+    def close(self) -> None:
+        """Fold the log into the file and close it, so that one plain file is left."""
+        self._database.close()
+
+    def _add_invalid(self, db: sqlite3.Connection, entry: InvalidEntry) -> bool:
+        added = db.execute(
+            "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)",
+            (
+                entry.text,
+                entry.reason,
+                self._source(db, entry.source),
+                entry.line,
+                int(time.time() * 1000),
+            ),
+        )
+        return added.rowcount == 1
+
+    def _source(self, db: sqlite3.Connection, name: str) -> int:
+        number = self._sources.get(name)
+        if number is None:
+            db.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
+            (number,) = db.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()
+            self._sources[name] = number
+        return number
+
+    def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
+        found = db.execute(
+            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
+            " WHERE id = ? AND state < 2",
+            (row,),
+        ).fetchone()
+        if found is None:
+            raise CheckpointError(
+                f"{printable(str(self.path))}: row {row} is not to be called again: the checkpoint was changed"
+                " by something else while this run went on"
+            )
+        return self._claim(db, found)
+
+    def _next_listed(self, db: sqlite3.Connection, count: int) -> tuple[int, list[Claim]]:
+        if self._last_known is None or count <= 0:
+            return self._listed_up_to, []
+        place, found = listed.next_rows(db, self._listed_up_to, count)
+        return place, [self._claim(db, row) for row in found]
+
+    def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
+        if count <= 0:
+            return []
+        found = statements.next_pending(db, self._read_up_to, count + len(self._left_claimed))
+        # A row that was left claimed may have been put back since: who named it once names it again.
+        fresh = [row for row in found if row[0] not in self._left_claimed]
+        return [self._claim(db, row) for row in fresh[:count]]
+
+    def _claim(self, db: sqlite3.Connection, found: Sequence[Any]) -> Claim:
+        row, flow_id, space, attempts, in_doubt, source, line = found
+        name = self._source_names.get(source)
+        if name is None:
+            (kept,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
+            name = self._source_names[source] = schema.text(kept)
+        flow = schema.flow(flow_id, space)
+        return Claim(row, flow, schema.number(attempts), bool(in_doubt), name, schema.number(line))
+
+    def _expect(self, count: int, changed: int) -> None:
+        if changed != count:
+            raise CheckpointError(
+                f"{printable(str(self.path))}: {count - changed} claimed flows are not claimed in the file:"
+                " it was changed by something else while this run went on"
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._database.transaction() as db:
+                yield db
+        except BaseException:
+            self._sources.clear()  # the names may be gone with the transaction
+            raise
+
+
+def open_checkpoint(
+    path: Path, identity: Identity, *, connect: Connect = connect, accept_lost_log: bool = False
+) -> Checkpoint:
+    """Open the job's checkpoint for this run alone, or make it (mode 0600) where there is none.
+
+    With `accept_lost_log`, one whose log is missing is gone on with: every unfinished flow is in doubt then.
+
+    Raises:
+        CheckpointRefusedError: another run has the file; it is no checkpoint, or one of another endpoint, of the
+            sandbox (or not of it), or of a newer flowreaper; it is a link, or no regular file; or its log is
+            missing. It is left as it was.
+        CheckpointError: it cannot be made, read or written.
+    """
+    name = printable(str(path))
+    try:
+        with contextlib.ExitStack() as undo:
+            file = undo.enter_context(contextlib.closing(file_guard.hold(path)))
+            if file.size == 1:  # SQLite takes it for an empty one
+                schema.refuse(name)
+            log_is_lost = run_mark.require_log(path, accept_lost=accept_lost_log)
+            file.keep_locked()
+            db = undo.enter_context(contextlib.closing(connect(f"{path.resolve().as_uri()}?mode=rw")))
+            schema.prepare(db, name, identity)
+            # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
+            database = GuardedDatabase(path, db, file)
+            database.begin(log_is_lost=log_is_lost)
+            undo.pop_all()
+    except (OSError, *DAMAGE) as error:
+        # SQLite's words may quote what a forged file holds.
+        raise CheckpointError(f"checkpoint {name}: {printable(str(error))}") from error
+    return Checkpoint(path, db, database)

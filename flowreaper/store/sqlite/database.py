@@ -1,0 +1,201 @@
+"""A run's connection to its checkpoint: transactions that keep watch over the file, and the close."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from flowreaper.errors import CheckpointError
+from flowreaper.escaping import printable
+from flowreaper.store.sqlite import rescue, run_mark
+from flowreaper.store.sqlite.file_guard import GuardedFile, Trouble
+from flowreaper.store.sqlite.folding import Folding
+
+# ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
+DAMAGE = (sqlite3.Error, ValueError, OverflowError)
+
+_LOST = "log_lost"
+"""The note that a log was lost once, in the table ``job``."""
+
+_TAKEN = Trouble(
+    "was taken by another run, which its lock did not reach",
+    "let one of them alone go on, and keep it on a disk of this machine",
+)
+
+
+class Database:
+    """A checkpoint's connection; every method raises CheckpointError where it cannot be read or written."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._name = printable(str(path))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what is done within, or nothing of it."""
+        with self.errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def check(self) -> None:
+        """Make sure that the file is still this run's."""
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what goes wrong with the file into a CheckpointError."""
+        try:
+            yield
+        except DAMAGE as error:
+            # SQLite's words may quote what a forged file holds.
+            raise CheckpointError(f"checkpoint {self._name}: {printable(str(error))}") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+class _FileChangedError(Exception):
+    """The file is not what it was when the run began."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.what)
+        self.trouble = trouble
+
+
+class GuardedDatabase(Database):
+    """A database in a file that one run alone has, from `begin` to `close`.
+
+    Once something has happened to the file, every transaction raises the same error.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection, file: GuardedFile) -> None:
+        super().__init__(path, db)
+        self._file = file
+        self._folding = Folding(db, file)
+        self._error: CheckpointError | None = None
+        self._last_row: int | None = None
+
+    def begin(self, *, log_is_lost: bool = False) -> None:
+        """Say in the file which run has it, and that there is a log from now on.
+
+        With `log_is_lost`, every unfinished flow is in doubt, and every flow that is read from now on, in later runs,
+        too: what became of it may have been in the log.
+
+        Raises:
+            sqlite3.Error: the file cannot be read or written.
+        """
+        self._folding.begin()
+        with self._folding.committing():
+            self._db.execute(run_mark.WRITE, (run_mark.RUN, run_mark.this_run()))
+            if log_is_lost:
+                self._db.execute("UPDATE flow SET in_doubt = 1 WHERE state < 2")
+                self._db.execute(run_mark.WRITE, (_LOST, "yes"))
+        if self._folding.noted(_LOST):
+            self._last_row = self._find_last_row()
+        self._folding.leave_mark(log_is_lost=log_is_lost)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what is done within, or nothing of it, to the file that is still this run's."""
+        with self.errors():
+            self._raise_again()
+            self._fold_if_due()
+            with self._folding.committing():
+                yield self._db
+                if self._last_row is not None:
+                    self._db.execute("UPDATE flow SET in_doubt = 1 WHERE id > ?", (self._last_row,))
+                self._verify()
+            if self._last_row is not None:
+                self._last_row = self._find_last_row()
+
+    def check(self) -> None:
+        """Make sure that the file is still there and this run's own; fold the log when it is time."""
+        with self.errors():
+            self._raise_again()
+            self._verify()
+            self._fold_if_due()
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what goes wrong with the file into a CheckpointError that says what happened to it."""
+        try:
+            with super().errors():
+                yield
+        except _FileChangedError as error:
+            self._error = self._changed(error.trouble)
+            raise self._error from error
+        except CheckpointError as error:
+            damaged = isinstance(error.__cause__, DAMAGE)
+            if damaged and not self._error and (trouble := self._trouble_if_readable()):
+                self._error = self._changed(trouble)
+                raise self._error from error
+            raise
+
+    def close(self) -> None:
+        """Fold the log into the file and close it, so that one plain file is left where nobody reads it."""
+        try:
+            with contextlib.suppress(CheckpointError) if self._error else super().errors():
+                self._db.execute("PRAGMA busy_timeout = 0")
+                self._end()
+        finally:
+            self._folding.keep_files_if_needed()
+            self._db.close()
+            self._file.close()
+
+    def _end(self) -> None:
+        trouble = self._trouble_if_readable()
+        if trouble and (trouble is _TAKEN or not trouble.intact):
+            self._folding.keep_files()
+        else:
+            self._folding.end()
+
+    def _raise_again(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _fold_if_due(self) -> None:
+        if self._folding.is_due:
+            self._verify()  # nothing is written over what somebody else put there
+            self._folding.fold()
+
+    def _verify(self) -> None:
+        if trouble := self._trouble():
+            raise _FileChangedError(trouble)
+
+    def _trouble(self) -> Trouble | None:
+        trouble = self._file.trouble()
+        if trouble and trouble.intact:
+            return trouble
+        try:
+            mark = self._folding.noted(run_mark.NAME)
+        except DAMAGE:
+            if trouble is None:
+                raise
+            return trouble
+        if mark == self._folding.mark.text() or (trouble and not run_mark.parse(mark)):
+            return trouble
+        return _TAKEN  # another run writes into the file, too
+
+    def _trouble_if_readable(self) -> Trouble | None:
+        with contextlib.suppress(*DAMAGE):
+            return self._trouble()
+        return None
+
+    def _changed(self, trouble: Trouble) -> CheckpointError:
+        if trouble.lost:
+            with contextlib.suppress(*DAMAGE):
+                self._folding.close_mark()  # what it is copied into has no log
+            then = rescue.save(self._db, self._file.path)
+        else:
+            then = rescue.advice(trouble)
+        return CheckpointError(f"the checkpoint {self._name} {trouble.what}. {then}")
+
+    def _find_last_row(self) -> int:
+        (row,) = self._db.execute("SELECT coalesce(max(id), 0) FROM flow").fetchone()
+        return int(row)

@@ -1,0 +1,105 @@
+"""What an input lists, gathered in a nameless file of SQLite's and compared with a checkpoint. Writes nothing else."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from flowreaper.errors import CheckpointError
+from flowreaper.escaping import printable
+from flowreaper.model import Added, Entry, Flow, InvalidEntry, Retry
+from flowreaper.store.sqlite import schema, statements
+from flowreaper.store.sqlite.checkpoint import Checkpoint, connect
+from flowreaper.store.sqlite.database import DAMAGE
+
+_SAME = "(theirs.flow_id, theirs.cust_space_id) = (mine.flow_id, mine.cust_space_id)"
+
+
+class Comparison(NamedTuple):
+    """How many gathered flows the checkpoint knows; how many of those are unfinished there, or taken again."""
+
+    known: int
+    unfinished: int
+    reopened: int
+
+
+class Gathered:
+    """The flows of an input, from `__enter__` to `__exit__`; `checkpoint` is what they are compared with.
+
+    Every method raises CheckpointError where the checkpoint or the temporary file cannot be used.
+    """
+
+    def __init__(self, checkpoint: Path, *, exists: bool) -> None:
+        self._path = checkpoint
+        self._exists = exists
+        self._db: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        with self._errors():
+            self._db = connect("file:?mode=rwc")
+            schema.create(self._db)
+            if self._exists:
+                self._db.execute("ATTACH ? AS other", (f"{self._path.resolve().as_uri()}?mode=ro",))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Gather a batch; what the input repeats is counted as repeated."""
+        return Checkpoint(self._path, self._opened).add(entries)
+
+    def compare(self, retry: Retry) -> Comparison:
+        """Count the gathered flows by what the checkpoint knows of them; `retry` names finished ones to take again."""
+        if not self._exists:
+            return Comparison(0, 0, 0)
+        again, parameters = statements.retry_condition(retry, "theirs")
+        with self._errors():
+            found = self._opened.execute(
+                "SELECT count(*), coalesce(sum(theirs.state < 2), 0),"  # noqa: S608 -- constants and question marks
+                f" coalesce(sum({again}), 0)"
+                f" FROM main.flow AS mine CROSS JOIN other.flow AS theirs ON {_SAME}",
+                parameters,
+            ).fetchone()
+        return Comparison(*found)
+
+    def sample(self, count: int, retry: Retry, *, listed: bool) -> tuple[Flow, ...]:
+        """Return the first flows that a run would call; `listed`: only gathered ones, else all of the checkpoint."""
+        again, parameters = statements.retry_condition(retry, "theirs")
+        wanted = f"(theirs.state < 2 OR ({again}))"
+        if not self._exists:
+            source, parameters = "main.flow AS mine", []
+        elif listed:
+            source = (
+                f"main.flow AS mine LEFT JOIN other.flow AS theirs ON {_SAME}"
+                f" WHERE theirs.id IS NULL OR {wanted}"
+            )
+        else:
+            source = f"other.flow AS theirs WHERE {wanted}"
+        table = "mine" if listed or not self._exists else "theirs"
+        with self._errors():
+            found = self._opened.execute(
+                f"SELECT {table}.flow_id, {table}.cust_space_id FROM {source} ORDER BY {table}.id LIMIT ?",  # noqa: S608 -- as above
+                (*parameters, count),
+            ).fetchall()
+            return tuple(schema.flow(flow_id, space) for flow_id, space in found)
+
+    @property
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise RuntimeError("the gathered flows are used outside their `with` block")
+        return self._db
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGE as error:
+            raise CheckpointError(
+                f"checkpoint {printable(str(self._path))}: {printable(str(error))}"
+            ) from error

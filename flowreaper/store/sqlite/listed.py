@@ -1,0 +1,83 @@
+"""Which flows that the checkpoint knew before this run's input lists: the only ones of them that are called.
+
+A flow that was taken out of the input must not be deleted because an earlier run has read it. So each known,
+unfinished flow is entered into a temporary table when the input names it; SQLite keeps that table in a nameless
+file, so memory stays flat. Flows that this run itself adds need no entry: their rows are newer than all others.
+
+Functions on a connection that is passed in; they run inside the caller's transaction.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from flowreaper.model import Flow, Retry
+from flowreaper.store.sqlite import schema
+from flowreaper.store.sqlite.statements import REOPEN, ManyRows, retry_condition
+
+# CROSS JOIN and "+": each given flow is looked up by its id. Without them SQLite might walk all unfinished flows.
+_GIVEN = " FROM (VALUES {rows}) AS given CROSS JOIN flow ON (flow_id, cust_space_id) = (column1, column2)"
+
+_LIST = ManyRows(
+    "INSERT OR IGNORE INTO temp.listed (row) SELECT flow.id"
+    + _GIVEN
+    + " WHERE +flow.id <= ? AND +flow.state < 2 ORDER BY flow.state DESC, flow.id",
+    2,
+    128,
+)
+
+
+def begin(db: sqlite3.Connection) -> int:
+    """Make the table, empty; return the last row that was known before."""
+    db.execute("CREATE TEMP TABLE listed (place INTEGER PRIMARY KEY, row INTEGER NOT NULL UNIQUE)")
+    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM flow").fetchone()
+    return schema.number(last)
+
+
+def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry: Retry) -> int:
+    """Enter the unfinished ones among `flows`; return how many are new here.
+
+    Finished ones that `retry` names are made pending again first, each once in a run.
+    """
+    if retry:
+        condition, parameters = retry_condition(retry)
+        which = f"+flow.id <= ? AND {condition} AND flow.id NOT IN (SELECT row FROM temp.listed)"  # noqa: S608 -- constants and question marks
+        reopen = f"{REOPEN} WHERE id IN (SELECT flow.id{_GIVEN} WHERE {which})"
+        ManyRows(reopen, 2, 128).run(db, flows, [last_known, *parameters])
+    return _LIST.run(db, flows, [last_known])
+
+
+def unfinished(db: sqlite3.Connection, count: int) -> list[Flow]:
+    """Return up to `count` unfinished flows: those that a crash left claimed, then pending ones, in order of reading."""
+    found: list[Flow] = []
+    for state in (1, 0):
+        rows = db.execute(
+            "SELECT flow_id, cust_space_id FROM flow WHERE state = ? AND code IS NULL ORDER BY id LIMIT ?",
+            (state, count - len(found)),
+        )
+        found += [schema.flow(flow_id, space) for flow_id, space in rows]
+    return found
+
+
+def next_rows(db: sqlite3.Connection, after: int, count: int) -> tuple[int, list[list[object]]]:
+    """Return up to `count` listed flows that come next, and the place of the last of them.
+
+    `after` is the place up to which they were taken. Each flow as `statements.next_pending` has it.
+    """
+    (found,) = db.execute(
+        "SELECT json_group_array(json_array(place, id, flow_id, cust_space_id, attempts, in_doubt, source, line))"
+        " FROM (SELECT listed.place, flow.* FROM temp.listed CROSS JOIN flow ON flow.id = listed.row"
+        " WHERE listed.place > ? AND +flow.state < 2 ORDER BY listed.place LIMIT ?)",
+        (after, count),
+    ).fetchone()
+    rows: list[list[object]] = json.loads(found)
+    return (schema.number(rows[-1][0]) if rows else after), [row[1:] for row in rows]
+
+
+def count_unlisted(db: sqlite3.Connection, last_known: int) -> int:
+    """Return how many unfinished flows that were known before are not listed."""
+    (count,) = db.execute(
+        "SELECT count(*) FROM flow WHERE state < 2 AND id <= ? AND id NOT IN (SELECT row FROM temp.listed)",
+        (last_known,),
+    ).fetchone()
+    return schema.number(count)

@@ -1,0 +1,299 @@
+"""Reads a checkpoint, also while a run writes it: records, counts. Takes no lock of the run.
+
+It writes nothing; but what a killed run left half written is rolled back, as SQLite does on opening. Cursors are
+closed before their connection: since Python 3.13 one that somebody still holds, in an exception's frames for
+example, would keep SQLite's lock on the file.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from flowreaper.errors import CheckpointError, InputError
+from flowreaper.escaping import printable
+from flowreaper.model import Identity, InvalidEntry, Record, State
+from flowreaper.store.records import record_of_invalid, utc_time
+from flowreaper.store.sqlite import descriptors, file_guard, run_mark, schema
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
+
+    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final
+    state to its codes and their counts, most frequent first; "" stands for none. `live`: a run is going on, `run`
+    says which, as far as it has said so itself, and `under_way` counts the flows that it has claimed; only those
+    that it took over in doubt are in doubt, too.
+    """
+
+    endpoint: str
+    sandbox: bool
+    access_key: str
+    states: dict[State, int]
+    inferred: int
+    in_doubt: int
+    codes: dict[State, dict[str, int]]
+    live: bool = False
+    run: str = ""
+    under_way: int = 0
+
+
+def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:
+    """Count a checkpoint's flows.
+
+    Raises:
+        ConfigurationError: there is no such file, it is no checkpoint, or not one of this identity.
+        CheckpointError: it cannot be read.
+    """
+    with _reading(path) as db:
+        # First: a run that ends meanwhile leaves no flow claimed that could be taken for one in doubt.
+        live = file_guard.has_run(Path(path))
+        job = schema.job(db)
+        if identity:
+            schema.check_identity(job, printable(os.fspath(path)), identity)
+        codes: dict[State, dict[str, int]] = {}
+        found = db.execute(
+            "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
+        ).fetchall()
+        for number, code, count in found:
+            codes.setdefault(schema.state(number), {})[_text(code) or ""] = count
+        (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
+        if invalid:
+            codes[State.INVALID] = {"": invalid}
+        # A flow that was deleted by inference has the code of absence: the index leads to these few.
+        inferred = sum(
+            db.execute(
+                "SELECT count(*) FROM flow WHERE state = ? AND code IS ? AND inferred = 1",
+                (schema.NUMBER[State.DELETED], code or None),
+            ).fetchone()[0]
+            for code in codes.get(State.DELETED, {})
+            if code != "OK"
+        )
+        (in_doubt,) = db.execute(
+            schema.COUNT_IN_DOUBT_DURING_A_RUN if live else schema.COUNT_IN_DOUBT
+        ).fetchone()
+    return Status(
+        endpoint=job.get("endpoint", ""),
+        sandbox=job.get("sandbox") == "yes",
+        access_key=job.get("access_key", ""),
+        states={state: sum(counts.values()) for state, counts in codes.items()},
+        inferred=inferred,
+        in_doubt=in_doubt,
+        codes=codes,
+        live=live,
+        run=run_mark.who(job.get(run_mark.RUN)) if live else "",
+        under_way=sum(codes.get(State.CLAIMED, {}).values()) if live else 0,
+    )
+
+
+def what_is_missing(path: Path) -> str:
+    """Say what a checkpoint lacks that no run has: its log; empty where it is whole."""
+    if not _is_begun(path):
+        return ""
+    name = printable(str(path))
+    try:
+        with descriptors.reading(path):
+            found = run_mark.examine(path)
+    except OSError:
+        return ""
+    if found is run_mark.Log.WHOLE or file_guard.has_run(path):
+        return ""
+    if found is run_mark.Log.MISSING:
+        return f"{name} is not whole: {run_mark.missing(name)}"
+    return f"{name} is shown with a log that is not its own: {run_mark.foreign(name)}"
+
+
+def last_access_key(path: Path) -> str | None:
+    """Return the masked access key that a checkpoint was last used with; None where there is none yet.
+
+    Raises:
+        ConfigurationError: it is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    if not _is_begun(path):
+        return None
+    with _reading(path) as db:
+        return schema.job(db).get("access_key")
+
+
+def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[State]) -> dict[str, int]:
+    """Count a checkpoint's flows in `states` by the name of their source, where that does not belong to a job.
+
+    Empty where there is no checkpoint yet.
+
+    Raises:
+        ConfigurationError: it is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    if not _is_begun(path):
+        return {}
+    with _reading(path) as db:
+        names = {
+            number: schema.text(name) for number, name in db.execute("SELECT id, name FROM source").fetchall()
+        }
+        if all(map(belongs, names.values())):
+            return {}  # nearly always; to count takes some 0.2 s for a million flows
+        marks = ", ".join("?" * len(states))
+        found = db.execute(
+            f"SELECT source, count(*) FROM flow WHERE state IN ({marks}) GROUP BY source",  # noqa: S608 -- question marks
+            [schema.NUMBER[state] for state in states],
+        ).fetchall()
+        counts = {schema.text(names.get(source)): schema.number(count) for source, count in found}
+        return {name: count for name, count in counts.items() if not belongs(name)}
+
+
+def _is_begun(path: Path) -> bool:
+    # An empty file is what a run leaves that is killed before its first write.
+    return path.is_file() and path.stat().st_size > 0
+
+
+def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> Iterator[Record]:
+    """Yield what is recorded, in the order of reading, invalid lines last; only `states` if there are any.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    only, wanted = _only(states)
+    with _reading(path) as db:
+        sources = dict(db.execute("SELECT id, name FROM source").fetchall())
+        selected = db.execute(
+            "SELECT flow_id, cust_space_id, state, inferred, in_doubt, attempts, http_status, code, message,"  # noqa: S608 -- `only` is made of question marks
+            f" request_id, source, line, finished_at_ms FROM flow WHERE {only} ORDER BY id",
+            wanted,
+        )
+        with contextlib.closing(selected) as flows:
+            for row in flows:
+                yield _record(row, sources)
+        if not states or State.INVALID in states:
+            selected = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
+            with contextlib.closing(selected) as lines:
+                for text, reason, source, line, at in lines:
+                    entry = InvalidEntry(
+                        schema.text(text),
+                        schema.text(reason),
+                        schema.text(sources.get(source, "")),
+                        schema.number(line),
+                    )
+                    yield record_of_invalid(entry, schema.number(at))
+
+
+def has_space(path: Path, states: Sequence[State] = ()) -> bool:
+    """Return whether a flow of a sub-customer's space is recorded; only in `states` if there are any.
+
+    Raises as `read_records`.
+    """
+    only, wanted = _only(states)
+    with _reading(path) as db:
+        text = f"SELECT EXISTS (SELECT 1 FROM flow WHERE cust_space_id <> '' AND {only})"  # noqa: S608 -- question marks
+        return bool(db.execute(text, wanted).fetchone()[0])
+
+
+def read_notes(path: Path, prefix: str) -> dict[str, str]:
+    """Return what a checkpoint notes of its job under names with this prefix; empty where there is none yet.
+
+    Raises as `last_access_key`.
+    """
+    if not _is_begun(path):
+        return {}
+    with _reading(path) as db:
+        return {name: value for name, value in schema.job(db).items() if name.startswith(prefix)}
+
+
+class Outcomes(NamedTuple):
+    """What tells a checkpoint's outcomes from those of another moment.
+
+    How many there are, when the newest ended (milliseconds since the epoch), and the sum of those times' low 32 bits.
+    """
+
+    total: int
+    newest_ms: int
+    sum_ms: int
+
+
+def outcomes_after(path: Path, after_ms: int) -> Outcomes:
+    """Look at what ended or was found invalid later than `after_ms`; a million flows take some 0.1 s.
+
+    Raises as `read_records`.
+    """
+    with _reading(path) as db:
+        ended = "SELECT finished_at_ms AS at FROM flow WHERE finished_at_ms > ?1"
+        found = "SELECT found_at_ms FROM invalid WHERE found_at_ms > ?1"
+        row = db.execute(
+            f"SELECT count(*), coalesce(max(at), 0), coalesce(sum(at & 0xFFFFFFFF), 0) FROM ({ended} UNION ALL {found})",  # noqa: S608 -- constants
+            (after_ms,),
+        ).fetchone()
+        return Outcomes(*map(schema.number, row))
+
+
+def _only(states: Sequence[State]) -> tuple[str, list[int]]:
+    """Return the condition for flows in these states, and its parameters; all flows where there are none."""
+    if not states:
+        return "TRUE", []
+    wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
+    return f"state IN ({', '.join('?' * len(wanted))})", wanted
+
+
+def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
+    flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
+    flow = schema.flow(flow_id, space)
+    state = schema.state(number)
+    return Record(
+        flow.flow_id,
+        flow.cust_space_id or None,
+        state,
+        bool(inferred),
+        # Whoever claimed it may have sent a call, and no answer is known.
+        bool(doubt) or state is State.CLAIMED,
+        schema.number(attempts),
+        None if status is None else schema.number(status),
+        _text(code),
+        _text(message),
+        _text(request),
+        _text(sources.get(source)),
+        schema.number(line),
+        None if at is None else utc_time(schema.number(at)),
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else schema.text(value)
+
+
+@contextlib.contextmanager
+def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
+    path = Path(at)
+    name = printable(str(path))
+    try:
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
+        with descriptors.reading(path), contextlib.closing(_open(path)) as db:
+            schema.check(db, name)
+            yield db
+    except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
+        # A damaged or forged file can hold any value in any column; SQLite quotes what it cannot understand.
+        raise CheckpointError(f"the checkpoint {name} cannot be read: {printable(str(error))}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    uri = path.resolve().as_uri()
+    db = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
+    try:
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None)
+        # In a folder that cannot be written, SQLite cannot make the shared memory that a WAL file needs;
+        # where there is no log, nothing is missing without it.
+        unwritable = error.sqlite_errorcode in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY)
+        if not unwritable or path.with_name(path.name + "-wal").exists():
+            raise
+        return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    except sqlite3.DatabaseError:
+        pass  # no database at all: the check says so in better words
+    return db

@@ -1,0 +1,41 @@
+"""What is left of a checkpoint that something happened to during a run, and what to do about it, for people."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from flowreaper.escaping import printable
+from flowreaper.store.sqlite.file_guard import Trouble
+
+_FRESH = "a fresh checkpoint would call every flow again, and those that are deleted would end as absent"
+
+
+def advice(trouble: Trouble) -> str:
+    """Say what a trouble did to the record, and what to do before going on."""
+    if not trouble.intact:
+        return (
+            "What was recorded since it was last copied is only in what --results wrote. Put a copy of it back before"
+            f" you go on: {_FRESH}"
+        )
+    return (
+        f"All that was recorded is still in it, and calls under way are in doubt: {trouble.then}, then go on"
+    )
+
+
+def save(db: sqlite3.Connection, path: Path) -> str:
+    """Write a database whose file has no name any more to a new one, ``<path>.saved``; say what became of that."""
+    saved = path.with_name(f"{path.name}.saved")
+    try:
+        os.close(os.open(saved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        db.execute("VACUUM INTO ?", (str(saved),))
+        with saved.open("rb") as file:
+            os.fsync(file.fileno())
+    except (OSError, sqlite3.Error) as error:
+        return (
+            f"What it held could not be saved ({printable(str(error))}), and is only in what --results wrote:"
+            f" {_FRESH}"
+        )
+    return (
+        f"All that was recorded is saved as {printable(str(saved))}, and calls under way are in doubt: move it to"
+        f" {printable(path.name)}, then go on"
+    )

@@ -1,0 +1,157 @@
+"""SQL statements that change many rows in one step. On a connection that is passed in.
+
+The sqlite3 module lets go of the interpreter's lock for each step of a statement. A thread that takes a step
+for each row (executemany, or rows that are fetched one by one) thereby hands the lock to and fro with the
+event loop's thread, which costs both more than the SQL does: 0.07 ms a flow, where the SQL takes 0.01 ms
+(`tests.benchmarks`, 2,000 and more flows a second).
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from itertools import chain
+
+from flowreaper.model import Outcome, Retry, State
+from flowreaper.store.sqlite import schema
+
+
+class ManyRows:
+    """A statement with a list of VALUES in it, in place of ``{rows}``, each of so many columns.
+
+    `most_rows` are changed in one step: a power of two, so that any number of rows takes few steps, and few
+    different statements, which stay prepared.
+    """
+
+    def __init__(self, text: str, columns: int, most_rows: int) -> None:
+        self.columns = columns
+        self._most_rows = most_rows
+        row = f"({', '.join('?' * columns)})"
+        self._texts = {
+            count: text.format(rows=", ".join([row] * count))
+            for count in (1 << power for power in range(most_rows.bit_length()))
+        }
+
+    def run(
+        self, db: sqlite3.Connection, rows: Sequence[Sequence[object]], more: Sequence[object] = ()
+    ) -> int:
+        """Run it with these rows, in their order; return how many rows of tables were changed.
+
+        `more` are the parameters that stand behind the rows.
+        """
+        before = db.total_changes
+        start = 0
+        while left := len(rows) - start:
+            count = min(self._most_rows, 1 << (left.bit_length() - 1))
+            db.execute(self._texts[count], (*chain.from_iterable(rows[start : start + count]), *more))
+            start += count
+        return db.total_changes - before
+
+
+# No step has more than the 999 parameters that any SQLite takes (its "Limits In SQLite").
+ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4, 128)
+
+# Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
+# looks for its values among all that are given, so more than 64 of them would cost more than they save.
+RELEASE = ManyRows(
+    "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"
+    " UPDATE flow SET state = 0,"
+    " (attempts, in_doubt) = (SELECT attempts, in_doubt FROM given WHERE given.id = flow.id)"
+    " WHERE id IN (SELECT id FROM given) AND +state = 1",
+    3,
+    64,
+)
+
+_OUTCOME = "state, inferred, in_doubt, attempts, http_status, code, message, request_id, finished_at_ms"
+
+FINISH = ManyRows(
+    f"WITH given (id, {_OUTCOME}) AS (VALUES {{rows}})"  # noqa: S608 -- constants
+    f" UPDATE flow SET ({_OUTCOME}) = (SELECT {_OUTCOME} FROM given WHERE given.id = flow.id)"
+    " WHERE id IN (SELECT id FROM given) AND +state = 1",
+    10,
+    64,
+)
+
+
+def claim(db: sqlite3.Connection, rows: Sequence[int]) -> int:
+    """Mark these rows as claimed, in one step; return how many of them there are."""
+    return db.execute(
+        "UPDATE flow SET state = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(rows),)
+    ).rowcount
+
+
+def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:
+    """Return up to `count` pending rows behind the row `after`, in order of reading.
+
+    Each as id, flow_id, cust_space_id, attempts, in_doubt, source, line: of any type, as the file holds them.
+    """
+    # Pending rows have no code, which makes (state, code, id) an ordered index scan.
+    (found,) = db.execute(
+        "SELECT json_group_array(json_array(id, flow_id, cust_space_id, attempts, in_doubt, source, line))"
+        " FROM (SELECT * FROM flow WHERE state = 0 AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
+        (after, count),
+    ).fetchone()
+    rows: list[list[object]] = json.loads(found)
+    return rows
+
+
+def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
+    """Return an outcome as `FINISH` takes it."""
+    reply = outcome.reply
+    return (
+        outcome.claim.row,
+        schema.NUMBER[outcome.state],
+        # sqlite3 looks for an adapter of whatever is not exactly an int: 0.2 us a value.
+        int(outcome.inferred),
+        int(outcome.in_doubt),
+        outcome.attempts,
+        reply.status or None,
+        reply.code or None,
+        reply.message or None,
+        reply.request_id or None,
+        outcome.finished_at_ms,
+    )
+
+
+REOPEN = (
+    "UPDATE flow SET state = 0, attempts = 0, inferred = 0, http_status = NULL, code = NULL, message = NULL,"
+    " request_id = NULL, finished_at_ms = NULL"
+)
+
+
+def reopen(db: sqlite3.Connection, retry: Retry) -> int:
+    """Make the flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+    which, parameters = retry_condition(retry)
+    return db.execute(f"{REOPEN} WHERE {which}", parameters).rowcount
+
+
+def reopen_rows(db: sqlite3.Connection, rows: Sequence[int]) -> int:
+    """Make these rows pending again where they are final; return how many were."""
+    return db.execute(
+        f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state >= 2",  # noqa: S608 -- a constant
+        (json.dumps(rows),),
+    ).rowcount
+
+
+def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object]]:
+    """Return the SQL condition for the rows of `table` that `retry` names, and its parameters."""
+    marks = ", ".join("?" * len(retry.states))
+    condition = f"{table}.state IN ({marks})"
+    parameters: list[object] = [schema.NUMBER[state] for state in retry.states]
+    if retry.codes:
+        condition += f" AND {table}.code IN ({', '.join('?' * len(retry.codes))})"
+        parameters += retry.codes
+    return condition, parameters
+
+
+def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
+    """Return whether a flow is in this state with this code."""
+    found = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (schema.NUMBER[state], code)
+    )
+    return bool(found.fetchone()[0])
+
+
+def any_answered(db: sqlite3.Connection) -> bool:
+    """Return whether a flow is final by an answer of the service that has a code."""
+    found = db.execute("SELECT EXISTS (SELECT 1 FROM flow WHERE state >= 2 AND code IS NOT NULL)")
+    return bool(found.fetchone()[0])

@@ -1,0 +1,1 @@
+"""Sends claimed flows, and acts on replies."""

@@ -1,0 +1,185 @@
+"""A run's end as a person reads it and as a script sees it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowreaper.cli.terminal.summary import describe, error_status, exit_status
+from flowreaper.errors import ConfigurationError, CredentialsError, FatalReplyError, InputError
+from flowreaper.model import Ending, ExitStatus, State, Summary
+
+RESUME = "flowreaper delete --yes ids.txt"
+CHECKPOINT = Path("ids.txt.ckpt")
+
+
+def summary(ending: Ending = Ending.FINISHED, **fields: Any) -> Summary:
+    usual: dict[str, Any] = {
+        "counts": {},
+        "run": fields.get("counts", {}),
+        "seconds": 6.0,
+        "calls": 30,
+        "throttled": 0,
+        "repeated": 0,
+    }
+    return Summary(ending, **(usual | fields))
+
+
+def told(ending: Ending = Ending.FINISHED, *, checkpoint: Path = CHECKPOINT, **fields: Any) -> list[str]:
+    return describe(summary(ending, **fields), checkpoint, RESUME).split("\n")
+
+
+@pytest.mark.parametrize(
+    ("ending", "counts", "status"),
+    [
+        (Ending.FINISHED, {}, ExitStatus.DONE),
+        (Ending.FINISHED, {State.DELETED: 5, State.ABSENT: 2}, ExitStatus.DONE),
+        (Ending.FINISHED, {State.DELETED: 5, State.REFUSED: 1}, ExitStatus.INCOMPLETE),
+        (Ending.FINISHED, {State.DELETED: 5, State.GAVE_UP: 1}, ExitStatus.INCOMPLETE),
+        (Ending.FINISHED, {State.DELETED: 5, State.INVALID: 1}, ExitStatus.INCOMPLETE),
+        (Ending.LIMIT, {State.DELETED: 5, State.PENDING: 9}, ExitStatus.DONE),
+        (Ending.LIMIT, {State.REFUSED: 5, State.PENDING: 9}, ExitStatus.INCOMPLETE),
+        (Ending.STOPPED, {State.DELETED: 5}, ExitStatus.STOPPED),
+        (Ending.STOPPED, {State.REFUSED: 5}, ExitStatus.STOPPED),
+    ],
+)
+def test_the_exit_status_tells_how_the_run_ended(
+    ending: Ending, counts: Mapping[State, int], status: ExitStatus
+) -> None:
+    assert exit_status(summary(ending, counts=counts)) is status
+
+
+def test_what_an_earlier_run_left_failed_counts_too() -> None:
+    assert exit_status(summary(counts={State.REFUSED: 1}, run={State.DELETED: 1})) is ExitStatus.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigurationError("x"), ExitStatus.USAGE),
+        (InputError("x"), ExitStatus.USAGE),
+        (CredentialsError("x"), ExitStatus.STOPPED),
+    ],
+)
+def test_an_error_before_anything_was_sent_tells_usage_from_the_rest(
+    error: ConfigurationError | CredentialsError, status: ExitStatus
+) -> None:
+    assert error_status(error) is status
+
+
+def test_a_finished_run_is_three_facts_and_no_more() -> None:
+    assert told(counts={State.DELETED: 30}) == [
+        "This run: 30 deleted; 30 calls in 6 s",
+        "Checkpoint: ids.txt.ckpt, 0 left to do",
+    ]
+
+
+def test_what_failed_comes_with_the_command_that_shows_it() -> None:
+    counts = {State.DELETED: 1, State.ABSENT: 2, State.REFUSED: 3, State.GAVE_UP: 4, State.INVALID: 5}
+    assert told(counts=counts) == [
+        "This run: 1 deleted, 2 absent, 3 refused, 4 given up, 5 invalid; 30 calls in 6 s",
+        "Checkpoint: ids.txt.ckpt, 0 left to do",
+        "To list those refused: flowreaper results --state refused ids.txt.ckpt",
+        "To list those given up: flowreaper results --state gave_up ids.txt.ckpt",
+        "To list those invalid: flowreaper results --state invalid ids.txt.ckpt",
+    ]
+
+
+def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
+    lines = told(counts={State.DELETED: 1_000_000}, run={State.DELETED: 10})
+    assert lines[:2] == ["This run: 10 deleted; 30 calls in 6 s", "All runs: 1,000,000 deleted"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "first"),
+    [
+        (Ending.INTERRUPTED, "Interrupted; no outcome is lost."),
+        (Ending.LIMIT, "The limit of this run is reached."),
+    ],
+)
+def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: Ending, first: str) -> None:
+    counts = {State.DELETED: 10, State.PENDING: 1002}
+    lines = told(ending, counts=counts, run={State.DELETED: 10})
+    assert lines[0] == first
+    assert lines[-2:] == ["Checkpoint: ids.txt.ckpt, 1,002 left to do", f"To go on: {RESUME}"]
+
+
+def test_a_run_that_was_stopped_says_what_stopped_it_first_and_how_to_go_on_last() -> None:
+    lines = told(Ending.STOPPED, error=FatalReplyError("Ram.PermissionDeny: grant cams:DeleteFlow"))
+    assert lines[0] == "Stopped: Ram.PermissionDeny: grant cams:DeleteFlow"
+    assert lines[-1] == f"To go on: {RESUME}"
+
+
+def test_an_interrupted_run_with_nothing_left_may_still_go_on_with_its_input() -> None:
+    assert told(Ending.INTERRUPTED)[-1] == f"To go on: {RESUME}"
+
+
+def test_a_run_without_outcomes_says_so() -> None:
+    lines = told(counts={State.PENDING: 1}, run={}, calls=0, seconds=0.0)
+    assert lines[0] == "This run: nothing was deleted; 0 calls in 0 s"
+
+
+def test_the_effort_tells_throttled_calls_and_known_ids() -> None:
+    assert told(counts={State.DELETED: 1}, calls=1, throttled=1234, repeated=5)[0] == (
+        "This run: 1 deleted; 1 call in 6 s, 1,234 throttled, 5 ids known already"
+    )
+
+
+def test_what_was_deleted_by_inference_is_told_apart() -> None:
+    assert told(counts={State.DELETED: 1200, State.ABSENT: 3}, inferred=2)[0] == (
+        "This run: 1,200 deleted (2 by inference: a call had no answer, and the next one found nothing), 3 absent;"
+        " 30 calls in 6 s"
+    )
+
+
+def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_the_terminal() -> None:
+    lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"))
+    assert "To list those refused: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
+    assert told(checkpoint=Path("my job.ckpt"))[-1] == "Checkpoint: 'my job.ckpt', 0 left to do"
+    assert all(line.isprintable() for line in lines)
+
+
+def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
+    counts = {State.PENDING: 21, State.CLAIMED: 19}
+    lines = told(Ending.INTERRUPTED, counts=counts, run={}, calls=19, in_doubt=19)
+    assert lines[0] == (
+        "Interrupted; 19 flows have had a call without an answer: the next run finds out what became of it."
+    )
+    assert lines[1] == "This run: no outcome is known; 19 calls in 6 s"
+    assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left to do, 19 of them in doubt"
+
+
+def test_an_input_without_ids_is_told() -> None:
+    assert told(counts={}, calls=0)[0] == "No flow id was read."
+    assert told(counts={State.INVALID: 1}, calls=0)[0] != "No flow id was read."
+
+
+def test_flows_that_the_input_does_not_list_are_neither_left_to_do_nor_silent() -> None:
+    lines = told(counts={State.DELETED: 3, State.PENDING: 14}, run={State.DELETED: 3}, unlisted=14)
+    assert lines[-2] == "Checkpoint: ids.txt.ckpt, 0 left to do"
+    assert lines[-1].startswith(
+        "14 unfinished flows of earlier inputs are not in this input and were left alone;"
+    )
+
+
+ABSENT = {State.ABSENT: 3}
+
+
+def test_a_run_that_found_nothing_in_a_job_that_deleted_nothing_says_what_to_check() -> None:
+    (line,) = (line for line in told(counts=ABSENT, never_deleted=True) if line.startswith("Every flow"))
+    assert "Check that the access key belongs to the right account" in line
+    assert line.endswith("flowreaper delete -c ids.txt.ckpt --retry absent")
+
+
+@pytest.mark.parametrize(
+    ("run", "never_deleted"),
+    [(ABSENT, False), (ABSENT | {State.REFUSED: 1}, True), ({State.INVALID: 1}, True), ({}, True)],
+)
+def test_other_runs_say_nothing_of_that(run: dict[State, int], *, never_deleted: bool) -> None:
+    assert not any(line.startswith("Every flow") for line in told(counts=run, never_deleted=never_deleted))
+
+
+def test_a_rehearsal_has_no_command_to_go_on() -> None:
+    end = describe(summary(Ending.LIMIT, counts={State.PENDING: 1}), CHECKPOINT, "")
+    assert "To go on" not in end

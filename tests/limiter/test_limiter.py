@@ -1,0 +1,309 @@
+import asyncio
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from flowreaper.limiter.limiter import Admission, Limiter
+from flowreaper.limiter.pace import LEAST_STRETCH_S, Pace
+from flowreaper.limiter.shared_pace import Turn
+from tests.virtual import run_virtual
+
+
+async def send(limiter: Limiter) -> float:
+    """Send a call that leaves as soon as it is admitted; return when."""
+    admission = await limiter.admit()
+    admission.left()
+    return admission.at
+
+
+async def admissions(limiter: Limiter, count: int) -> list[float]:
+    return [await send(limiter) for _ in range(count)]
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(1 for other in times[i : i + 3000] if other - at < 1.0) for i, at in enumerate(times))
+
+
+def test_first_call_leaves_at_once_and_none_bursts() -> None:
+    times = run_virtual(admissions(Limiter(Pace(5)), 10))
+    assert times[0] < 1e-6
+    assert all(later - at > 0.199 for at, later in pairwise(times))
+
+
+def test_late_timers_neither_break_the_second_nor_slow_the_long_run() -> None:
+    luck = random.Random(1)  # noqa: S311 -- repeatable lateness
+    times = run_virtual(admissions(Limiter(Pace(5)), 3000), late_s=lambda: luck.uniform(0, 0.0012))
+    assert most_in_a_second(times) == 5
+    assert (len(times) - 1) / (times[-1] - times[0]) >= 4.98
+
+
+def test_high_rates_are_admitted_in_slices() -> None:
+    times = run_virtual(admissions(Limiter(Pace(2000)), 8000))
+    assert len({round(at, 6) for at in times}) == 200
+    assert most_in_a_second(times) <= 2000
+
+
+def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(5))
+        first = await send(limiter)
+        waiting = asyncio.create_task(send(limiter))
+        await asyncio.sleep(0.1)
+        limiter.throttled(first, 1.0)
+        return await waiting
+
+    assert 1.1 <= run_virtual(scenario()) < 1.101
+
+
+def test_a_throttled_call_closes_the_open_slice() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(1000))
+        sent_at = await send(limiter)
+        limiter.throttled(sent_at, 2.0)
+        return await send(limiter)
+
+    assert run_virtual(scenario()) >= 2.0
+
+
+def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
+    async def scenario() -> list[float]:
+        limiter = Limiter(Pace(1000))
+        await send(limiter)
+        await asyncio.sleep(10)
+        return await admissions(limiter, 1100)
+
+    assert most_in_a_second(run_virtual(scenario())) <= 1000
+
+
+def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_after_the_gate() -> None:
+    luck = random.Random(2)  # noqa: S311 -- repeatable delays
+    times: list[float] = []
+
+    async def call(admission: Admission) -> None:
+        if (held_s := luck.choice([0, 0, 0, 0.002, 0.1, 0.5, 3.0])) > 0:
+            await asyncio.sleep(held_s)
+        times.append(asyncio.get_running_loop().time())
+        admission.left()
+
+    async def scenario() -> None:
+        limiter = Limiter(Pace(5))
+        async with asyncio.TaskGroup() as calls:
+            for _ in range(500):
+                calls.create_task(call(await limiter.admit()))
+
+    run_virtual(scenario(), late_s=lambda: luck.uniform(0, 0.0012))
+    assert len(times) == 500
+    assert most_in_a_second(sorted(times)) == 5
+
+
+def test_calls_that_do_not_leave_close_the_gate_until_one_of_them_does() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(5))
+        held = [await limiter.admit() for _ in range(5)]
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        held[3].left()
+        left_at = asyncio.get_running_loop().time()
+        return (await waiting).at - left_at
+
+    assert 1 + LEAST_STRETCH_S <= run_virtual(scenario()) < 1.001
+
+
+def test_that_a_call_has_left_counts_once() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(5))
+        held = [await limiter.admit() for _ in range(5)]
+        for _ in range(5):
+            held[0].left()
+        await limiter.admit()
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        waiting.cancel()
+        return 0
+
+    run_virtual(scenario())
+
+
+def test_a_slice_has_left_when_its_last_call_has() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(100))
+        held = []
+        for _ in range(50):
+            first = await limiter.admit()
+            held.append(await limiter.admit())
+            first.left()
+            first.left()
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        held[7].left()
+        left_at = asyncio.get_running_loop().time()
+        return (await waiting).at - left_at
+
+    assert 1 + LEAST_STRETCH_S <= run_virtual(scenario()) < 1.001
+
+
+def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(100))
+        held = []
+        for _ in range(50):
+            held.append(await limiter.admit())
+            await asyncio.sleep(0.03)
+        waiting = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not waiting.done()
+        for admission in held[:2]:
+            admission.left()
+        left_at = asyncio.get_running_loop().time()
+        await waiting
+        for _ in range(2):
+            await limiter.admit()
+        last = await limiter.admit()
+        closed = asyncio.create_task(limiter.admit())
+        await asyncio.sleep(30)
+        assert not closed.done()
+        return last.at - left_at
+
+    assert 1.02 <= run_virtual(scenario()) < 1.03
+
+
+def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(100))
+        await send(limiter)
+        await asyncio.sleep(0.5)
+        for _ in range(98):
+            await send(limiter)
+        return await send(limiter)
+
+    # 49 gaps after 0.5 s; a second after that, if the first slice had left when the next one came.
+    assert run_virtual(scenario()) == pytest.approx(0.5 + 49 * 0.02, abs=0.003)
+
+
+def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
+    class ManyTurns:
+        """Others had so many turns that 51 calls a second are not to be told from 50."""
+
+        alone = False
+
+        def __init__(self) -> None:
+            self.taken = 0
+
+        def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
+            return True
+
+        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+            self.taken += 1
+            return Turn(0.0, 2**62 if self.taken < 100 else 0, clock())
+
+        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
+
+        def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
+
+    assert 1.9 < run_virtual(send(Limiter(Pace(51), ManyTurns()))) < 2.1
+
+
+class Recorded:
+    """Turns of which each comes at once; notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, float]] = []
+        self.stayed_at: list[float] = []
+        self.alone = False
+        self.fresh_until = float("inf")
+
+    def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
+        return now < self.fresh_until
+
+    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+        return Turn(0.0, 7, clock() - 0.001)
+
+    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:  # noqa: ARG002 -- the port
+        self.told.append((turn_at, at))
+
+    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:  # noqa: ARG002 -- the port
+        self.stayed_at.append(clock())
+
+
+def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
+    async def scenario() -> None:
+        turns = Recorded()
+        admission = await Limiter(Pace(5), turns).admit()
+        await asyncio.sleep(0.25)
+        admission.left()
+        ((turn_at, at),) = turns.told
+        assert turn_at == pytest.approx(-0.001, abs=1e-6)
+        assert at == pytest.approx(0.25, abs=1e-6)
+
+    run_virtual(scenario())
+
+
+def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_until_it_has_left() -> None:
+    async def scenario() -> list[float]:
+        turns = Recorded()
+        admission = await Limiter(Pace(5), turns).admit()
+        await asyncio.sleep(3.5)
+        admission.left()
+        await asyncio.sleep(10)
+        return turns.stayed_at
+
+    assert run_virtual(scenario()) == pytest.approx([0.4 * n for n in range(1, 9)], abs=0.01)
+
+
+def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
+    async def scenario() -> list[float]:
+        turns = Recorded()
+        limiter = Limiter(Pace(5), turns)
+        for _ in range(40):
+            await send(limiter)
+        return turns.stayed_at
+
+    assert run_virtual(scenario()) == []
+
+
+def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> None:
+    async def scenario() -> list[float]:
+        turns = Recorded()
+        turns.alone = True
+        await send(Limiter(Pace(5), turns))
+        await asyncio.sleep(1)
+        turns.alone = False
+        await asyncio.sleep(10)
+        return turns.stayed_at
+
+    assert run_virtual(scenario()) == pytest.approx([0.4, 0.8], abs=0.01)
+
+
+def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_left() -> None:
+    async def scenario() -> list[bool]:
+        turns = Recorded()
+        admission = await Limiter(Pace(5), turns).admit()
+        found = [admission.is_fresh()]
+        turns.fresh_until = 1.0
+        await asyncio.sleep(0.9)
+        found.append(admission.is_fresh())
+        await asyncio.sleep(0.2)
+        found.append(admission.is_fresh())
+        turns.fresh_until = 9.0
+        admission.left()
+        return [*found, admission.is_fresh(), (await Limiter(Pace(5)).admit()).is_fresh()]
+
+    assert run_virtual(scenario()) == [True, True, False, False, True]
+
+
+def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:
+    async def scenario() -> float:
+        limiter = Limiter(Pace(5))
+        await send(limiter)
+        waiting = asyncio.create_task(send(limiter))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return await send(limiter)
+
+    assert 0.2 <= run_virtual(scenario()) < 0.201

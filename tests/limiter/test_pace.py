@@ -1,0 +1,259 @@
+import heapq
+import math
+import pickle
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flowreaper.limiter.pace import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
+
+
+def send(pace: Pace, at: float) -> int:
+    """Send a slice of calls that all leave at once; return how many."""
+    calls = pace.begin(at)
+    pace.left(at, calls)
+    return calls
+
+
+def drive(pace: Pace, count: int, late: list[float], start: float = 100.0) -> list[float]:
+    """Send as soon as the pace allows, each send late by the next of `late` (cycled); return the times."""
+    now, times = start, []
+    for number in range(count):
+        now = max(now, pace.earliest) + late[number % len(late)]
+        times += [now] * send(pace, now)
+    return times
+
+
+def most_in_a_second(times: list[float]) -> int:
+    most = first = 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1.0:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def test_first_call_leaves_at_once_and_the_next_ones_evenly() -> None:
+    times = drive(Pace(5), 5, [0.0])
+    assert times[0] == 100.0
+    assert all(abs(b - a - 0.2 * (1 + LEAST_STRETCH_S)) < 1e-9 for a, b in pairwise(times))
+
+
+def test_five_a_second_over_an_hour_with_exact_timers() -> None:
+    times = drive(Pace(5), 18_000, [0.0])
+    assert most_in_a_second(times) == 5
+    assert (len(times) - 1) / (times[-1] - times[0]) > 4.99
+
+
+def test_timers_that_wake_a_millisecond_late_cost_less_than_half_a_percent() -> None:
+    times = drive(Pace(5), 18_000, [0.001, 0.0002, 0.0011, 0.0007])
+    assert most_in_a_second(times) == 5
+    assert (len(times) - 1) / (times[-1] - times[0]) > 4.98
+
+
+@given(
+    st.sampled_from([0.5, 1.0, 3.0, 5.0, 7.0, 20.0, 50.0, 100.0, 499.0, 2000.0]),
+    st.lists(st.one_of(st.just(0.0), st.floats(0, 0.01), st.floats(0, 3)), min_size=1, max_size=20),
+)
+def test_no_second_holds_more_than_the_rate_whatever_the_delays(rate: float, late: list[float]) -> None:
+    pace = Pace(rate)
+    times = drive(pace, 200, late)
+    assert most_in_a_second(times) <= max(1, rate)
+
+
+@given(st.floats(0.1, 5000), st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_a_rate_that_is_no_whole_number_is_never_passed_by_more_than_one_call(
+    rate: float, late: list[float]
+) -> None:
+    assert most_in_a_second(drive(Pace(rate), 200, late)) <= rate + 1
+
+
+@given(
+    st.sampled_from([0.5, 1.0, 3.0, 5.0, 7.0, 50.0, 51.0, 499.0]),
+    st.lists(st.one_of(st.floats(0, 0.002), st.floats(0, 0.3), st.floats(0, 12)), min_size=1, max_size=60),
+)
+@example(499.0, [0.0, 0.0625, 0.0])
+def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_their_way(
+    rate: float, held_s: list[float]
+) -> None:
+    pace, now = Pace(rate), 100.0
+    times: list[float] = []
+    on_their_way: list[tuple[float, int]] = []
+
+    def leave_until(at: float) -> None:
+        while on_their_way and on_their_way[0][0] <= at:
+            left_at, calls = heapq.heappop(on_their_way)
+            pace.left(left_at, calls)
+            times.extend([left_at] * calls)
+
+    for number in range(150):
+        while pace.earliest > now:
+            now = min(pace.earliest, on_their_way[0][0] if on_their_way else math.inf)
+            leave_until(now)
+        heapq.heappush(on_their_way, (now + held_s[number % len(held_s)], pace.begin(now)))
+        leave_until(now)
+    leave_until(math.inf)
+    assert most_in_a_second(times) <= max(1, rate)
+
+
+def test_a_call_that_was_held_back_begins_its_second_when_it_leaves() -> None:
+    pace = Pace(5)
+    pace.begin(100.0)
+    pace.left(100.15)
+    drive(pace, 4, [0.0])
+    assert pace.earliest == pytest.approx(100.15 + 1 + LEAST_STRETCH_S)
+
+
+def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_other() -> None:
+    pace = Pace(5)
+    pace.begin(100.0)
+    times = drive(pace, 40, [0.0], start=100.2)
+    assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(4, abs=0.1)
+
+
+def test_it_does_not_matter_in_which_order_it_is_told_when_calls_left() -> None:
+    pace = Pace(5)
+    for at in (100.0, 100.2, 100.4, 100.6, 100.8):
+        pace.begin(at)
+    for at in (100.95, 100.3, 100.5, 100.7, 100.1):
+        pace.left(at)
+    assert pace.earliest == pytest.approx(100.1 + 1 + LEAST_STRETCH_S)
+
+
+def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
+    pace = Pace(5)
+    drive(pace, 50, [0.0])
+    size = len(pickle.dumps(pace))
+    drive(pace, 5000, [0.0], start=200.0)
+    assert len(pickle.dumps(pace)) <= size + 10
+
+
+def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
+    pace = Pace(5)
+    for number in range(5):
+        assert pace.earliest < 200
+        pace.begin(100.0 + number)
+    assert pace.earliest == math.inf
+    pace.left(107.0)
+    assert pace.earliest == pytest.approx(107.0 + 1 + LEAST_STRETCH_S)
+
+
+def test_no_burst_after_a_stall() -> None:
+    pace = Pace(5)
+    drive(pace, 5, [0.0])
+    after = drive(pace, 6, [0.0], start=3600.0)
+    assert [round(b - a, 3) for a, b in pairwise(after)] == [0.2, 0.2, 0.2, 0.2, 0.2]
+
+
+def refuse(pace: Pace, at: float) -> float:
+    """Send a call at this time, have it refused at once, and return the stretch that was learned."""
+    send(pace, at)
+    pace.throttled(sent_at=at, at=at)
+    return pace.stretch_s
+
+
+def test_the_service_s_own_wish_is_honoured() -> None:
+    pace = Pace(5)
+    send(pace, 10.0)
+    pace.throttled(sent_at=10.0, at=10.05, retry_after_s=7.5)
+    assert pace.earliest == 17.55
+
+
+def test_a_lone_refusal_shifts_the_phase_and_costs_a_tenth_of_a_percent_at_most() -> None:
+    pace = Pace(5)
+    drive(pace, 200, [0.0])
+    before = pace.earliest
+    assert LEAST_STRETCH_S < refuse(pace, before) <= 0.001
+    # Later by more than the jitter of 50 ms, on top of the next gap.
+    assert 0.25 < pace.earliest - before < 0.29
+
+
+def test_calls_that_were_on_their_way_together_are_one_sign() -> None:
+    pace = Pace(5)
+    for at in (10.0, 10.2, 10.4):
+        send(pace, at)
+    refuse(pace, 10.6)
+    refuse(pace, 10.8)
+    learned = pace.stretch_s
+    pace.throttled(sent_at=10.2, at=10.85)
+    pace.throttled(sent_at=10.4, at=10.9)
+    assert pace.stretch_s == learned
+
+
+def test_refusals_one_after_another_stretch_the_window_in_growing_steps() -> None:
+    pace = Pace(5)
+    refuse(pace, 10.0)
+    learned = [refuse(pace, 10.5 + n) for n in range(5)]
+    steps = [b - a for a, b in pairwise(learned)]
+    assert all(later > step for step, later in pairwise(steps))
+
+
+def test_a_service_that_refuses_everything_gets_a_call_every_two_seconds_at_last() -> None:
+    pace = Pace(5)
+    now = 0.0
+    for _ in range(200):
+        now = max(now, pace.earliest)
+        refuse(pace, now)
+    assert pace.stretch_s == MOST_STRETCH_S
+    assert 2.2 <= pace.earliest - now <= 2.4
+
+
+def test_the_stretch_holds_for_a_while_then_shrinks_back_to_the_full_rate() -> None:
+    pace = Pace(5)
+    learned = [refuse(pace, 10.0 + n) for n in range(8)][-1]
+    send(pace, 19.0)
+    assert pace.stretch_s == learned
+    seen = []
+    for at in range(30, 200, 5):
+        send(pace, float(at))
+        seen.append(pace.stretch_s)
+    assert all(later <= stretch for stretch, later in pairwise(seen))
+    assert seen[-1] == LEAST_STRETCH_S
+
+
+def test_what_an_earlier_run_learned_is_where_a_new_one_begins() -> None:
+    assert Pace(5, 0.05).stretch_s == 0.05
+    times = drive(Pace(5, 0.05), 30, [0.0])
+    assert most_in_a_second(times) <= 5
+    assert 4.7 < 29 / (times[-1] - times[0]) < 4.8
+
+
+@pytest.mark.parametrize("kept", [float("nan"), float("-inf"), -1.0, 0.0])
+def test_a_kept_stretch_that_is_none_is_ignored(kept: float) -> None:
+    assert Pace(5, kept).stretch_s == LEAST_STRETCH_S
+
+
+def test_a_kept_stretch_beyond_reason_is_cut() -> None:
+    assert Pace(5, float("inf")).stretch_s == MOST_STRETCH_S
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60))
+def test_no_second_holds_more_than_five_whatever_is_refused(calls: list[tuple[float, bool]]) -> None:
+    pace, now, times = Pace(5), 0.0, []
+    for late_s, refused in calls:
+        now = max(now, pace.earliest) + late_s
+        send(pace, now)
+        times.append(now)
+        if refused:
+            pace.throttled(sent_at=now, at=now + 0.02)
+    assert most_in_a_second(times) <= 5
+
+
+def test_jitter_of_fifty_milliseconds_is_not_taken_for_somebody_else() -> None:
+    pace = Pace(5)
+    for n in range(3):
+        refuse(pace, 10.0 + n)
+    drive(pace, 40, [0.0], start=13.0)
+    assert pace.foreign_per_s is None
+
+
+def test_a_long_stretch_that_settled_is_somebody_else_s_share() -> None:
+    pace = Pace(5)
+    for n in range(9):
+        refuse(pace, 10.0 + n)
+    assert pace.foreign_per_s is None
+    drive(pace, 31, [0.0], start=19.0)
+    assert pace.foreign_per_s is not None
+    assert 0.5 < pace.foreign_per_s < 3

@@ -1,0 +1,156 @@
+"""Outcomes as text."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowreaper.model import Record, Reply, State
+from flowreaper.sink.formats import RecordFormat, csv_line, header_for, json_line, writer_for
+from flowreaper.store.records import record_of, record_of_invalid, utc_time
+from tests.samples import AT, AT_MS, REFUSAL, claim, invalid, outcome
+
+RECORD = Record(
+    "7",
+    "cams-a",
+    State.REFUSED,
+    inferred=False,
+    in_doubt=True,
+    attempts=3,
+    http_status=400,
+    code="Some.Code",
+    message="no",
+    request_id="RID-2",
+    source="ids.txt",
+    line=7,
+    finished_at=AT,
+)
+
+text = st.text(st.characters(exclude_categories=()) | st.sampled_from("\n\r\x1b\u2028\"',=+-@\t\\"))
+number = st.integers(0, 2**63)
+records = st.builds(
+    Record,
+    text,
+    st.none() | text,
+    st.sampled_from(State),
+    st.booleans(),
+    st.booleans(),
+    number,
+    st.none() | number,
+    *[st.none() | text] * 4,
+    st.none() | number,
+    st.none() | text,
+)
+
+
+def test_an_outcome_becomes_a_record() -> None:
+    claimed = claim(7, "7", "cams-a")
+    assert record_of(outcome(claimed, State.REFUSED, REFUSAL, in_doubt=True, attempts=3)) == RECORD
+
+
+def test_what_is_not_known_is_none() -> None:
+    record = record_of(outcome(claim(), State.GAVE_UP, Reply(0)))
+    unknown = (record.cust_space_id, record.http_status, record.code, record.message, record.request_id)
+    assert unknown == (None,) * 5
+
+
+def test_an_invalid_line_becomes_a_record_with_its_reason_as_message() -> None:
+    record = record_of_invalid(invalid("x y"), AT_MS)
+    assert (record.flow_id, record.state, record.message) == ("x y", State.INVALID, "the reason")
+    assert (record.source, record.line, record.finished_at, record.attempts) == ("ids.txt", 9, AT, 0)
+
+
+def test_a_json_line_has_the_fields_of_a_record_in_their_order() -> None:
+    assert json_line(RECORD) == (
+        '{"flow_id": "7", "cust_space_id": "cams-a", "state": "refused", "inferred": false, "in_doubt": true,'
+        ' "attempts": 3, "http_status": 400, "code": "Some.Code", "message": "no", "request_id": "RID-2",'
+        ' "source": "ids.txt", "line": 7, "finished_at": "2023-11-14T22:13:20.123Z"}\n'
+    )
+
+
+@given(records)
+def test_any_record_is_one_line_of_printable_ascii_in_json_and_comes_back_whole(record: Record) -> None:
+    line = json_line(record)
+    assert line.isascii()
+    assert line[-1] == "\n"
+    assert line[:-1].isprintable()
+    assert Record(**json.loads(line)) == record
+
+
+@given(records)
+def test_any_record_is_one_printable_row_in_csv_that_starts_no_formula(record: Record) -> None:
+    line = csv_line(record)
+    line.encode()
+    assert line[-1] == "\n"
+    assert all(c == " " or c.isprintable() or c.isspace() for c in line[:-1])
+    assert not set(line[:-1]) & set("\n\r\t\x1b\u2028")
+    (row,) = csv.reader(io.StringIO(line))
+    assert len(row) == len(Record._fields)
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+
+
+def _plain(cell: Any) -> str:
+    return "" if cell is None else str(cell)
+
+
+@given(records)
+def test_a_csv_cell_that_is_harmless_is_unchanged(record: Record) -> None:
+    (row,) = csv.reader(io.StringIO(csv_line(record)))
+    for cell, field in zip(row, map(_plain, record), strict=True):
+        if field.isascii() and field.isprintable() and not field.startswith(("=", "+", "-", "@")):
+            assert cell == field
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d"])
+def test_a_formula_in_csv_is_defused(start: str) -> None:
+    row = csv_line(RECORD._replace(flow_id=f"{start}1", message=f'{start}HYPERLINK("x")'))
+    assert row.startswith(f"'{start}1,")
+    assert f",\"'{start}HYPERLINK(" in row
+
+
+def test_a_long_message_full_of_escapes_is_not_cut_in_csv() -> None:
+    (row,) = csv.reader(io.StringIO(csv_line(RECORD._replace(message="\U000e0001" * 2000))))
+    assert row[8] == "\\U000e0001" * 2000
+
+
+@pytest.mark.parametrize(
+    ("record_format", "header", "line"),
+    [
+        (RecordFormat.JSONL, "", json_line(RECORD)),
+        (
+            RecordFormat.CSV,
+            "flow_id,cust_space_id,state,inferred,in_doubt,attempts,http_status,code,message,request_id,source,line,finished_at\n",
+            f"7,cams-a,refused,False,True,3,400,Some.Code,no,RID-2,ids.txt,7,{AT}\n",
+        ),
+        (RecordFormat.IDS, "", "7\n"),
+    ],
+)
+def test_each_format_has_its_header_and_line(record_format: RecordFormat, header: str, line: str) -> None:
+    assert header_for(record_format) == header
+    assert writer_for(record_format)(RECORD) == line
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "expected"),
+    [(0, "1970-01-01T00:00:00.000Z"), (AT_MS, AT), (-1, "1969-12-31T23:59:59.999Z")],
+)
+def test_times_are_utc_with_milliseconds(at_ms: int, expected: str) -> None:
+    assert utc_time(at_ms) == expected
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_comes_back_to_the_millisecond(at: datetime) -> None:
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    at_ms = (at - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution * 1000)
+    assert datetime.fromisoformat(utc_time(at_ms)) == at
+
+
+@pytest.mark.parametrize("at_ms", [2**63 - 1, -(2**63), 10**18])
+def test_a_time_beyond_the_calendar_is_an_overflow(at_ms: int) -> None:
+    with pytest.raises(OverflowError):
+        utc_time(at_ms)

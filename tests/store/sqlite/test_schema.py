@@ -1,0 +1,132 @@
+"""The checkpoint's tables: what they are known by, and whose they are."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowreaper.errors import CheckpointRefusedError
+from flowreaper.model import Flow, Identity, State
+from flowreaper.store.sqlite import schema
+from tests.samples import IDENTITY
+
+values = st.none() | st.integers() | st.floats() | st.text() | st.binary()
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        yield made
+
+
+def test_a_states_number_in_the_file_never_changes() -> None:
+    names = ["pending", "claimed", "deleted", "absent", "refused", "gave_up"]
+    assert [state.value for state in schema.STATES] == names
+    assert {state.value: number for state, number in schema.NUMBER.items()} == {
+        name: number for number, name in enumerate(names)
+    }
+
+
+def test_an_empty_database_becomes_a_checkpoint_that_knows_its_job(db: sqlite3.Connection) -> None:
+    assert schema.is_empty(db, "c")
+    schema.prepare(db, "c", IDENTITY)
+    assert not schema.is_empty(db, "c")
+    schema.check(db, "c")
+    assert schema.job(db) == {
+        "endpoint": IDENTITY.endpoint,
+        "sandbox": "no",
+        "access_key": IDENTITY.access_key,
+    }
+    assert db.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"flrp"),)
+
+
+def test_preparing_anew_keeps_what_is_there_and_notes_the_new_key(db: sqlite3.Connection) -> None:
+    schema.prepare(db, "c", IDENTITY)
+    db.execute("INSERT INTO source (name) VALUES ('s')")
+    schema.prepare(db, "c", Identity(IDENTITY.endpoint, IDENTITY.sandbox, "LTAI****Key2"))
+    assert schema.job(db)["access_key"] == "LTAI****Key2"
+    assert db.execute("SELECT name FROM source").fetchall() == [("s",)]
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+@pytest.mark.parametrize("endpoint", [IDENTITY.endpoint, "https://else.example"])
+def test_only_the_same_endpoint_and_the_same_kind_of_service_is_the_same_job(
+    endpoint: str, *, sandbox: bool
+) -> None:
+    known = {"endpoint": IDENTITY.endpoint, "sandbox": "no", "access_key": "k"}
+    other = Identity(endpoint, sandbox, "another key")
+    if (endpoint, sandbox) == (IDENTITY.endpoint, IDENTITY.sandbox):
+        schema.check_identity(known, "c", other)
+    else:
+        with pytest.raises(CheckpointRefusedError, match=r"the checkpoint c was made for .* -c"):
+            schema.check_identity(known, "c", other)
+
+
+def test_a_checkpoint_that_does_not_know_its_job_yet_may_become_anybodys() -> None:
+    schema.check_identity({}, "c", IDENTITY)
+
+
+def test_the_endpoint_in_a_refusal_is_escaped() -> None:
+    with pytest.raises(CheckpointRefusedError) as caught:
+        schema.check_identity({"endpoint": "\x1b[2J"}, "c", IDENTITY)
+    assert "\\x1b[2J" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE mine (x)", "PRAGMA application_id = 7", "CREATE VIEW job AS SELECT 1"]
+)
+def test_what_holds_anything_is_not_empty_and_no_checkpoint(db: sqlite3.Connection, statement: str) -> None:
+    db.execute(statement)
+    assert not schema.is_empty(db, "c")
+    before = list(db.iterdump())
+    with pytest.raises(CheckpointRefusedError, match="c is not a flowreaper checkpoint"):
+        schema.prepare(db, "c", IDENTITY)
+    assert list(db.iterdump()) == before
+
+
+def test_an_empty_database_is_no_checkpoint_to_a_reader(db: sqlite3.Connection) -> None:
+    with pytest.raises(CheckpointRefusedError, match="not a flowreaper checkpoint"):
+        schema.check(db, "c")
+
+
+@pytest.mark.parametrize("version", [0, 2, -1])
+def test_another_version_is_refused(db: sqlite3.Connection, version: int) -> None:
+    schema.create(db)
+    db.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(CheckpointRefusedError, match=f"of version {version}"):
+        schema.check(db, "c")
+
+
+@given(values)
+def test_a_column_gives_the_type_that_belongs_there_or_a_value_error(value: object) -> None:
+    for read, wanted in ((schema.text, str), (schema.number, int)):
+        if isinstance(value, wanted):
+            assert read(value) == value
+        else:
+            with pytest.raises(ValueError, match="stands where"):
+                read(value)
+
+
+@given(values | st.integers(-2, 7))
+def test_a_column_gives_a_state_or_a_value_error(value: object) -> None:
+    if isinstance(value, int) and value in range(6):
+        assert schema.NUMBER[schema.state(value)] == value
+    else:
+        with pytest.raises(ValueError, match=r"stands where|number of no state"):
+            schema.state(value)
+
+
+@pytest.mark.parametrize(
+    ("flow_id", "space"), [("1\n2", ""), ("1", "\x1b"), (b"1", ""), ("1", None), (1, "")]
+)
+def test_what_could_never_have_been_read_is_no_flow(flow_id: object, space: object) -> None:
+    with pytest.raises(ValueError, match=r"is no flow|stands where"):
+        schema.flow(flow_id, space)
+
+
+def test_columns_give_a_flow() -> None:
+    assert schema.flow("346699123", "cams-a") == Flow("346699123", "cams-a")
+    assert schema.state(schema.NUMBER[State.DELETED]) is State.DELETED

@@ -1,0 +1,44 @@
+"""The back-off: exponential, capped, with full jitter."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flowreaper.workers.retry import CAP_S, backoff_s
+
+# No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+attempts = st.integers(1, 10**9)
+lucks = st.floats(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "ceiling_s"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 30.0), (8, 30.0), (10**9, 30.0)]
+)
+def test_ceiling_doubles_from_half_a_second_up_to_thirty(attempt: int, ceiling_s: float) -> None:
+    assert backoff_s(attempt, 1.0) == ceiling_s
+
+
+def test_cap_is_thirty_seconds() -> None:
+    assert CAP_S == 30.0
+
+
+@unhurried
+@given(attempts, lucks)
+def test_wait_lies_between_nothing_and_the_cap(attempt: int, luck: float) -> None:
+    assert 0 <= backoff_s(attempt, luck) <= CAP_S
+
+
+@unhurried
+@given(attempts, lucks)
+def test_jitter_is_full_and_linear_in_luck(attempt: int, luck: float) -> None:
+    assert backoff_s(attempt, 0.0) == 0
+    assert backoff_s(attempt, luck) == backoff_s(attempt, 1.0) * luck
+
+
+@unhurried
+@given(attempts, attempts)
+def test_ceiling_never_falls(one: int, other: int) -> None:
+    fewer, more = sorted((one, other))
+    assert backoff_s(fewer, 1.0) <= backoff_s(more, 1.0)
