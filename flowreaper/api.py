@@ -14,11 +14,11 @@ from flowreaper.events import Log, SilentLog
 from flowreaper.job.run import Deliver, Job
 from flowreaper.job.settings import Settings
 from flowreaper.model import Credentials, Entry, InvalidEntry, Summary
-from flowreaper.producer.flow_ids import EntryMaker, compiled
+from flowreaper.producer.flow_ids import EntryFactory, compiled
 from flowreaper.sink.sink import Stream
 
 
-class Batches:
+class IterableProducer:
     """A feed of flows that the program already has, in any iterable, taken a batch at a time."""
 
     def __init__(
@@ -80,7 +80,7 @@ async def delete_flows(
     # Each of them can be iterated, and what comes out would be called: characters, a flow's space.
     if isinstance(flows, str | bytes | bytearray | memoryview) or hasattr(flows, "_fields"):
         raise TypeError(f"flows is one {type(flows).__name__}: put it into a list")
-    maker = EntryMaker("flows", "", compiled(id_pattern))
+    maker = EntryFactory("flows", "", compiled(id_pattern))
     raised: list[Exception] = []
     entries = _entries(enumerate(flows, start=1), maker, raised)
     job = Job(
@@ -88,7 +88,7 @@ async def delete_flows(
         checkpoint=Path(checkpoint),
         credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
         log=log or SilentLog(),
-        make_feed=lambda deliver: Batches(entries, deliver),
+        make_feed=lambda deliver: IterableProducer(entries, deliver),
         streams=streams,
     )
     summary = await job.run()
@@ -98,7 +98,7 @@ async def delete_flows(
 
 
 def _entries(
-    numbered: Iterable[tuple[int, object]], maker: EntryMaker, raised: list[Exception]
+    numbered: Iterable[tuple[int, object]], maker: EntryFactory, raised: list[Exception]
 ) -> Iterator[Entry | InvalidEntry]:
     try:
         for number, item in numbered:
@@ -108,7 +108,7 @@ def _entries(
         raise
 
 
-def _entry(maker: EntryMaker, item: object, number: int) -> Entry | InvalidEntry:
+def _entry(maker: EntryFactory, item: object, number: int) -> Entry | InvalidEntry:
     if isinstance(item, str):
         return maker.entry(item, "", number)
     if isinstance(item, tuple):

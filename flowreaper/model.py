@@ -139,7 +139,7 @@ HELD_BACK = Reply(0, message="its permit was stale", readable=False, reached=Fal
 """This very reply is for a call that was not sent because its permit was stale: it says nothing of service and flow."""
 
 
-class Kind(StrEnum):
+class ReplyClass(StrEnum):
     """What a reply means for the run and for the flow."""
 
     DELETED = "deleted"  # the flow is gone, by this call
@@ -152,10 +152,10 @@ class Kind(StrEnum):
     FATAL = "fatal"  # every flow would get the same: stop
 
 
-class Verdict(NamedTuple):
+class Classification(NamedTuple):
     """The reading of one reply. `doubt`: after this reply nobody knows whether the flow still exists."""
 
-    kind: Kind
+    reply_class: ReplyClass
     doubt: bool = False
 
 
@@ -171,7 +171,7 @@ class Outcome(NamedTuple):
     finished_at_ms: int
 
 
-class Again(NamedTuple):
+class Requeue(NamedTuple):
     """A claimed flow that goes back to pending, with what its calls so far have taught."""
 
     row: int
@@ -185,7 +185,7 @@ class Reopen(NamedTuple):
     rows: tuple[int, ...]
 
 
-Change = Outcome | Again | Reopen
+Change = Outcome | Requeue | Reopen
 """What a reply changes in the checkpoint."""
 
 

@@ -9,40 +9,46 @@ import re
 from collections.abc import Mapping
 
 from flowreaper.escaping import printable
-from flowreaper.model import Kind, Reply, Verdict
+from flowreaper.model import Classification, Reply, ReplyClass
 
 OK = "OK"
 
-TREATABLE = (Kind.THROTTLED, Kind.TRANSIENT, Kind.FATAL, Kind.REFUSED, Kind.ABSENT)
+TREATABLE = (
+    ReplyClass.THROTTLED,
+    ReplyClass.TRANSIENT,
+    ReplyClass.FATAL,
+    ReplyClass.REFUSED,
+    ReplyClass.ABSENT,
+)
 """The classes that a user may give to a code: ``deleted`` is not among them, only the service can say so."""
 
 _EXACT = {
-    "System.LimitControl": Kind.THROTTLED,
-    "Throttling": Kind.THROTTLED,
-    "InternalError": Kind.TRANSIENT,
-    "ServiceUnavailable": Kind.TRANSIENT,
-    "999999": Kind.TRANSIENT,
-    "ERR-COMMON-001": Kind.TRANSIENT,
-    "System.Error": Kind.TRANSIENT,
-    "SignatureNonceUsed": Kind.TRANSIENT,
-    "InvalidSecurityToken": Kind.RENEW,
-    "MissingSecurityToken": Kind.RENEW,
-    "InvalidTimeStamp.Expired": Kind.CLOCK,
-    "Ram.PermissionDeny": Kind.FATAL,
-    "Product.Unsubscript": Kind.FATAL,
-    "NoPermission": Kind.FATAL,
-    "Forbidden": Kind.FATAL,
-    "InvalidAccessKeyId": Kind.FATAL,
-    "SignatureDoesNotMatch": Kind.FATAL,
-    "IncompleteSignature": Kind.FATAL,
-    "InvalidSignatureMethod": Kind.FATAL,
-    "InvalidAction.NotFound": Kind.FATAL,
-    "InvalidApi.NotFound": Kind.FATAL,
-    "InvalidProduct.NotFound": Kind.FATAL,
-    "InvalidProtocol.NeedSsl": Kind.FATAL,
-    "UnsupportedHTTPMethod": Kind.FATAL,
-    "CHAT.APIError": Kind.FATAL,
-    "Unknown.ResourceOwnerId": Kind.REFUSED,
+    "System.LimitControl": ReplyClass.THROTTLED,
+    "Throttling": ReplyClass.THROTTLED,
+    "InternalError": ReplyClass.TRANSIENT,
+    "ServiceUnavailable": ReplyClass.TRANSIENT,
+    "999999": ReplyClass.TRANSIENT,
+    "ERR-COMMON-001": ReplyClass.TRANSIENT,
+    "System.Error": ReplyClass.TRANSIENT,
+    "SignatureNonceUsed": ReplyClass.TRANSIENT,
+    "InvalidSecurityToken": ReplyClass.RENEW,
+    "MissingSecurityToken": ReplyClass.RENEW,
+    "InvalidTimeStamp.Expired": ReplyClass.CLOCK,
+    "Ram.PermissionDeny": ReplyClass.FATAL,
+    "Product.Unsubscript": ReplyClass.FATAL,
+    "NoPermission": ReplyClass.FATAL,
+    "Forbidden": ReplyClass.FATAL,
+    "InvalidAccessKeyId": ReplyClass.FATAL,
+    "SignatureDoesNotMatch": ReplyClass.FATAL,
+    "IncompleteSignature": ReplyClass.FATAL,
+    "InvalidSignatureMethod": ReplyClass.FATAL,
+    "InvalidAction.NotFound": ReplyClass.FATAL,
+    "InvalidApi.NotFound": ReplyClass.FATAL,
+    "InvalidProduct.NotFound": ReplyClass.FATAL,
+    "InvalidProtocol.NeedSsl": ReplyClass.FATAL,
+    "UnsupportedHTTPMethod": ReplyClass.FATAL,
+    "CHAT.APIError": ReplyClass.FATAL,
+    "Unknown.ResourceOwnerId": ReplyClass.REFUSED,
 }
 _GRANT = "grant the RAM user or role the action cams:DeleteFlow on the resource *"
 _ADVICE = (
@@ -57,10 +63,10 @@ _ADVICE = (
     ("InvalidSecurityToken", "get a new security token where the credentials come from"),
 )
 _PREFIXES = (
-    ("Throttling.", Kind.THROTTLED),
-    ("InvalidSecurityToken.", Kind.RENEW),
-    ("Forbidden.", Kind.FATAL),
-    ("InvalidAccessKeyId.", Kind.FATAL),
+    ("Throttling.", ReplyClass.THROTTLED),
+    ("InvalidSecurityToken.", ReplyClass.RENEW),
+    ("Forbidden.", ReplyClass.FATAL),
+    ("InvalidAccessKeyId.", ReplyClass.FATAL),
 )
 _ABSENT_ENDINGS = ("NotExist", "NotExists", "NotFound")
 # A code that misses something else than the flow: a mistyped space would make every flow absent.
@@ -71,7 +77,9 @@ _SERVER_ERROR = 500
 _SUCCESS = 200
 
 
-def judge(reply: Reply, *, in_doubt: bool = False, overrides: Mapping[str, Kind] | None = None) -> Verdict:
+def classify(
+    reply: Reply, *, in_doubt: bool = False, overrides: Mapping[str, ReplyClass] | None = None
+) -> Classification:
     """Name the meaning of one reply.
 
     `in_doubt` is whether an earlier call for this flow may have deleted it: a message that says "does not
@@ -82,12 +90,13 @@ def judge(reply: Reply, *, in_doubt: bool = False, overrides: Mapping[str, Kind]
     slow_down = reply.status == _TOO_MANY_REQUESTS or reply.retry_after_ms > 0
     if not reply.readable or reply.code == OK:
         if reply.readable and reply.status == _SUCCESS:
-            return Verdict(Kind.DELETED)
+            return Classification(ReplyClass.DELETED)
         # Lost, cut, somebody else's, or an OK that its own status contradicts: nobody knows what became of
         # the flow. Only a 429 that does not say OK tells that the call was turned away.
         turned_away = reply.status == _TOO_MANY_REQUESTS and reply.code != OK
-        return Verdict(
-            Kind.THROTTLED if slow_down else Kind.TRANSIENT, doubt=reply.reached and not turned_away
+        return Classification(
+            ReplyClass.THROTTLED if slow_down else ReplyClass.TRANSIENT,
+            doubt=reply.reached and not turned_away,
         )
     told = (overrides or {}).get(reply.code)
     named = told or _named(reply.code)
@@ -96,23 +105,23 @@ def judge(reply: Reply, *, in_doubt: bool = False, overrides: Mapping[str, Kind]
     # very request arrived before. An unavailable service that says so itself did certainly nothing, and
     # what a user's own word makes transient is taken for a plain no.
     sure = reply.status < _SERVER_ERROR and (told is not None or reply.code == "ServiceUnavailable")
-    doubt = kind is Kind.TRANSIENT and not sure
-    if slow_down and not told and named in (None, Kind.TRANSIENT):
-        kind = Kind.THROTTLED
-    return Verdict(kind, doubt=doubt)
+    doubt = kind is ReplyClass.TRANSIENT and not sure
+    if slow_down and not told and named in (None, ReplyClass.TRANSIENT):
+        kind = ReplyClass.THROTTLED
+    return Classification(kind, doubt=doubt)
 
 
-def _named(code: str) -> Kind | None:
+def _named(code: str) -> ReplyClass | None:
     return _EXACT.get(code) or next((kind for prefix, kind in _PREFIXES if code.startswith(prefix)), None)
 
 
-def _unnamed(reply: Reply, *, in_doubt: bool) -> Kind:
+def _unnamed(reply: Reply, *, in_doubt: bool) -> ReplyClass:
     # Before the codes of absence: a failing server's "...NotFound" speaks of its own parts.
     if reply.status >= _SERVER_ERROR:
-        return Kind.TRANSIENT
+        return ReplyClass.TRANSIENT
     if reply.code.endswith(_ABSENT_ENDINGS):
-        return Kind.REFUSED if _OTHER_THINGS.search(reply.code) else Kind.ABSENT
-    return Kind.ABSENT if in_doubt and _SAYS_GONE.search(reply.message) else Kind.REFUSED
+        return ReplyClass.REFUSED if _OTHER_THINGS.search(reply.code) else ReplyClass.ABSENT
+    return ReplyClass.ABSENT if in_doubt and _SAYS_GONE.search(reply.message) else ReplyClass.REFUSED
 
 
 def explain(reply: Reply) -> str:

@@ -18,10 +18,10 @@ from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.events import Log
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Snapshot
-from flowreaper.limiter.limiter import Limiter
+from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
-from flowreaper.limiter.shared_pace import Turns, account_of, turns_folder
+from flowreaper.limiter.shared_pace import SharedPace, account_of, turns_folder
 from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
@@ -29,9 +29,9 @@ from flowreaper.store.sqlite.lock import network_file_system
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import Outage
-from flowreaper.workers.pool import Engine
-from flowreaper.workers.replies import Settlement
+from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.replies import ReplyHandler
 
 _SOUGHT = 10_000
 # Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
@@ -178,7 +178,7 @@ class Job:
             elapsed_s=now - parts.started_at,
         )
 
-    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: Turns) -> Summary:
+    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: SharedPace) -> Summary:
         begun = await writer.call(
             partial(_begin, checkpoint, self._settings, listed=self._make_feed is not None)
         )
@@ -188,7 +188,7 @@ class Job:
             self._unfinished = await writer.call(partial(checkpoint.list_known, found))
         pace = learned_pace(self._settings.rate, begun.pace)
         kept_pace = KeptPace(pace, writer.note, self._failed)
-        parts = self._parts = self._build(begun, writer, Limiter(pace, turns))
+        parts = self._parts = self._build(begun, writer, RateLimiter(pace, turns))
         engine, sink = parts.engine, parts.sink
         self._opened(Opened(begun.counts, self._unfinished))
         if self._ending:
@@ -231,7 +231,7 @@ class Job:
             never_deleted=left.never_deleted,
         )
 
-    def _build(self, begun: "_Begun", writer: Writer, gate: Limiter) -> "_Parts":
+    def _build(self, begun: "_Begun", writer: Writer, gate: RateLimiter) -> "_Parts":
         settings = self._settings
         client = Client(
             settings.endpoint,
@@ -242,8 +242,8 @@ class Job:
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
         backlog.take_first(begun.left_claimed)
-        outage = Outage(has_answered=begun.has_answer)
-        settlement = Settlement(
+        outage = CircuitBreaker(has_answered=begun.has_answer)
+        settlement = ReplyHandler(
             backlog=backlog,
             ledger=sink,
             gate=gate,
@@ -255,7 +255,7 @@ class Job:
             max_refusals=settings.max_refusals,
             treat=settings.treat,
         )
-        engine = Engine(
+        engine = WorkerPool(
             backlog=backlog,
             ledger=sink,
             gate=gate,
@@ -267,7 +267,7 @@ class Job:
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
 
-    async def _read(self, feed: Feed | None, engine: Engine, writer: Writer) -> None:
+    async def _read(self, feed: Feed | None, engine: WorkerPool, writer: Writer) -> None:
         self._warn_of_expiry()
         try:
             if feed:
@@ -306,7 +306,7 @@ class Job:
             if new:
                 self._parts.engine.flows_added()
 
-    def _turns(self, account: str, peers: Peers) -> Turns:
+    def _turns(self, account: str, peers: Peers) -> SharedPace:
         folder = turns_folder()
 
         def failed(error: OSError) -> None:
@@ -318,7 +318,7 @@ class Job:
 
         works = partial(self._log.info, "pace.shared_again_on_this_machine")
         met = partial(self._log.info, "pace.shared_with_another_run_on_this_machine")
-        return Turns(folder, account, peers, failed=failed, works=works, met=met)
+        return SharedPace(folder, account, peers, failed=failed, works=works, met=met)
 
     def _failed(self, error: Exception) -> None:
         if self._parts:
@@ -331,9 +331,9 @@ class _Parts:
 
     client: Client
     sink: Sink
-    outage: Outage
-    settlement: Settlement
-    engine: Engine
+    outage: CircuitBreaker
+    settlement: ReplyHandler
+    engine: WorkerPool
     started_at: float
 
 
@@ -364,7 +364,7 @@ class _Begun:
 def _begin(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> _Begun:
     if settings.sandbox:
         checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
-    left_claimed = checkpoint.doubt_claimed()
+    left_claimed = checkpoint.mark_claimed_in_doubt()
     if listed:
         checkpoint.take_listed(settings.taken_again)
     else:

@@ -12,7 +12,7 @@ from flowreaper.client.codes import TREATABLE
 from flowreaper.client.endpoint import Endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
-from flowreaper.model import Kind, Retry, State
+from flowreaper.model import ReplyClass, Retry, State
 
 DEFAULT_RATE = 5.0
 """Calls a second; the documented quota of an account."""
@@ -56,7 +56,7 @@ class Settings:
     limit: int | None = None
     retry: tuple[State, ...] = ()
     retry_codes: tuple[str, ...] = ()
-    treat: Mapping[str, Kind] = field(default_factory=dict)
+    treat: Mapping[str, ReplyClass] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checks = (
@@ -101,7 +101,7 @@ def default_concurrency(rate: float) -> int:
     return math.ceil(min(_MOST_BY_DEFAULT, max(10, rate * 10)))
 
 
-def parse_treat(words: tuple[str, ...]) -> dict[str, Kind]:
+def parse_treat(words: tuple[str, ...]) -> dict[str, ReplyClass]:
     """Read what codes mean, each ``CODE=CLASS``.
 
     Raises:
@@ -121,5 +121,5 @@ def parse_treat(words: tuple[str, ...]) -> dict[str, Kind]:
     return meanings
 
 
-def _list(names: tuple[State, ...] | tuple[Kind, ...]) -> str:
+def _list(names: tuple[State, ...] | tuple[ReplyClass, ...]) -> str:
     return ", ".join(names[:-1]) + " or " + names[-1]

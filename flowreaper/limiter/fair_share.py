@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flowreaper.limiter.pace import MOST_STRETCH_S, SLICES_PER_S, slices_of
+from flowreaper.limiter.pace import BATCHES_PER_S, MOST_WIDENING_S, batches_in
 
 SHELF_LIFE_S = 0.9
 """Calls that leave later than this after their run's last look do not leave: it must look again."""
@@ -26,7 +26,7 @@ _GONE_AFTER_S = (
 _GONE_AFTER_GAPS = 3
 
 
-class Sharer(NamedTuple):
+class Peer(NamedTuple):
     """A run that shares an account's pace with others: when it last looked and took a turn, and its own pace.
 
     `sent_at` is negative where it has not taken one yet.
@@ -34,39 +34,39 @@ class Sharer(NamedTuple):
 
     seen_at: float
     sent_at: float
-    even_gap_s: float
-    stretch_s: float
+    interval_s: float
+    widening_s: float
 
 
-def is_near(run: Sharer, now: float) -> bool:
+def is_alive(run: Peer, now: float) -> bool:
     """Return whether a run is still at work, as far as can be told: one that waits looks every second or so."""
-    gone_after_s = max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.even_gap_s * (1 + run.stretch_s))
+    gone_after_s = max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.interval_s * (1 + run.widening_s))
     return 0 <= now - run.seen_at < gone_after_s
 
 
-def turn_wait_s(mine: Sharer, others: Sequence[Sharer], left: Sequence[float], leaving: int) -> float:
+def turn_wait_s(mine: Peer, others: Sequence[Peer], left: Sequence[float], leaving: int) -> float:
     """Return how long a run must wait for the turn that it wants now, at `seen_at`; 0 or less: not at all.
 
     `others` are the runs near it; `left` is when the account's latest turns left, in order, up to
-    `SLICES_PER_S` of them; so many more have begun and not `leaving` yet: infinite while they may fill any
+    `BATCHES_PER_S` of them; so many more have begun and not `leaving` yet: infinite while they may fill any
     second. Together the runs keep the pace of the fastest, stretched as the most stretched. Who sent last gives
     way to who waits, so a slower run is never starved by a faster one.
     """
-    even_gap_s = min(run.even_gap_s for run in (mine, *others))
-    stretch_s = max(run.stretch_s for run in (mine, *others))
-    slices = slices_of(even_gap_s)
-    free_at = _free_at(slices, left, leaving, slices * even_gap_s * (1 + stretch_s))
+    interval_s = min(run.interval_s for run in (mine, *others))
+    widening_s = max(run.widening_s for run in (mine, *others))
+    batches = batches_in(interval_s)
+    free_at = _free_at(batches, left, leaving, batches * interval_s * (1 + widening_s))
     begun_at = max(run.sent_at for run in (mine, *others))
     if others and begun_at >= 0:
-        gap_s = even_gap_s * (1 + stretch_s)
+        gap_s = interval_s * (1 + widening_s)
         waiting = sum(run.sent_at < min(mine.sent_at, run.seen_at) for run in others)
         free_at = max(free_at, begun_at + gap_s + min(waiting * _GIVE_WAY_S, gap_s / 2))
     return free_at - mine.seen_at
 
 
-def _free_at(places: int, left: Sequence[float], leaving: int, window_s: float) -> float:
+def _free_at(capacity: int, left: Sequence[float], leaving: int, window_s: float) -> float:
     """Return from when on a window that holds so many turns has a place, beside those `leaving`."""
-    free = places - leaving
+    free = capacity - leaving
     if free <= 0:
         return float("inf")
     return left[-free] + window_s if len(left) >= free else float("-inf")
@@ -79,9 +79,9 @@ class Census(NamedTuple):
     number: int
 
 
-def settle_s(even_gap_s: float) -> float:
+def settle_s(interval_s: float) -> float:
     """Return after how many seconds what a run of this pace did not know can have no effect on it any more."""
-    return SHELF_LIFE_S + max(1.0, slices_of(even_gap_s) * even_gap_s)
+    return SHELF_LIFE_S + max(1.0, batches_in(interval_s) * interval_s)
 
 
 class Part:
@@ -98,18 +98,18 @@ class Part:
         self._from = 0.0
         self._looked_at = float("-inf")
 
-    def seen(self, now: float, census: Census | None, even_gap_s: float) -> int:
+    def seen(self, now: float, census: Census | None, interval_s: float) -> int:
         """Return the part at this time; `census` is None where it cannot be known, and the part is 0."""
         new = 0
         if census:
-            new = max(0, -(-(slices_of(even_gap_s) - census.place) // census.number))
+            new = max(0, -(-(batches_in(interval_s) - census.place) // census.number))
         if now - self._looked_at >= SHELF_LIFE_S:
             # Others may have come and gone meanwhile.
             self._turns = 0
-            self._from = now + settle_s(even_gap_s)
+            self._from = now + settle_s(interval_s)
         elif census != self._census:
             self._turns = min(self._turns, new)
-            self._from = now + settle_s(even_gap_s)
+            self._from = now + settle_s(interval_s)
         if now >= self._from:
             self._turns = new
         self._census = census
@@ -130,7 +130,7 @@ class Permits:
         return turn_at >= self._void_before and now - self._renewed_at < SHELF_LIFE_S
 
     def look(self, now: float) -> None:
-        """Void for good what became stale before this look: the others may have had its places meanwhile."""
+        """Void for good what became stale before this look: the others may have had its capacity meanwhile."""
         if now - self._renewed_at >= SHELF_LIFE_S:
             self.leaving.clear()
             self._void_before = now
@@ -144,13 +144,13 @@ class Permits:
         if turn_at not in self.leaving:
             return False
         self.leaving.remove(turn_at)
-        self.left = sorted((*self.left, at))[-SLICES_PER_S:]
+        self.left = sorted((*self.left, at))[-BATCHES_PER_S:]
         return True
 
 
-def part_wait_s(mine: Sharer, part: int, permits: Permits) -> float:
+def part_wait_s(mine: Peer, part: int, permits: Permits) -> float:
     """Return how long a run must wait that may take only `part` turns in a second, whatever the others do."""
-    window_s = slices_of(mine.even_gap_s) * mine.even_gap_s * (1 + mine.stretch_s)
+    window_s = batches_in(mine.interval_s) * mine.interval_s * (1 + mine.widening_s)
     return _free_at(part, permits.left, len(permits.leaving), window_s) - mine.seen_at
 
 
@@ -164,7 +164,7 @@ class Account:
 
     left: list[float] = field(default_factory=list)
     turns: int = 0
-    runs: dict[str, Sharer] = field(default_factory=dict)
+    runs: dict[str, Peer] = field(default_factory=dict)
     leaving: dict[str, list[float]] = field(default_factory=dict)
     closed_until: float = 0.0
 
@@ -209,17 +209,17 @@ def _items(value: object) -> list[tuple[str, object]]:
     return list(value.items()) if isinstance(value, dict) else []
 
 
-def _sharer(value: object, now: float) -> Sharer | None:
+def _sharer(value: object, now: float) -> Peer | None:
     numbers = _floats(value)
-    if len(numbers) != len(Sharer._fields):
+    if len(numbers) != len(Peer._fields):
         return None
-    run = Sharer(*numbers)
-    sound = run.even_gap_s >= 1 / SLICES_PER_S and 0 <= run.stretch_s <= MOST_STRETCH_S
+    run = Peer(*numbers)
+    sound = run.interval_s >= 1 / BATCHES_PER_S and 0 <= run.widening_s <= MOST_WIDENING_S
     return run if sound and run.sent_at <= run.seen_at <= now < run.seen_at + _FORGET_S else None
 
 
 def _times(value: object, now: float) -> list[float]:
-    return sorted(at for at in _floats(value) if 0 <= at <= now)[-SLICES_PER_S:]
+    return sorted(at for at in _floats(value) if 0 <= at <= now)[-BATCHES_PER_S:]
 
 
 def _floats(value: object) -> list[float]:

@@ -32,7 +32,7 @@ class Turn(Protocol):
         ...
 
 
-class Turns(Protocol):
+class SharedPace(Protocol):
     """What the runs of one account share."""
 
     @property
@@ -44,7 +44,7 @@ class Turns(Protocol):
         """Return whether the calls of the turn of this time may leave now."""
         ...
 
-    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
+    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:
         """Take a turn, or say how long to wait before asking again."""
         ...
 
@@ -52,68 +52,68 @@ class Turns(Protocol):
         """Take note that the last call of the turn of this time left at another."""
         ...
 
-    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
+    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None:
         """Let the others know that this run is there, though it takes no turn now."""
         ...
 
 
-class Admission:
+class Permit:
     """A call's permission to leave, given at the time `at`."""
 
-    __slots__ = ("_slice", "at")
+    __slots__ = ("_batch", "at")
 
-    def __init__(self, at: float, slice_: "_Slice") -> None:
+    def __init__(self, at: float, slice_: "_CallBatch") -> None:
         self.at = at
-        self._slice: _Slice | None = slice_
+        self._batch: _CallBatch | None = slice_
 
     @property
-    def has_left(self) -> bool:
+    def was_sent(self) -> bool:
         """Whether `left` was called."""
-        return self._slice is None
+        return self._batch is None
 
     def is_fresh(self) -> bool:
         """Return whether the call may still leave; one that may not is admitted anew."""
-        return self._slice is not None and self._slice.is_fresh()
+        return self._batch is not None and self._batch.is_fresh()
 
     def left(self) -> None:
         """Take note that the call has left, or never will; only the first time counts."""
-        if slice_ := self._slice:
-            self._slice = None
+        if slice_ := self._batch:
+            self._batch = None
             slice_.left()
 
 
-class Limiter:
+class RateLimiter:
     """Lets calls through one at a time, at the pace of one account, on the running loop's clock.
 
-    Only one task may wait in `admit` at a time. What is admitted must leave, or the gate closes: a call that
+    Only one task may wait in `acquire` at a time. What is admitted must leave, or the gate closes: a call that
     is held back between here and the socket would else leave together with those after it. Without `turns`
     there is no other run.
     """
 
-    def __init__(self, pace: Pace, turns: Turns | None = None) -> None:
+    def __init__(self, pace: Pace, turns: SharedPace | None = None) -> None:
         self._pace = pace
         self._turns = turns
-        self._slice: _Slice | None = None
+        self._batch: _CallBatch | None = None
         self._slice_left = asyncio.Event()
         self._staying: asyncio.TimerHandle | None = None
 
-    async def admit(self) -> Admission:
+    async def acquire(self) -> Permit:
         """Wait until the next call may leave."""
         loop = asyncio.get_running_loop()
-        if self._slice and loop.time() >= self._slice.until:
-            self._slice.close()
+        if self._batch and loop.time() >= self._batch.until:
+            self._batch.close()
         # A slice that is thrown away while one waits for it takes its turn with it.
-        while not (self._slice and self._slice.places):
-            self._slice = await self._next_slice(loop)
-        return self._slice.admit()
+        while not (self._batch and self._batch.capacity):
+            self._batch = await self._next_slice(loop)
+        return self._batch.acquire()
 
-    async def _next_slice(self, loop: asyncio.AbstractEventLoop) -> "_Slice":
+    async def _next_slice(self, loop: asyncio.AbstractEventLoop) -> "_CallBatch":
         """Wait for a slice, which at some rates may hold no call."""
         turn = None
         while True:
             gap_s = self._pace.earliest - loop.time()
             if gap_s <= 0 and self._turns:
-                turn = self._turns.take(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
+                turn = self._turns.take(loop.time, self._pace.interval_s, self._pace.widening_s)
                 gap_s = turn.wait_s
                 if self._staying is None:
                     self._staying = loop.call_later(_SEEN_S, self._stay, loop, self._turns)
@@ -134,8 +134,8 @@ class Limiter:
         left = partial(self._left, turn, calls)
         if not calls:
             left(now)
-        return _Slice(
-            loop, calls, now, now + self._pace.even_gap_s, left=left, is_fresh=partial(self._is_fresh, turn)
+        return _CallBatch(
+            loop, calls, now, now + self._pace.interval_s, left=left, is_fresh=partial(self._is_fresh, turn)
         )
 
     def _is_fresh(self, turn: Turn | None, now: float) -> bool:
@@ -143,11 +143,11 @@ class Limiter:
             return True
         return self._turns.is_fresh(turn.at, now)
 
-    def _stay(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
-        """Keep the places of calls that have not left among those of the other runs, for as long as that takes."""
+    def _stay(self, loop: asyncio.AbstractEventLoop, turns: SharedPace) -> None:
+        """Keep the capacity of calls that have not left among those of the other runs, for as long as that takes."""
         self._staying = None
         if self._pace.leaving or turns.alone:
-            turns.stay(loop.time, self._pace.even_gap_s, self._pace.stretch_s)
+            turns.stay(loop.time, self._pace.interval_s, self._pace.widening_s)
             self._staying = loop.call_later(_SEEN_S, self._stay, loop, turns)
 
     def _left(self, turn: Turn | None, calls: int, at: float) -> None:
@@ -157,32 +157,32 @@ class Limiter:
             self._turns.left(asyncio.get_running_loop().time, turn.at, at)
 
     @property
-    def foreign_per_s(self) -> float | None:
+    def other_clients_rate(self) -> float | None:
         """How many calls a second somebody else seems to spend of the quota; None while nothing speaks for that."""
-        return self._pace.foreign_per_s
+        return self._pace.other_clients_rate
 
     def throttled(self, sent_at: float, retry_after_s: float) -> None:
         """Tell the pace that the service refused a call for its pace; `retry_after_s` is its wish, or 0."""
         # The rest of an open slice was admitted before the service said no.
-        if self._slice:
-            self._slice.close()
+        if self._batch:
+            self._batch.close()
         self._pace.throttled(sent_at, asyncio.get_running_loop().time(), retry_after_s)
 
 
-class _Slice:
+class _CallBatch:
     """Calls that are admitted until `until`, and are one for the pace until the last of them has left."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        places: int,
+        capacity: int,
         begun_at: float,
         until: float,
         *,
         left: Callable[[float], None],
         is_fresh: Callable[[float], bool],
     ) -> None:
-        self.places = places
+        self.capacity = capacity
         self.until = until
         self._loop = loop
         self._under_way = 0
@@ -193,19 +193,19 @@ class _Slice:
     def is_fresh(self) -> bool:
         return self._is_fresh(self._loop.time())
 
-    def admit(self) -> Admission:
-        self.places -= 1
+    def acquire(self) -> Permit:
+        self.capacity -= 1
         self._under_way += 1
-        return Admission(self._loop.time(), self)
+        return Permit(self._loop.time(), self)
 
     def close(self) -> None:
-        if self.places:
-            self.places = 0
+        if self.capacity:
+            self.capacity = 0
             if not self._under_way:
                 self._left(self._left_at)
 
     def left(self) -> None:
         self._under_way -= 1
         self._left_at = self._loop.time()
-        if not (self.places or self._under_way):
+        if not (self.capacity or self._under_way):
             self._left(self._left_at)

@@ -2,7 +2,7 @@
 
 Timestamps are seconds of any clock that never goes back; the caller's, always the same one.
 
-How the service counts its second is not documented. Fixed seconds and token buckets admit the full rate; a
+How the service counts its second is not documented. Fixed seconds and token buckets acquire the full rate; a
 sliding second admits it only if calls arrive exactly as evenly as they leave, and less if somebody else
 spends the same quota. So the pace is the full rate until calls are refused, and then the highest that is
 admitted: what is learned is the *stretch*, by how many seconds the window of one second must be stretched
@@ -12,13 +12,13 @@ for no call to be refused.
 import math
 from bisect import insort
 
-SLICES_PER_S = 50
-"""Above this many calls a second, calls leave in slices of 20 ms: timers are good to about 1 ms."""
+BATCHES_PER_S = 50
+"""Above this many calls a second, calls leave in batches of 20 ms: timers are good to about 1 ms."""
 
-LEAST_STRETCH_S = 0.0002
+LEAST_WIDENING_S = 0.0002
 """The service's second may be a little longer than this machine's: clocks run apart by some 100 ppm."""
 
-MOST_STRETCH_S = 10.0
+MOST_WIDENING_S = 10.0
 """At 5 calls a second this is a call every 2.2 s: what is left of the pace while every call is refused."""
 
 _CATCH_UP = 0.1
@@ -47,33 +47,33 @@ _SHRINKING_POWER = 2.0
 _FOREIGN_STRETCH_S = 0.15  # jitter does not explain a longer one: somebody else spends the quota
 
 
-def slices_of(even_gap_s: float) -> int:
-    """Return how many slices of calls a second, or the whole number of gaps below it, holds."""
-    return max(1, int(round(1 / even_gap_s, 6)))  # 1 / (1 / 49) may come out a hair below 49
+def batches_in(interval_s: float) -> int:
+    """Return how many batches of calls a second, or the whole number of gaps below it, holds."""
+    return max(1, int(round(1 / interval_s, 6)))  # 1 / (1 / 49) may come out a hair below 49
 
 
 class Pace:
     """The pace of one account: at most `rate` calls in any one second, evenly, from the first one on.
 
     `rate` is in calls per second, greater than 0. A rate that is no whole number is held over the whole
-    number of calls below it (2.5/s: two calls in any 0.8 s). `stretch_s` is what an earlier run learned.
+    number of calls below it (2.5/s: two calls in any 0.8 s). `widening_s` is what an earlier run learned.
     """
 
-    def __init__(self, rate: float, stretch_s: float = LEAST_STRETCH_S) -> None:
+    def __init__(self, rate: float, widening_s: float = LEAST_WIDENING_S) -> None:
         self.rate = rate
-        sliced = rate > SLICES_PER_S
-        self.even_gap_s = 1 / SLICES_PER_S if sliced else 1 / rate
-        self._slices = slices_of(self.even_gap_s)
-        self._calls_per_slice = rate / self._slices if sliced else 1.0
-        self._uneven = self._calls_per_slice != int(self._calls_per_slice)
-        self._slice = 0
+        sliced = rate > BATCHES_PER_S
+        self.interval_s = 1 / BATCHES_PER_S if sliced else 1 / rate
+        self._batches = batches_in(self.interval_s)
+        self._calls_per_batch = rate / self._batches if sliced else 1.0
+        self._uneven = self._calls_per_batch != int(self._calls_per_batch)
+        self._batch = 0
         self._leaving = self._calls_leaving = 0
         self._left: list[tuple[float, int]] = []
         self._even = float("-inf")
         self._paused_until = float("-inf")
         # NaN, which a forged checkpoint may hold, compares with nothing: the least is what max() keeps.
-        self._stretch_s = min(MOST_STRETCH_S, max(LEAST_STRETCH_S, stretch_s))
-        self._learned_s = self._stretch_s
+        self._widening_s = min(MOST_WIDENING_S, max(LEAST_WIDENING_S, widening_s))
+        self._learned_s = self._widening_s
         self._learned_at: float | None = None
         self._step_s = _FIRST_STEP_S
         self._refused_at = float("-inf")
@@ -83,31 +83,31 @@ class Pace:
     @property
     def earliest(self) -> float:
         """The time from which the next slice of calls may begin; infinite until one of those before has left."""
-        places = self._slices - self._leaving
-        if places <= 0:
+        capacity = self._batches - self._leaving
+        if capacity <= 0:
             return float("inf")
-        window_s = self._slices * self.even_gap_s * (1 + self._stretch_s)
-        full = len(self._left) >= places
-        window = self._left[-places][0] + window_s if full else self._even
+        window_s = self._batches * self.interval_s * (1 + self._widening_s)
+        full = len(self._left) >= capacity
+        window = self._left[-capacity][0] + window_s if full else self._even
         return max(self._even, window, self._paused_until)
 
     @property
     def leaving(self) -> int:
-        """How many slices have begun and not left."""
+        """How many batches have begun and not left."""
         return self._leaving
 
     @property
-    def stretch_s(self) -> float:
+    def widening_s(self) -> float:
         """What was learned, for a later run."""
-        return self._stretch_s
+        return self._widening_s
 
     @property
-    def foreign_per_s(self) -> float | None:
+    def other_clients_rate(self) -> float | None:
         """How many calls a second somebody else seems to spend; None while nothing speaks for that."""
         settled = self._calls_since >= _SETTLED_CALLS and self._reactions > 1
-        if not settled or self._stretch_s < _FOREIGN_STRETCH_S:
+        if not settled or self._widening_s < _FOREIGN_STRETCH_S:
             return None
-        return self.rate - self.rate / (1 + self._stretch_s)
+        return self.rate - self.rate / (1 + self._widening_s)
 
     def begin(self, at: float, turn: int | None = None) -> int:
         """Begin a slice of calls at this time; return how many calls it holds.
@@ -119,14 +119,14 @@ class Pace:
         if self._learned_at is None:
             self._learned_at = at
         self._shrink(at)
-        gap_s = self.even_gap_s * (1 + self._stretch_s)
+        gap_s = self.interval_s * (1 + self._widening_s)
         self._leaving += 1
         late_s = at - self._even
         made_up_s = min(late_s, gap_s * _CATCH_UP) if late_s < gap_s else 0.0
         self._even = at + gap_s - made_up_s
         # Slices of 499/s hold 9 or 10 calls: any 50 of them together hold 499.
-        number = self._slice if turn is None else turn
-        self._slice = number + 1
+        number = self._batch if turn is None else turn
+        self._batch = number + 1
         calls = self._calls_up_to(number + 1) - self._calls_up_to(number)
         if self._uneven:
             calls = max(0, min(calls, math.ceil(self.rate) - self._calls_with(at)))
@@ -139,7 +139,7 @@ class Pace:
         self._leaving -= 1
         self._calls_leaving -= calls
         insort(self._left, (at, calls))
-        del self._left[: -self._slices]
+        del self._left[: -self._batches]
 
     def _calls_with(self, at: float) -> int:
         """Return how many calls one second may hold beside those of a slice that begins at this time.
@@ -147,7 +147,7 @@ class Pace:
         Slices that were held back can come together with others than their neighbours: 50 of them may be 50
         of the larger ones.
         """
-        since = at - self._slices * self.even_gap_s * (1 + self._stretch_s)
+        since = at - self._batches * self.interval_s * (1 + self._widening_s)
         return self._calls_leaving + sum(calls for left_at, calls in self._left if left_at > since)
 
     def throttled(self, sent_at: float, at: float, retry_after_s: float = 0.0) -> None:
@@ -160,30 +160,30 @@ class Pace:
         if sent_at <= self._refused_at:
             return
         if self._calls_since < _SETTLED_CALLS:
-            self._learn(self._stretch_s + self._step_s, at)
+            self._learn(self._widening_s + self._step_s, at)
             if self._calls_since < _HASTY_CALLS:
-                self._step_s = min(self._step_s * _STEP_GROWTH, _LONGEST_STEP * (1 + self._stretch_s))
+                self._step_s = min(self._step_s * _STEP_GROWTH, _LONGEST_STEP * (1 + self._widening_s))
         else:
-            lone = self._calls_since >= _LONE_CALLS and self._stretch_s < _SMALL_STEP_S
-            step_s = _LONE_STEP_S if lone else max(_SMALL_STEP_S, _SMALL_STEP * self._stretch_s)
-            self._learn(self._stretch_s + step_s, at)
+            lone = self._calls_since >= _LONE_CALLS and self._widening_s < _SMALL_STEP_S
+            step_s = _LONE_STEP_S if lone else max(_SMALL_STEP_S, _SMALL_STEP * self._widening_s)
+            self._learn(self._widening_s + step_s, at)
             self._step_s = _FIRST_STEP_S
-        self._even = max(self._even, at) + self.even_gap_s * _SHIFT
+        self._even = max(self._even, at) + self.interval_s * _SHIFT
         self._refused_at = at
         self._calls_since = 0
         self._reactions += 1
 
-    def _learn(self, stretch_s: float, at: float) -> None:
-        self._stretch_s = self._learned_s = min(MOST_STRETCH_S, stretch_s)
+    def _learn(self, widening_s: float, at: float) -> None:
+        self._widening_s = self._learned_s = min(MOST_WIDENING_S, widening_s)
         self._learned_at = at
 
     def _shrink(self, at: float) -> None:
         hold_s = _HOLD_S / (1 + _HOLD_LESS * self._learned_s)
         shrinking_s = at - (self._learned_at or 0.0) - hold_s
-        if shrinking_s > 0 and self._stretch_s > LEAST_STRETCH_S:
+        if shrinking_s > 0 and self._widening_s > LEAST_WIDENING_S:
             speed = _SHRINKING * self._learned_s**_SHRINKING_POWER
-            self._stretch_s = max(LEAST_STRETCH_S, self._learned_s - speed * shrinking_s**2)
+            self._widening_s = max(LEAST_WIDENING_S, self._learned_s - speed * shrinking_s**2)
 
-    def _calls_up_to(self, slices: int) -> int:
+    def _calls_up_to(self, batches: int) -> int:
         # Rounded first: 50 x 9.98 may come out a hair below 499.
-        return int(round(slices * self._calls_per_slice, 6))
+        return int(round(batches * self._calls_per_batch, 6))

@@ -11,7 +11,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from flowreaper.limiter.fair_share import Census, Part, Sharer
+from flowreaper.limiter.fair_share import Census, Part, Peer
 
 MOST = 16
 """Runs beyond this number have no name: they share the file, and send nothing while some run cannot use it."""
@@ -123,19 +123,19 @@ class Trouble:
         self.peers.end_signal()
         return was
 
-    def own(self, mine: Sharer) -> int:
+    def own(self, mine: Peer) -> int:
         """Return the part of a run that cannot use the file."""
         return self._part.seen(
-            mine.seen_at, self.peers.census() if self.peers.signal() else None, mine.even_gap_s
+            mine.seen_at, self.peers.census() if self.peers.signal() else None, mine.interval_s
         )
 
-    def others(self, mine: Sharer, settle_s: float) -> int | None:
+    def others(self, mine: Peer, settle_s: float) -> int | None:
         """Return the part of a run that can, while another cannot or has just ended so; None: it has no bounds."""
         if self.peers.others_signal():
             self._others_until = mine.seen_at + settle_s
         if mine.seen_at >= self._others_until:
             return None
-        return self._part.seen(mine.seen_at, self.peers.census(), mine.even_gap_s)
+        return self._part.seen(mine.seen_at, self.peers.census(), mine.interval_s)
 
     def others_may_be(self, *, moved: bool) -> bool:
         """Return whether others may have used another file than this new one.

@@ -33,7 +33,7 @@ class KeptPace:
         self._pace = pace
         self._note = note
         self._failed = failed
-        self._kept_s = pace.stretch_s
+        self._kept_s = pace.widening_s
 
     async def run(self) -> None:
         """Note it every five seconds, so that a crash loses little; return only where that fails."""
@@ -46,7 +46,7 @@ class KeptPace:
 
     async def keep(self) -> None:
         """Note it if it has changed by more than a tenth; raises RunError."""
-        stretch_s = self._pace.stretch_s
-        if abs(stretch_s - self._kept_s) > self._kept_s * _WORTH_KEEPING:
-            self._kept_s = stretch_s
-            await self._note(NOTE, f"{stretch_s:.4f}")
+        widening_s = self._pace.widening_s
+        if abs(widening_s - self._kept_s) > self._kept_s * _WORTH_KEEPING:
+            self._kept_s = widening_s
+            await self._note(NOTE, f"{widening_s:.4f}")

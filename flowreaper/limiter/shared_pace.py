@@ -25,16 +25,16 @@ from typing import NamedTuple, Self
 
 from flowreaper.limiter.fair_share import (
     Account,
+    Peer,
     Permits,
-    Sharer,
-    is_near,
+    is_alive,
     json_of,
     part_wait_s,
     read,
     settle_s,
     turn_wait_s,
 )
-from flowreaper.limiter.pace import SLICES_PER_S
+from flowreaper.limiter.pace import BATCHES_PER_S
 from flowreaper.limiter.peers import Peers, Trouble
 from flowreaper.limiter.shared_file import SharedFile
 
@@ -56,7 +56,7 @@ def turns_folder() -> Path:
     One for all sessions and cron, so no environment variable counts. In memory where the system has such a
     place: on a disk, a write may wait for the checkpoint's syncs, and the call with it.
     """
-    memory = Path("/dev/shm")  # noqa: S108 -- `Turns` makes sure whose folder it is
+    memory = Path("/dev/shm")  # noqa: S108 -- `SharedPace` makes sure whose folder it is
     return (memory if memory.is_dir() else Path("/tmp")) / f"flowreaper-{os.geteuid()}"  # noqa: S108 -- as above
 
 
@@ -76,7 +76,7 @@ class Turn(NamedTuple):
     at: float | None = None
 
 
-class Turns:
+class SharedPace:
     """The file `turns.json` in `folder`, from `__enter__` to `__exit__`, and one run's place in it.
 
     It holds, for each account, the runs of the last minute. Times are of the machine's monotonic clock, which all
@@ -128,23 +128,23 @@ class Turns:
         """Return whether the calls of the turn of this time may leave now."""
         return self._permits.is_fresh(turn_at, now)
 
-    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
+    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:
         """Take a turn, or say how long to wait before asking again.
 
         The gap and its stretch are this run's own (`flowreaper.limiter.pace.Pace`). Who has taken a turn with a time
         calls `left` in the end.
         """
-        turn = self._look(clock, even_gap_s, stretch_s, wanted=True)
+        turn = self._look(clock, interval_s, widening_s, wanted=True)
         if turn is None:
             return Turn(_BUSY_S)
         if turn.at is not None:
             self._permits.leaving.append(turn.at)
         return turn
 
-    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
+    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None:
         """Let the others know that this run is there, and that calls of its turns may leave at any moment."""
         if self._file.is_open or self.alone:  # and not ended
-            self._look(clock, even_gap_s, stretch_s, wanted=False)
+            self._look(clock, interval_s, widening_s, wanted=False)
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         """Take note that the last call of the turn of this time left at another, or never will."""
@@ -156,14 +156,14 @@ class Turns:
                 pass
 
     def _look(
-        self, clock: Callable[[], float], even_gap_s: float, stretch_s: float, *, wanted: bool
+        self, clock: Callable[[], float], interval_s: float, widening_s: float, *, wanted: bool
     ) -> Turn | None:
         """Look at what all share, and take a turn if one is `wanted` and free; None: the lock is held just now."""
-        self._settle_s = settle_s(even_gap_s)
+        self._settle_s = settle_s(interval_s)
         if self._trouble.again_at is None or clock() >= self._trouble.again_at:
             try:
                 with self._locked(clock) as (account, now):
-                    mine = Sharer(now, self._sent_at, even_gap_s, stretch_s)
+                    mine = Peer(now, self._sent_at, interval_s, widening_s)
                     turn, may_leave = self._shared(account, mine, wanted=wanted)
             except BlockingIOError:
                 now = clock()
@@ -180,13 +180,15 @@ class Turns:
                 if may_leave:
                     self._permits.renew(now)
                 return turn
-        return self._by_itself(Sharer(clock(), self._sent_at, even_gap_s, stretch_s), wanted=wanted)
+        return self._by_itself(Peer(clock(), self._sent_at, interval_s, widening_s), wanted=wanted)
 
-    def _shared(self, account: Account, mine: Sharer, *, wanted: bool) -> tuple[Turn, bool]:
+    def _shared(self, account: Account, mine: Peer, *, wanted: bool) -> tuple[Turn, bool]:
         """Return a turn of the file, or the wait for it, and whether what was taken earlier may still leave."""
         now, permits = mine.seen_at, self._permits
         permits.look(now)
-        others = {name: run for name, run in account.runs.items() if name != self._name and is_near(run, now)}
+        others = {
+            name: run for name, run in account.runs.items() if name != self._name and is_alive(run, now)
+        }
         leaving = len(permits.leaving) + sum(len(account.leaving.get(name, ())) for name in others)
         self._notice(list(others.values()), now)
         wait_s = turn_wait_s(mine, list(others.values()), account.left, leaving)
@@ -209,7 +211,7 @@ class Turns:
             return Turn(0.0, number, now), may_leave
         return Turn(_FULL_S if math.isinf(wait_s) else min(wait_s, _LONGEST_WAIT_S)), may_leave
 
-    def _by_itself(self, mine: Sharer, *, wanted: bool) -> Turn:
+    def _by_itself(self, mine: Peer, *, wanted: bool) -> Turn:
         """Return a turn of this run's own part, or the wait for it."""
         self._permits.look(mine.seen_at)
         part = self._trouble.own(mine)
@@ -240,13 +242,13 @@ class Turns:
                 account = accounts[self._account] = Account()
                 if self._trouble.others_may_be(moved=self._file.has_moved):
                     account.closed_until = now + self._settle_s
-            account.left = sorted((*account.left, *self._unwritten))[-SLICES_PER_S:]
+            account.left = sorted((*account.left, *self._unwritten))[-BATCHES_PER_S:]
             account.leaving[self._name] = self._permits.leaving
             yield account, now
             write(json_of(accounts))
         self._unwritten.clear()
 
-    def _notice(self, others: Sequence[Sharer], now: float) -> None:
+    def _notice(self, others: Sequence[Peer], now: float) -> None:
         if self._began_at is None:
             self._began_at = now
         # One that was last seen before that may have ended.

@@ -10,7 +10,7 @@ from flowreaper.escaping import printable
 from flowreaper.model import Entry, InvalidEntry
 from flowreaper.producer.csv_lines import CsvFeed, delimiter
 from flowreaper.producer.fields import WAS_INVALID, Field, Fields, listed, was_invalid
-from flowreaper.producer.flow_ids import BLANKS, EntryMaker, decoded
+from flowreaper.producer.flow_ids import BLANKS, EntryFactory, decoded
 from flowreaper.producer.lines import LongLine
 
 _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
@@ -19,7 +19,7 @@ _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
 class CsvReader(NamedTuple):
     """Reads one source's records."""
 
-    make: EntryMaker
+    make: EntryFactory
     fields: Fields
 
     def read(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:

@@ -116,7 +116,7 @@ def _strange(text: str) -> str:
     return "" if text[0].isalnum() else f"begins with {text[0]}, not with a letter or a digit"
 
 
-class EntryMaker(NamedTuple):
+class EntryFactory(NamedTuple):
     """Makes one source's entries; `default_space` is for the flows that bring none, `pattern` as for `fault`."""
 
     source: str

@@ -22,7 +22,7 @@ from flowreaper.producer.fields import WAS_INVALID, Fields, fields, was_invalid
 from flowreaper.producer.flow_ids import (
     BLANKS,
     ROUNDED,
-    EntryMaker,
+    EntryFactory,
     compiled,
     decoded,
     fault,
@@ -126,7 +126,7 @@ def entries(
     if form is None:
         first, rest = lines.peek(rest)
         form = detect(suffix, first, settings.id_field)
-    make = EntryMaker(source, settings.default_space, compiled(settings.id_pattern))
+    make = EntryFactory(source, settings.default_space, compiled(settings.id_pattern))
     reader = _Reader(make, fields(settings.id_field, settings.space_field))
     match form:
         case Format.TEXT:
@@ -140,7 +140,7 @@ def entries(
 
 
 class _Reader(NamedTuple):
-    make: EntryMaker
+    make: EntryFactory
     fields: Fields
 
     def read_text(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:

@@ -69,7 +69,7 @@ class Backlog:
         """Take note that there are new pending flows to claim."""
         self._may_have_pending = True
 
-    def put_back(self, row: int, due_at: float) -> None:
+    def requeue(self, row: int, due_at: float) -> None:
         """Let a flow that was sent wait for its next attempt."""
         heapq.heappush(self._waiting, (due_at, row))
 

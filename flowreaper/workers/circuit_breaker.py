@@ -20,7 +20,7 @@ _FIRST_PROBE_S = 1.0
 _ENOUGH_FLOWS = 5
 
 
-class Outage:
+class CircuitBreaker:
     """Told of every reply, says whether there is an outage, and when the next probe may leave.
 
     `has_answered`: the service has answered this job before, so it is there.
@@ -86,7 +86,7 @@ class Outage:
         self._forgiven.update(self._blamed)
         return True
 
-    def forgive(self, row: int) -> int:
+    def refund(self, row: int) -> int:
         """Return how many of a flow's attempts fell into the beginning of an outage; asked once, they are gone."""
         return self._forgiven.pop(row, 0)
 
@@ -100,7 +100,7 @@ class Outage:
         """Return how long the next call must wait for its turn as a probe; 0 where there is no outage."""
         return 0.0 if self.since is None else max(0.0, self._probe_at - now)
 
-    def probe_left(self, now: float) -> None:
+    def probe_sent(self, now: float) -> None:
         """Take note that a probe leaves; the next one comes later, 10 s at most."""
         self._interval_s = min(PROBE_CAP_S, self._interval_s * 2)
         self._probe_at = now + self._interval_s

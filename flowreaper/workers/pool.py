@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from flowreaper.errors import RunError
-from flowreaper.model import HELD_BACK, Again, Change, Claim, Ending, Flow, Reply
+from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Reply, Requeue
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import PROBE_CAP_S, Outage
-from flowreaper.workers.replies import Settlement
+from flowreaper.workers.circuit_breaker import PROBE_CAP_S, CircuitBreaker
+from flowreaper.workers.replies import ReplyHandler
 
 
-class Admission(Protocol):
+class Permit(Protocol):
     """A call's permission to leave."""
 
     @property
@@ -21,7 +21,7 @@ class Admission(Protocol):
         ...
 
     @property
-    def has_left(self) -> bool:
+    def was_sent(self) -> bool:
         """Whether `left` was called."""
         ...
 
@@ -37,7 +37,7 @@ class Admission(Protocol):
 class Gate(Protocol):
     """The account's pace. One task waits at a time."""
 
-    async def admit(self) -> Admission:
+    async def acquire(self) -> Permit:
         """Wait until a call may leave. It closes after some that do not leave."""
         ...
 
@@ -76,7 +76,7 @@ class Ledger(Protocol):
         ...
 
 
-class Engine:
+class WorkerPool:
     """Deletes the flows of one ledger through one account's gate and transport.
 
     `concurrency` bounds the calls under way. An outage of `outage_limit_s` seconds ends the run.
@@ -89,8 +89,8 @@ class Engine:
         ledger: Ledger,
         gate: Gate,
         transport: Transport,
-        settlement: Settlement,
-        outage: Outage,
+        settlement: ReplyHandler,
+        outage: CircuitBreaker,
         concurrency: int,
         outage_limit_s: float,
     ) -> None:
@@ -188,7 +188,7 @@ class Engine:
         await self._ledger.flush()
 
     def _put_back(self, claim: Claim) -> None:
-        self._ledger.put(Again(claim.row, claim.attempts, claim.in_doubt))
+        self._ledger.put(Requeue(claim.row, claim.attempts, claim.in_doubt))
 
     def _stop_with(self, task: asyncio.Task[None]) -> None:
         """Let a defect of ours end the run: the other tasks would wait for this one for ever."""
@@ -227,10 +227,10 @@ class Engine:
                 continue
             if self._outage.since is not None and not await self._probe_turn():
                 continue
-            admission = await self._gate.admit()
+            admission = await self._gate.acquire()
             probing = self._outage.since is not None
             if probing:
-                self._outage.probe_left(admission.at)
+                self._outage.probe_sent(admission.at)
             timeout_s = PROBE_CAP_S if probing else None
             call = asyncio.create_task(self._call(ready.popleft(), admission, timeout_s))
             self._in_flight.add(call)
@@ -261,9 +261,9 @@ class Engine:
         # What became of a call that met a defect is unknown, so its flow stays claimed.
         self._stop_with(call)
 
-    async def _call(self, claim: Claim, admission: Admission, timeout_s: float | None) -> None:
+    async def _call(self, claim: Claim, admission: Permit, timeout_s: float | None) -> None:
         self.calls += 1
-        epoch = self._settlement.epoch
+        credentials_generation = self._settlement.credentials_generation
         try:
             reply = await self._transport.send(claim.flow, timeout_s, admission.left, admission.is_fresh)
         except RunError as error:
@@ -272,7 +272,7 @@ class Engine:
             self.stop(Ending.STOPPED, error)
             return
         except asyncio.CancelledError:
-            if not admission.has_left:
+            if not admission.was_sent:
                 self._put_back(claim)
             raise
         finally:
@@ -282,7 +282,7 @@ class Engine:
             self.calls -= 1
             self._backlog.ready.appendleft(claim)
             return
-        trouble = await self._settlement.settle(claim, reply, admission.at, epoch)
+        trouble = await self._settlement.settle(claim, reply, admission.at, credentials_generation)
         if trouble:
             self.stop(Ending.STOPPED, trouble)
         if self._backlog.waiting:

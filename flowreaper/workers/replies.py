@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from flowreaper.client.codes import explain, judge
+from flowreaper.client.codes import classify, explain
 from flowreaper.errors import (
     ConsecutiveAbsencesError,
     ConsecutiveRefusalsError,
@@ -17,10 +17,10 @@ from flowreaper.errors import (
 )
 from flowreaper.escaping import printable
 from flowreaper.events import Log
-from flowreaper.model import Again, Change, Claim, Kind, Outcome, Reopen, Reply, State
+from flowreaper.model import Change, Claim, Outcome, Reopen, Reply, ReplyClass, Requeue, State
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import Outage
+from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.retry import backoff_s
 
 _SERVER_ERROR = 500
@@ -41,7 +41,7 @@ class Gate(Protocol):
     """What learns from replies about the account's pace."""
 
     @property
-    def foreign_per_s(self) -> float | None:
+    def other_clients_rate(self) -> float | None:
         """How many calls a second somebody else seems to spend; None while nothing speaks for that."""
         ...
 
@@ -62,7 +62,7 @@ class Account(Protocol):
         ...
 
 
-class Settlement:
+class ReplyHandler:
     """Settles the replies of one account's calls.
 
     `max_attempts` bounds the calls of a flow that meet transient trouble, `max_refusals` the flows in a row
@@ -77,12 +77,12 @@ class Settlement:
         ledger: Ledger,
         gate: Gate,
         account: Account,
-        outage: Outage,
+        outage: CircuitBreaker,
         absences: AbsenceBrake,
         log: Log,
         max_attempts: int,
         max_refusals: int,
-        treat: Mapping[str, Kind],
+        treat: Mapping[str, ReplyClass],
         luck: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -98,43 +98,45 @@ class Settlement:
         self._treat = treat
         self._luck = luck
         self._now = now
-        self._repaired: set[Kind] = set()
+        self._repaired: set[ReplyClass] = set()
         self._repairing = False
         self._refused_code = ""
         self._refusals = 0
         self._last_silence = Reply(0)
         self._told_of_others = False
-        self.epoch = 0
+        self.credentials_generation = 0
         self.throttled = 0
 
-    async def settle(self, claim: Claim, reply: Reply, sent_at: float, epoch: int) -> RunError | None:
+    async def settle(
+        self, claim: Claim, reply: Reply, sent_at: float, credentials_generation: int
+    ) -> RunError | None:
         """Do what a reply asks for; return the error that must stop the run, if it is one.
 
-        `sent_at` is the moment of sending on the loop's clock, `epoch` the value of `epoch` at that moment:
+        `sent_at` is the moment of sending on the loop's clock, `credentials_generation` the value of `credentials_generation` at that moment:
         a reply to a call that was signed before a repair says nothing about the repair.
         """
-        verdict = judge(reply, in_doubt=claim.in_doubt, overrides=self._treat)
-        in_doubt = claim.in_doubt or verdict.doubt
+        classification = classify(reply, in_doubt=claim.in_doubt, overrides=self._treat)
+        in_doubt = claim.in_doubt or classification.doubt
         if self._log.is_enabled_for(logging.DEBUG):
-            self._tell(claim, reply, verdict.kind, sent_at)
+            self._tell(claim, reply, classification.reply_class, sent_at)
         if reply.readable and reply.status < _SERVER_ERROR:
             self._answered()
-        match verdict.kind:
-            case Kind.TRANSIENT:
+        match classification.reply_class:
+            case ReplyClass.TRANSIENT:
                 self._settle_transient(claim, reply, sent_at, in_doubt=in_doubt)
                 return None
-            case Kind.THROTTLED:
+            case ReplyClass.THROTTLED:
                 self.throttled += 1
                 self._gate.throttled(sent_at, self._wish_s(reply))
                 self._again(claim, claim.attempts, in_doubt=in_doubt)
                 return None
-            case Kind.RENEW | Kind.CLOCK | Kind.FATAL:
+            case ReplyClass.RENEW | ReplyClass.CLOCK | ReplyClass.FATAL:
                 self._again(claim, claim.attempts, in_doubt=in_doubt)
-                return await self._repair(verdict.kind, reply, epoch)
+                return await self._repair(classification.reply_class, reply, credentials_generation)
         self._repaired.clear()
         self._tell_of_others()
-        inferred = verdict.kind is Kind.ABSENT and in_doubt
-        state = State.DELETED if inferred else State(verdict.kind.value)
+        inferred = classification.reply_class is ReplyClass.ABSENT and in_doubt
+        state = State.DELETED if inferred else State(classification.reply_class.value)
         if state is State.ABSENT and self._absences.engaged:
             self._again(claim, claim.attempts, in_doubt=in_doubt)
             return None
@@ -166,7 +168,7 @@ class Settlement:
 
     def _settle_transient(self, claim: Claim, reply: Reply, sent_at: float, *, in_doubt: bool) -> None:
         loop_time = asyncio.get_running_loop().time()
-        attempts = claim.attempts - self._outage.forgive(claim.row)
+        attempts = claim.attempts - self._outage.refund(claim.row)
         silent = not reply.readable or reply.status >= _SERVER_ERROR
         if silent:
             self._last_silence = reply
@@ -184,7 +186,7 @@ class Settlement:
                 self._log.warning("outage.began", http_status=reply.status, message=reply.message)
             if was_out or began:
                 # The probes keep the time now; what this flow was charged in the beginning is forgiven.
-                attempts -= self._outage.forgive(claim.row)
+                attempts -= self._outage.refund(claim.row)
                 self._again(claim, max(0, attempts), in_doubt=in_doubt)
                 return
         # A call that never left is never the flow's fault.
@@ -202,9 +204,9 @@ class Settlement:
         return wish_s
 
     def _tell_of_others(self) -> None:
-        if self.throttled and not self._told_of_others and self._gate.foreign_per_s is not None:
+        if self.throttled and not self._told_of_others and self._gate.other_clients_rate is not None:
             self._told_of_others = True
-            self._log.warning("pace.quota_shared", others_per_s=round(self._gate.foreign_per_s, 1))
+            self._log.warning("pace.quota_shared", others_per_s=round(self._gate.other_clients_rate, 1))
 
     def _answered(self) -> None:
         since = self._outage.answered()
@@ -227,8 +229,8 @@ class Settlement:
             )
 
     def _again(self, claim: Claim, attempts: int, *, in_doubt: bool, wait_s: float = 0.0) -> None:
-        self._ledger.put(Again(claim.row, attempts, in_doubt))
-        self._backlog.put_back(claim.row, asyncio.get_running_loop().time() + wait_s)
+        self._ledger.put(Requeue(claim.row, attempts, in_doubt))
+        self._backlog.requeue(claim.row, asyncio.get_running_loop().time() + wait_s)
 
     def _count_refusal(self, state: State, reply: Reply) -> RunError | None:
         if state is not State.REFUSED:
@@ -246,26 +248,28 @@ class Settlement:
             " account, mend that, then take them again with --retry refused"
         )
 
-    async def _repair(self, kind: Kind, reply: Reply, epoch: int) -> RunError | None:
+    async def _repair(
+        self, reply_class: ReplyClass, reply: Reply, credentials_generation: int
+    ) -> RunError | None:
         """Mend what concerns every flow, once for all calls that met it; else return what stops the run."""
-        if kind is not Kind.FATAL:
-            if self._repairing or epoch < self.epoch:
+        if reply_class is not ReplyClass.FATAL:
+            if self._repairing or credentials_generation < self.credentials_generation:
                 return None
-            if kind not in self._repaired:
-                self._repaired.add(kind)
+            if reply_class not in self._repaired:
+                self._repaired.add(reply_class)
                 self._repairing = True
                 try:
-                    if await self._mended(kind, reply):
+                    if await self._mended(reply_class, reply):
                         return None
                 except RunError as error:
                     return error
                 finally:
                     self._repairing = False
-                    self.epoch += 1
+                    self.credentials_generation += 1
         return FatalReplyError(explain(reply))
 
-    async def _mended(self, kind: Kind, reply: Reply) -> bool:
-        if kind is Kind.RENEW:
+    async def _mended(self, reply_class: ReplyClass, reply: Reply) -> bool:
+        if reply_class is ReplyClass.RENEW:
             self._log.info("credentials.renewing", code=reply.code)
             await self._account.renew_credentials()
             return True
@@ -274,12 +278,12 @@ class Settlement:
             self._log.warning("clock.corrected", service_date=reply.date)
         return corrected
 
-    def _tell(self, claim: Claim, reply: Reply, kind: Kind, sent_at: float) -> None:
+    def _tell(self, claim: Claim, reply: Reply, reply_class: ReplyClass, sent_at: float) -> None:
         self._log.debug(
             "call.answered",
             flow_id=claim.flow.flow_id,
             cust_space_id=claim.flow.cust_space_id,
-            verdict=kind.value,
+            reply_class=reply_class.value,
             http_status=reply.status,
             code=reply.code,
             message=reply.message,

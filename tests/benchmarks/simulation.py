@@ -45,7 +45,7 @@ class Pace(Protocol):
 class Setting:
     """A service that counts `window` seconds (see ``quota.WINDOWS``), 5 calls each, and what surrounds it.
 
-    Calls arrive up to `jitter_s` late, evenly spread. Another client sends `foreign_per_s` calls a second
+    Calls arrive up to `jitter_s` late, evenly spread. Another client sends `other_clients_rate` calls a second
     until `foreign_until_s`. A run ends after `flows` admitted calls or `seconds`. Timers wake up to 1 ms
     late and the network adds some 0.2 ms, as on a real machine; a call leaves `leaves_late_s` after it was let
     through.
@@ -55,7 +55,7 @@ class Setting:
     jitter_s: float = 0.0
     flows: int | None = None
     seconds: float = 7200.0
-    foreign_per_s: float = 0.0
+    other_clients_rate: float = 0.0
     foreign_until_s: float = float("inf")
     latency_s: float = 0.02
     leaves_late_s: float = 0.0
@@ -116,8 +116,8 @@ class _Simulation:
         setting = self._setting
         for place, pace in enumerate(self._paces):
             self._begin(self._start + place * self._luck.random(), self._client(pace))
-        if setting.foreign_per_s:
-            self._begin(self._start + self._luck.random() / setting.foreign_per_s, self._foreign())
+        if setting.other_clients_rate:
+            self._begin(self._start + self._luck.random() / setting.other_clients_rate, self._foreign())
         while self._events:
             at, _, steps = heapq.heappop(self._events)
             if at - self._start > setting.seconds or len(self._trace.admitted) == setting.flows:
@@ -154,7 +154,7 @@ class _Simulation:
     def _foreign(self) -> Iterator[float]:
         while self._now - self._start < self._setting.foreign_until_s:
             self._begin(self._now + self._luck.uniform(0, self._setting.jitter_s), self._foreign_call())
-            yield self._now + 1 / self._setting.foreign_per_s
+            yield self._now + 1 / self._setting.other_clients_rate
 
     def _foreign_call(self) -> Iterator[float]:
         self._quota.admits(self._now)

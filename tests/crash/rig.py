@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from flowreaper.limiter.limiter import Limiter
+from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Record, Reply
 from flowreaper.sink.sink import Sink
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import Outage
-from flowreaper.workers.pool import Engine
-from flowreaper.workers.replies import Settlement
+from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.replies import ReplyHandler
 
 OK = Reply(200, "OK", "None", "R-1")
 GONE = Reply(400, "Flow.NotExist", "The flow does not exist.", "R-2")
@@ -177,15 +177,15 @@ async def run(
     left_claimed: Sequence[int] = (),
     limit: int | None = None,
     seed: int = 1,
-) -> Engine:
+) -> WorkerPool:
     """Read and delete until the end; the engine says how it came."""
     backlog = Backlog(20, limit)
     backlog.take_first(left_claimed)
-    gate = Limiter(Pace(20))
-    outage = Outage()
-    engine: Engine
+    gate = RateLimiter(Pace(20))
+    outage = CircuitBreaker()
+    engine: WorkerPool
     sink = Sink(store, [stream], lambda error: engine.stop(Ending.STOPPED, error))
-    settlement = Settlement(
+    settlement = ReplyHandler(
         backlog=backlog,
         ledger=sink,
         gate=gate,
@@ -199,7 +199,7 @@ async def run(
         luck=random.Random(seed).random,  # noqa: S311 -- repeatable waits
         now=lambda: 1_800_000_000.0,
     )
-    engine = Engine(
+    engine = WorkerPool(
         backlog=backlog,
         ledger=sink,
         gate=gate,

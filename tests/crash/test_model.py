@@ -29,8 +29,8 @@ from flowreaper.store.sqlite.database import GuardedDatabase
 from flowreaper.store.sqlite.reader import read_records
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import Outage
-from flowreaper.workers.replies import Settlement
+from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.replies import ReplyHandler
 from tests.crash.rig import How, Repairs, Service, Silence, hasty
 from tests.samples import IDENTITY, entries
 from tests.virtual import run_virtual
@@ -52,7 +52,7 @@ class Group:
 class Gate:
     """No pace."""
 
-    foreign_per_s: float | None = None
+    other_clients_rate: float | None = None
 
     def admitted(self, sent_at: float) -> None: ...
     def throttled(self, sent_at: float, retry_after_s: float) -> None: ...
@@ -139,14 +139,14 @@ class Life(RuleBasedStateMachine):
         self.checkpoint: Checkpoint = open_checkpoint(self.path, IDENTITY, connect=hasty)
         self.checkpoint.reopen(Retry(retry))
         self.backlog = Backlog(10, None)
-        self.backlog.take_first(self.checkpoint.doubt_claimed())
+        self.backlog.take_first(self.checkpoint.mark_claimed_in_doubt())
         self.group = Group()
-        self.settlement = Settlement(
+        self.settlement = ReplyHandler(
             backlog=self.backlog,
             ledger=self.group,
             gate=Gate(),
             account=Repairs(),
-            outage=Outage(),
+            outage=CircuitBreaker(),
             absences=AbsenceBrake(0, has_deleted=False),
             log=Silence(),
             max_attempts=self.max_attempts,

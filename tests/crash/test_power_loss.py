@@ -108,7 +108,7 @@ def record(
         chain.begin()
         checkpoint = open_checkpoint(folder / NAME, IDENTITY, connect=connect)
         checkpoint.reopen(Retry((State.REFUSED,)))
-        left_claimed = checkpoint.doubt_claimed()
+        left_claimed = checkpoint.mark_claimed_in_doubt()
         chain.returned(rows(checkpoint._db))
         transport = Transport(service, (lambda: How.REFUSED) if refuse else how, sending)
         store = Watched(checkpoint, chain)

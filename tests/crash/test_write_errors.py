@@ -60,7 +60,7 @@ def one_run(path: Path, disk: Disk, service: Service, shown: Shown) -> tuple[Che
     except CheckpointError as error:
         return error, late
     try:
-        left_claimed = checkpoint.doubt_claimed()
+        left_claimed = checkpoint.mark_claimed_in_doubt()
         feed = [entries(*FLOWS[:3]), entries(*FLOWS[3:])]
         engine = run_virtual(
             run(Store(checkpoint), transport, shown, feed=feed, left_claimed=left_claimed), lambda: 0.0

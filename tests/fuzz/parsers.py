@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flowreaper.client.codes import explain, judge
+from flowreaper.client.codes import classify, explain
 from flowreaper.client.messages import read_reply
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
-from flowreaper.model import Again, Entry, InvalidEntry, Kind, Retry, State
+from flowreaper.model import Entry, InvalidEntry, ReplyClass, Requeue, Retry, State
 from flowreaper.producer.flow_ids import fault, space_fault
 from flowreaper.producer.formats import Format, InputSettings, entries
 from flowreaper.sink.formats import RecordFormat, writer_for
@@ -73,8 +73,8 @@ def check_answer(data: bytes) -> None:
     )
     (reply.code + reply.message + reply.request_id).encode()
     assert len(reply.code) + len(reply.message) + len(reply.request_id) < 4 * 2100
-    verdict = judge(reply, in_doubt=in_doubt)
-    assert verdict.kind is not Kind.DELETED or (status, reply.code) == (200, "OK")
+    classification = classify(reply, in_doubt=in_doubt)
+    assert classification.reply_class is not ReplyClass.DELETED or (status, reply.code) == (200, "OK")
     assert all(map(_harmless, explain(reply).split("\n")))
     for record_format in RecordFormat:
         line = writer_for(record_format)(record_of(outcome(claim(), State.REFUSED, reply)))
@@ -99,7 +99,7 @@ def check_checkpoint(data: bytes) -> None:
             with _own_errors():
                 checkpoint.add([*some_entries("1", "8"), invalid("x y")])
             with _own_errors():
-                checkpoint.write([], new=3, again=checkpoint.doubt_claimed())
+                checkpoint.write([], new=3, again=checkpoint.mark_claimed_in_doubt())
             with _own_errors():
                 checkpoint.reopen(Retry(_KEPT))
 
@@ -130,7 +130,7 @@ def sound_checkpoint() -> bytes:
                 [
                     outcome(deleted),
                     outcome(refused, State.REFUSED, REFUSAL),
-                    Again(again.row, 1, in_doubt=True),
+                    Requeue(again.row, 1, in_doubt=True),
                 ]
             )
         return path.read_bytes()

@@ -87,7 +87,7 @@ def test_any_input_gives_entries_or_an_error(data: bytes) -> None:
 @pytest.mark.timeout(1800)
 @settings(LONG)
 @given(st.binary(max_size=200) | st.sampled_from(SEEDS["answer"]()).map(bytes))
-def test_any_answer_gives_a_reply_and_a_verdict(data: bytes) -> None:
+def test_any_answer_gives_a_reply_and_a_classification(data: bytes) -> None:
     check_answer(data)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowreaper.api import Batches
+from flowreaper.api import IterableProducer
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.credentials import ChainSource, StaticSource
 from flowreaper.client.endpoint import parse_endpoint
@@ -52,7 +52,7 @@ def job_of(flow_ids: list[str], folder: Path, sandbox: Sandbox, source: Credenti
         checkpoint=folder / "job.ckpt",
         credentials=source,
         log=log,
-        make_feed=lambda deliver: Batches(entries(*flow_ids), deliver),
+        make_feed=lambda deliver: IterableProducer(entries(*flow_ids), deliver),
     )
 
 

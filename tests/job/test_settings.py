@@ -12,7 +12,7 @@ from flowreaper.client.endpoint import Endpoint, is_loopback, parse_endpoint, re
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.job.settings import RETRYABLE, Settings, default_concurrency, parse_treat
-from flowreaper.model import Kind, State
+from flowreaper.model import ReplyClass, State
 
 HOST = "cams.ap-southeast-1.aliyuncs.com"
 PASSWORD = "hunter2"
@@ -149,27 +149,27 @@ def test_what_cannot_be_a_region_is_refused(region: str) -> None:
 def test_codes_are_given_their_meaning() -> None:
     words = ("Flow.Locked=transient", "X=ABSENT", " Y = refused ", "a=b=fatal", "Busy=throttled")
     assert parse_treat(words) == {
-        "Flow.Locked": Kind.TRANSIENT,
-        "X": Kind.ABSENT,
-        "Y": Kind.REFUSED,
-        "a=b": Kind.FATAL,
-        "Busy": Kind.THROTTLED,
+        "Flow.Locked": ReplyClass.TRANSIENT,
+        "X": ReplyClass.ABSENT,
+        "Y": ReplyClass.REFUSED,
+        "a=b": ReplyClass.FATAL,
+        "Busy": ReplyClass.THROTTLED,
     }
     assert parse_treat(()) == {}
 
 
 def test_the_last_meaning_of_a_code_counts() -> None:
-    assert parse_treat(("X=fatal", "X=absent")) == {"X": Kind.ABSENT}
+    assert parse_treat(("X=fatal", "X=absent")) == {"X": ReplyClass.ABSENT}
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_only_some_classes_can_be_given_and_never_deleted(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ReplyClass)
+def test_only_some_classes_can_be_given_and_never_deleted(kind: ReplyClass) -> None:
     if kind in TREATABLE:
         assert parse_treat((f"X={kind}",)) == {"X": kind}
     else:
         with pytest.raises(ConfigurationError, match="where CLASS is"):
             parse_treat((f"X={kind}",))
-    assert Kind.DELETED not in TREATABLE
+    assert ReplyClass.DELETED not in TREATABLE
 
 
 @pytest.mark.parametrize("word", ["", "X", "X=", "=absent", " =absent", "X=nonsense", "X\x1b=", "X:absent"])

@@ -13,9 +13,9 @@ from flowreaper.limiter.fair_share import (
     Account,
     Census,
     Part,
+    Peer,
     Permits,
-    Sharer,
-    is_near,
+    is_alive,
     json_of,
     part_wait_s,
     read,
@@ -26,7 +26,7 @@ from flowreaper.limiter.fair_share import (
 NOW = 1000.0
 TIMES = st.floats(NOW - 50, NOW)
 RUNS = st.builds(
-    lambda seen, sent, gap, stretch: Sharer(max(seen, sent), sent, gap, stretch),
+    lambda seen, sent, gap, stretch: Peer(max(seen, sent), sent, gap, stretch),
     TIMES,
     TIMES,
     st.sampled_from([0.02, 0.2, 1.0]),
@@ -35,8 +35,8 @@ RUNS = st.builds(
 NAMES = st.text("abc", min_size=1, max_size=3)
 
 
-def sharer(seen_at: float, sent_at: float, even_gap_s: float = 0.2, stretch_s: float = 0.0) -> Sharer:
-    return Sharer(seen_at, sent_at, even_gap_s, stretch_s)
+def sharer(seen_at: float, sent_at: float, interval_s: float = 0.2, widening_s: float = 0.0) -> Peer:
+    return Peer(seen_at, sent_at, interval_s, widening_s)
 
 
 @given(
@@ -85,18 +85,18 @@ def test_turns_under_way_that_make_no_sense_hold_nobody(leaving: object) -> None
     RUNS,
 )
 def test_a_second_never_holds_more_than_its_slices_wherever_the_calls_under_way_leave(
-    left: list[float], leaving: int, others: list[Sharer], mine: Sharer
+    left: list[float], leaving: int, others: list[Peer], mine: Peer
 ) -> None:
     mine = mine._replace(seen_at=NOW)
     wait_s = turn_wait_s(mine, others, left, leaving)
-    slices = round(1 / min(run.even_gap_s for run in (mine, *others)))
+    batches = round(1 / min(run.interval_s for run in (mine, *others)))
     if wait_s == math.inf:
-        assert leaving >= slices
+        assert leaving >= batches
         return
     # The worst that can come: all of them, and this one, leave at the very moment when it may begin.
     begins_at = NOW + max(0.0, wait_s)
     in_a_second = sum(at > begins_at - 1 + 1e-9 for at in left) + leaving + 1
-    assert in_a_second <= slices
+    assert in_a_second <= batches
 
 
 def test_turns_of_two_runs_come_a_gap_apart_and_who_waits_comes_first() -> None:
@@ -114,12 +114,12 @@ def test_a_lone_run_waits_for_its_second_alone() -> None:
     assert turn_wait_s(sharer(10.0, 9.99), [], [9.1, 9.3, 9.5, 9.7, 9.99], 0) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("even_gap_s", "stretch_s", "gone_after_s"), [(0.2, 0.0, 2.0), (5.0, 0.5, 22.5)])
+@pytest.mark.parametrize(("interval_s", "widening_s", "gone_after_s"), [(0.2, 0.0, 2.0), (5.0, 0.5, 22.5)])
 def test_a_run_is_near_for_two_seconds_or_three_of_its_gaps(
-    even_gap_s: float, stretch_s: float, gone_after_s: float
+    interval_s: float, widening_s: float, gone_after_s: float
 ) -> None:
-    run = sharer(100.0, 100.0, even_gap_s, stretch_s)
-    nears = [is_near(run, 100.0 + at) for at in (-0.1, 0.0, gone_after_s - 0.01, gone_after_s)]
+    run = sharer(100.0, 100.0, interval_s, widening_s)
+    nears = [is_alive(run, 100.0 + at) for at in (-0.1, 0.0, gone_after_s - 0.01, gone_after_s)]
     assert nears == [False, True, True, False]
 
 
@@ -129,18 +129,18 @@ def test_a_file_that_is_closed_until_no_sensible_time_is_open(closed_until: obje
     assert read(json.dumps({"a": account}).encode(), NOW)["a"].closed_until == 0.0
 
 
-def part(place: int, number: int, even_gap_s: float = 0.2) -> int:
+def part(place: int, number: int, interval_s: float = 0.2) -> int:
     """Return the part of a run whose view has not changed for long."""
     own = Part()
     for tick in range(20):
-        own.seen(0.5 * tick, Census(place, number), even_gap_s)
-    return own.seen(10.0, Census(place, number), even_gap_s)
+        own.seen(0.5 * tick, Census(place, number), interval_s)
+    return own.seen(10.0, Census(place, number), interval_s)
 
 
 @given(st.integers(1, 16), st.sampled_from([0.02, 0.2, 0.4, 1.0, 5.0]))
-def test_parts_make_the_whole(number: int, even_gap_s: float) -> None:
-    parts = [part(place, number, even_gap_s) for place in range(number)]
-    assert sum(parts) == max(1, int(1 / even_gap_s))
+def test_parts_make_the_whole(number: int, interval_s: float) -> None:
+    parts = [part(place, number, interval_s) for place in range(number)]
+    assert sum(parts) == max(1, int(1 / interval_s))
     assert parts == sorted(parts, reverse=True)
     assert parts[0] - parts[-1] <= 1
 

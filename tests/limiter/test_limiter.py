@@ -5,20 +5,20 @@ from itertools import pairwise
 
 import pytest
 
-from flowreaper.limiter.limiter import Admission, Limiter
-from flowreaper.limiter.pace import LEAST_STRETCH_S, Pace
+from flowreaper.limiter.limiter import Permit, RateLimiter
+from flowreaper.limiter.pace import LEAST_WIDENING_S, Pace
 from flowreaper.limiter.shared_pace import Turn
 from tests.virtual import run_virtual
 
 
-async def send(limiter: Limiter) -> float:
+async def send(limiter: RateLimiter) -> float:
     """Send a call that leaves as soon as it is admitted; return when."""
-    admission = await limiter.admit()
+    admission = await limiter.acquire()
     admission.left()
     return admission.at
 
 
-async def admissions(limiter: Limiter, count: int) -> list[float]:
+async def admissions(limiter: RateLimiter, count: int) -> list[float]:
     return [await send(limiter) for _ in range(count)]
 
 
@@ -27,27 +27,27 @@ def most_in_a_second(times: list[float]) -> int:
 
 
 def test_first_call_leaves_at_once_and_none_bursts() -> None:
-    times = run_virtual(admissions(Limiter(Pace(5)), 10))
+    times = run_virtual(admissions(RateLimiter(Pace(5)), 10))
     assert times[0] < 1e-6
     assert all(later - at > 0.199 for at, later in pairwise(times))
 
 
 def test_late_timers_neither_break_the_second_nor_slow_the_long_run() -> None:
     luck = random.Random(1)  # noqa: S311 -- repeatable lateness
-    times = run_virtual(admissions(Limiter(Pace(5)), 3000), late_s=lambda: luck.uniform(0, 0.0012))
+    times = run_virtual(admissions(RateLimiter(Pace(5)), 3000), late_s=lambda: luck.uniform(0, 0.0012))
     assert most_in_a_second(times) == 5
     assert (len(times) - 1) / (times[-1] - times[0]) >= 4.98
 
 
 def test_high_rates_are_admitted_in_slices() -> None:
-    times = run_virtual(admissions(Limiter(Pace(2000)), 8000))
+    times = run_virtual(admissions(RateLimiter(Pace(2000)), 8000))
     assert len({round(at, 6) for at in times}) == 200
     assert most_in_a_second(times) <= 2000
 
 
 def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(5))
+        limiter = RateLimiter(Pace(5))
         first = await send(limiter)
         waiting = asyncio.create_task(send(limiter))
         await asyncio.sleep(0.1)
@@ -59,7 +59,7 @@ def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
 
 def test_a_throttled_call_closes_the_open_slice() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(1000))
+        limiter = RateLimiter(Pace(1000))
         sent_at = await send(limiter)
         limiter.throttled(sent_at, 2.0)
         return await send(limiter)
@@ -69,7 +69,7 @@ def test_a_throttled_call_closes_the_open_slice() -> None:
 
 def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
     async def scenario() -> list[float]:
-        limiter = Limiter(Pace(1000))
+        limiter = RateLimiter(Pace(1000))
         await send(limiter)
         await asyncio.sleep(10)
         return await admissions(limiter, 1100)
@@ -81,17 +81,17 @@ def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_af
     luck = random.Random(2)  # noqa: S311 -- repeatable delays
     times: list[float] = []
 
-    async def call(admission: Admission) -> None:
+    async def call(admission: Permit) -> None:
         if (held_s := luck.choice([0, 0, 0, 0.002, 0.1, 0.5, 3.0])) > 0:
             await asyncio.sleep(held_s)
         times.append(asyncio.get_running_loop().time())
         admission.left()
 
     async def scenario() -> None:
-        limiter = Limiter(Pace(5))
+        limiter = RateLimiter(Pace(5))
         async with asyncio.TaskGroup() as calls:
             for _ in range(500):
-                calls.create_task(call(await limiter.admit()))
+                calls.create_task(call(await limiter.acquire()))
 
     run_virtual(scenario(), late_s=lambda: luck.uniform(0, 0.0012))
     assert len(times) == 500
@@ -100,26 +100,26 @@ def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_af
 
 def test_calls_that_do_not_leave_close_the_gate_until_one_of_them_does() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(5))
-        held = [await limiter.admit() for _ in range(5)]
-        waiting = asyncio.create_task(limiter.admit())
+        limiter = RateLimiter(Pace(5))
+        held = [await limiter.acquire() for _ in range(5)]
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
         held[3].left()
         left_at = asyncio.get_running_loop().time()
         return (await waiting).at - left_at
 
-    assert 1 + LEAST_STRETCH_S <= run_virtual(scenario()) < 1.001
+    assert 1 + LEAST_WIDENING_S <= run_virtual(scenario()) < 1.001
 
 
 def test_that_a_call_has_left_counts_once() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(5))
-        held = [await limiter.admit() for _ in range(5)]
+        limiter = RateLimiter(Pace(5))
+        held = [await limiter.acquire() for _ in range(5)]
         for _ in range(5):
             held[0].left()
-        await limiter.admit()
-        waiting = asyncio.create_task(limiter.admit())
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
         waiting.cancel()
@@ -130,31 +130,31 @@ def test_that_a_call_has_left_counts_once() -> None:
 
 def test_a_slice_has_left_when_its_last_call_has() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(100))
+        limiter = RateLimiter(Pace(100))
         held = []
         for _ in range(50):
-            first = await limiter.admit()
-            held.append(await limiter.admit())
+            first = await limiter.acquire()
+            held.append(await limiter.acquire())
             first.left()
             first.left()
-        waiting = asyncio.create_task(limiter.admit())
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
         held[7].left()
         left_at = asyncio.get_running_loop().time()
         return (await waiting).at - left_at
 
-    assert 1 + LEAST_STRETCH_S <= run_virtual(scenario()) < 1.001
+    assert 1 + LEAST_WIDENING_S <= run_virtual(scenario()) < 1.001
 
 
 def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(100))
+        limiter = RateLimiter(Pace(100))
         held = []
         for _ in range(50):
-            held.append(await limiter.admit())
+            held.append(await limiter.acquire())
             await asyncio.sleep(0.03)
-        waiting = asyncio.create_task(limiter.admit())
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
         for admission in held[:2]:
@@ -162,9 +162,9 @@ def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() ->
         left_at = asyncio.get_running_loop().time()
         await waiting
         for _ in range(2):
-            await limiter.admit()
-        last = await limiter.admit()
-        closed = asyncio.create_task(limiter.admit())
+            await limiter.acquire()
+        last = await limiter.acquire()
+        closed = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not closed.done()
         return last.at - left_at
@@ -174,7 +174,7 @@ def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() ->
 
 def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(100))
+        limiter = RateLimiter(Pace(100))
         await send(limiter)
         await asyncio.sleep(0.5)
         for _ in range(98):
@@ -197,19 +197,19 @@ def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
         def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
             return True
 
-        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+        def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the port
             self.taken += 1
             return Turn(0.0, 2**62 if self.taken < 100 else 0, clock())
 
         def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
 
-        def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
+        def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
 
-    assert 1.9 < run_virtual(send(Limiter(Pace(51), ManyTurns()))) < 2.1
+    assert 1.9 < run_virtual(send(RateLimiter(Pace(51), ManyTurns()))) < 2.1
 
 
 class Recorded:
-    """Turns of which each comes at once; notes what it is told."""
+    """SharedPace of which each comes at once; notes what it is told."""
 
     def __init__(self) -> None:
         self.told: list[tuple[float, float]] = []
@@ -220,20 +220,20 @@ class Recorded:
     def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
         return now < self.fresh_until
 
-    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the port
         return Turn(0.0, 7, clock() - 0.001)
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:  # noqa: ARG002 -- the port
         self.told.append((turn_at, at))
 
-    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:  # noqa: ARG002 -- the port
+    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None:  # noqa: ARG002 -- the port
         self.stayed_at.append(clock())
 
 
 def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
     async def scenario() -> None:
         turns = Recorded()
-        admission = await Limiter(Pace(5), turns).admit()
+        admission = await RateLimiter(Pace(5), turns).acquire()
         await asyncio.sleep(0.25)
         admission.left()
         ((turn_at, at),) = turns.told
@@ -246,7 +246,7 @@ def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
 def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_until_it_has_left() -> None:
     async def scenario() -> list[float]:
         turns = Recorded()
-        admission = await Limiter(Pace(5), turns).admit()
+        admission = await RateLimiter(Pace(5), turns).acquire()
         await asyncio.sleep(3.5)
         admission.left()
         await asyncio.sleep(10)
@@ -258,7 +258,7 @@ def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_un
 def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
     async def scenario() -> list[float]:
         turns = Recorded()
-        limiter = Limiter(Pace(5), turns)
+        limiter = RateLimiter(Pace(5), turns)
         for _ in range(40):
             await send(limiter)
         return turns.stayed_at
@@ -270,7 +270,7 @@ def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> 
     async def scenario() -> list[float]:
         turns = Recorded()
         turns.alone = True
-        await send(Limiter(Pace(5), turns))
+        await send(RateLimiter(Pace(5), turns))
         await asyncio.sleep(1)
         turns.alone = False
         await asyncio.sleep(10)
@@ -282,7 +282,7 @@ def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> 
 def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_left() -> None:
     async def scenario() -> list[bool]:
         turns = Recorded()
-        admission = await Limiter(Pace(5), turns).admit()
+        admission = await RateLimiter(Pace(5), turns).acquire()
         found = [admission.is_fresh()]
         turns.fresh_until = 1.0
         await asyncio.sleep(0.9)
@@ -291,14 +291,14 @@ def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_lef
         found.append(admission.is_fresh())
         turns.fresh_until = 9.0
         admission.left()
-        return [*found, admission.is_fresh(), (await Limiter(Pace(5)).admit()).is_fresh()]
+        return [*found, admission.is_fresh(), (await RateLimiter(Pace(5)).acquire()).is_fresh()]
 
     assert run_virtual(scenario()) == [True, True, False, False, True]
 
 
 def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:
     async def scenario() -> float:
-        limiter = Limiter(Pace(5))
+        limiter = RateLimiter(Pace(5))
         await send(limiter)
         waiting = asyncio.create_task(send(limiter))
         await asyncio.sleep(0.05)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowreaper.limiter.pace import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
+from flowreaper.limiter.pace import LEAST_WIDENING_S, MOST_WIDENING_S, Pace
 
 
 def send(pace: Pace, at: float) -> int:
@@ -38,7 +38,7 @@ def most_in_a_second(times: list[float]) -> int:
 def test_first_call_leaves_at_once_and_the_next_ones_evenly() -> None:
     times = drive(Pace(5), 5, [0.0])
     assert times[0] == 100.0
-    assert all(abs(b - a - 0.2 * (1 + LEAST_STRETCH_S)) < 1e-9 for a, b in pairwise(times))
+    assert all(abs(b - a - 0.2 * (1 + LEAST_WIDENING_S)) < 1e-9 for a, b in pairwise(times))
 
 
 def test_five_a_second_over_an_hour_with_exact_timers() -> None:
@@ -103,7 +103,7 @@ def test_a_call_that_was_held_back_begins_its_second_when_it_leaves() -> None:
     pace.begin(100.0)
     pace.left(100.15)
     drive(pace, 4, [0.0])
-    assert pace.earliest == pytest.approx(100.15 + 1 + LEAST_STRETCH_S)
+    assert pace.earliest == pytest.approx(100.15 + 1 + LEAST_WIDENING_S)
 
 
 def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_other() -> None:
@@ -119,7 +119,7 @@ def test_it_does_not_matter_in_which_order_it_is_told_when_calls_left() -> None:
         pace.begin(at)
     for at in (100.95, 100.3, 100.5, 100.7, 100.1):
         pace.left(at)
-    assert pace.earliest == pytest.approx(100.1 + 1 + LEAST_STRETCH_S)
+    assert pace.earliest == pytest.approx(100.1 + 1 + LEAST_WIDENING_S)
 
 
 def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
@@ -137,7 +137,7 @@ def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
         pace.begin(100.0 + number)
     assert pace.earliest == math.inf
     pace.left(107.0)
-    assert pace.earliest == pytest.approx(107.0 + 1 + LEAST_STRETCH_S)
+    assert pace.earliest == pytest.approx(107.0 + 1 + LEAST_WIDENING_S)
 
 
 def test_no_burst_after_a_stall() -> None:
@@ -151,7 +151,7 @@ def refuse(pace: Pace, at: float) -> float:
     """Send a call at this time, have it refused at once, and return the stretch that was learned."""
     send(pace, at)
     pace.throttled(sent_at=at, at=at)
-    return pace.stretch_s
+    return pace.widening_s
 
 
 def test_the_service_s_own_wish_is_honoured() -> None:
@@ -165,7 +165,7 @@ def test_a_lone_refusal_shifts_the_phase_and_costs_a_tenth_of_a_percent_at_most(
     pace = Pace(5)
     drive(pace, 200, [0.0])
     before = pace.earliest
-    assert LEAST_STRETCH_S < refuse(pace, before) <= 0.001
+    assert LEAST_WIDENING_S < refuse(pace, before) <= 0.001
     # Later by more than the jitter of 50 ms, on top of the next gap.
     assert 0.25 < pace.earliest - before < 0.29
 
@@ -176,10 +176,10 @@ def test_calls_that_were_on_their_way_together_are_one_sign() -> None:
         send(pace, at)
     refuse(pace, 10.6)
     refuse(pace, 10.8)
-    learned = pace.stretch_s
+    learned = pace.widening_s
     pace.throttled(sent_at=10.2, at=10.85)
     pace.throttled(sent_at=10.4, at=10.9)
-    assert pace.stretch_s == learned
+    assert pace.widening_s == learned
 
 
 def test_refusals_one_after_another_stretch_the_window_in_growing_steps() -> None:
@@ -196,7 +196,7 @@ def test_a_service_that_refuses_everything_gets_a_call_every_two_seconds_at_last
     for _ in range(200):
         now = max(now, pace.earliest)
         refuse(pace, now)
-    assert pace.stretch_s == MOST_STRETCH_S
+    assert pace.widening_s == MOST_WIDENING_S
     assert 2.2 <= pace.earliest - now <= 2.4
 
 
@@ -204,17 +204,17 @@ def test_the_stretch_holds_for_a_while_then_shrinks_back_to_the_full_rate() -> N
     pace = Pace(5)
     learned = [refuse(pace, 10.0 + n) for n in range(8)][-1]
     send(pace, 19.0)
-    assert pace.stretch_s == learned
+    assert pace.widening_s == learned
     seen = []
     for at in range(30, 200, 5):
         send(pace, float(at))
-        seen.append(pace.stretch_s)
+        seen.append(pace.widening_s)
     assert all(later <= stretch for stretch, later in pairwise(seen))
-    assert seen[-1] == LEAST_STRETCH_S
+    assert seen[-1] == LEAST_WIDENING_S
 
 
 def test_what_an_earlier_run_learned_is_where_a_new_one_begins() -> None:
-    assert Pace(5, 0.05).stretch_s == 0.05
+    assert Pace(5, 0.05).widening_s == 0.05
     times = drive(Pace(5, 0.05), 30, [0.0])
     assert most_in_a_second(times) <= 5
     assert 4.7 < 29 / (times[-1] - times[0]) < 4.8
@@ -222,11 +222,11 @@ def test_what_an_earlier_run_learned_is_where_a_new_one_begins() -> None:
 
 @pytest.mark.parametrize("kept", [float("nan"), float("-inf"), -1.0, 0.0])
 def test_a_kept_stretch_that_is_none_is_ignored(kept: float) -> None:
-    assert Pace(5, kept).stretch_s == LEAST_STRETCH_S
+    assert Pace(5, kept).widening_s == LEAST_WIDENING_S
 
 
 def test_a_kept_stretch_beyond_reason_is_cut() -> None:
-    assert Pace(5, float("inf")).stretch_s == MOST_STRETCH_S
+    assert Pace(5, float("inf")).widening_s == MOST_WIDENING_S
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60))
@@ -246,14 +246,14 @@ def test_jitter_of_fifty_milliseconds_is_not_taken_for_somebody_else() -> None:
     for n in range(3):
         refuse(pace, 10.0 + n)
     drive(pace, 40, [0.0], start=13.0)
-    assert pace.foreign_per_s is None
+    assert pace.other_clients_rate is None
 
 
 def test_a_long_stretch_that_settled_is_somebody_else_s_share() -> None:
     pace = Pace(5)
     for n in range(9):
         refuse(pace, 10.0 + n)
-    assert pace.foreign_per_s is None
+    assert pace.other_clients_rate is None
     drive(pace, 31, [0.0], start=19.0)
-    assert pace.foreign_per_s is not None
-    assert 0.5 < pace.foreign_per_s < 3
+    assert pace.other_clients_rate is not None
+    assert 0.5 < pace.other_clients_rate < 3

@@ -24,7 +24,7 @@ def traces(setting: Setting, clients: int = 1, seeds: range = SEEDS) -> list[Tra
         pytest.param(Setting("sliding", 0.0, FLOWS), 1, 4.90, 0.02, id="sliding second"),
         pytest.param(Setting("sliding", 0.05, FLOWS), 1, 4.65, 0.02, id="sliding second, jitter"),
         pytest.param(
-            Setting("sliding", 0.02, FLOWS, foreign_per_s=2.0), 1, 2.7, 0.08, id="beside another client"
+            Setting("sliding", 0.02, FLOWS, other_clients_rate=2.0), 1, 2.7, 0.08, id="beside another client"
         ),
         pytest.param(Setting("sliding", 0.02, 2 * FLOWS), 2, 4.3, 0.10, id="two runs of one account"),
     ],
@@ -50,7 +50,7 @@ def test_over_an_hour_behind_a_sliding_second_with_jitter() -> None:
 
 
 def test_the_pace_is_back_within_a_minute_after_another_client_stopped() -> None:
-    setting = Setting("sliding", 0.02, seconds=240, foreign_per_s=2.0, foreign_until_s=120)
+    setting = Setting("sliding", 0.02, seconds=240, other_clients_rate=2.0, foreign_until_s=120)
     for run in traces(setting, seeds=range(10)):
         assert recovery_s(run, since_s=120) <= 60
 
@@ -60,5 +60,5 @@ def test_a_run_that_knows_the_pace_is_hardly_throttled_at_the_start() -> None:
     for seed in range(10):
         learned = Pace(5)
         simulate([learned], setting, seed)
-        again = simulate([Pace(5, learned.stretch_s)], setting, seed + 100)
+        again = simulate([Pace(5, learned.widening_s)], setting, seed + 100)
         assert len(again.throttled) <= 1

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from flowreaper.errors import CheckpointError, RunError
-from flowreaper.limiter.pace import LEAST_STRETCH_S, MOST_STRETCH_S, Pace
+from flowreaper.limiter.pace import LEAST_WIDENING_S, MOST_WIDENING_S, Pace
 from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
 from tests.virtual import run_virtual
 
@@ -39,18 +39,18 @@ def throttle(pace: Pace, times: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("noted", "stretch_s"),
+    ("noted", "widening_s"),
     [
         ("0.0312", 0.0312),
-        ("", LEAST_STRETCH_S),
-        ("much", LEAST_STRETCH_S),
-        ("nan", LEAST_STRETCH_S),
-        ("-1", LEAST_STRETCH_S),
-        ("1e300", MOST_STRETCH_S),
+        ("", LEAST_WIDENING_S),
+        ("much", LEAST_WIDENING_S),
+        ("nan", LEAST_WIDENING_S),
+        ("-1", LEAST_WIDENING_S),
+        ("1e300", MOST_WIDENING_S),
     ],
 )
-def test_a_noted_pace_is_taken_up_and_nonsense_is_not(noted: str, stretch_s: float) -> None:
-    assert learned_pace(5, noted).stretch_s == stretch_s
+def test_a_noted_pace_is_taken_up_and_nonsense_is_not(noted: str, widening_s: float) -> None:
+    assert learned_pace(5, noted).widening_s == widening_s
 
 
 def test_what_was_learned_is_noted_and_read_back() -> None:
@@ -60,7 +60,7 @@ def test_what_was_learned_is_noted_and_read_back() -> None:
     asyncio.run(kept.keep())
     ((name, value),) = notes.kept
     assert name == NOTE
-    assert learned_pace(5, value).stretch_s == pytest.approx(pace.stretch_s, abs=1e-4)
+    assert learned_pace(5, value).widening_s == pytest.approx(pace.widening_s, abs=1e-4)
 
 
 def test_what_has_hardly_changed_is_not_noted_again() -> None:

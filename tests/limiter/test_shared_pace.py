@@ -21,11 +21,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowreaper.limiter.limiter import Admission, Limiter
+from flowreaper.limiter.limiter import Permit, RateLimiter
 from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.shared_file import SharedFile, _write
-from flowreaper.limiter.shared_pace import Turn, Turns, account_of, turns_folder
+from flowreaper.limiter.shared_pace import SharedPace, Turn, account_of, turns_folder
 from tests.virtual import run_virtual
 
 parts_are_known = pytest.mark.skipif(
@@ -37,8 +37,8 @@ def unexpected(error: OSError) -> None:
     raise error
 
 
-class TurnsAndPeers(Turns):
-    """Turns whose peers end with them."""
+class TurnsAndPeers(SharedPace):
+    """SharedPace whose peers end with them."""
 
     def __exit__(self, *_: object) -> None:
         super().__exit__(None, None, None)
@@ -51,26 +51,26 @@ def turns(
     failed: Callable[[OSError], None] = unexpected,
     works: Callable[[], None] = lambda: None,
     met: Callable[[], None] = lambda: None,
-) -> Turns:
+) -> SharedPace:
     # The peers of one folder know each other, and no other test's.
     peers = Peers(f"{account}-{sha256(str(folder).encode()).hexdigest()[:16]}")
     return TurnsAndPeers(folder / "turns", account, peers, failed=failed, works=works, met=met)
 
 
-def ask(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
+def ask(own: SharedPace, at: float, interval_s: float = 0.2, widening_s: float = 0.001) -> float:
     """Ask for a turn, whose call never leaves; return the wait."""
-    return own.take(lambda: at, even_gap_s, stretch_s).wait_s
+    return own.take(lambda: at, interval_s, widening_s).wait_s
 
 
-def take(own: Turns, at: float, even_gap_s: float = 0.2, stretch_s: float = 0.001) -> float:
+def take(own: SharedPace, at: float, interval_s: float = 0.2, widening_s: float = 0.001) -> float:
     """Ask for a turn, whose call leaves at once; return the wait."""
-    turn = own.take(lambda: at, even_gap_s, stretch_s)
+    turn = own.take(lambda: at, interval_s, widening_s)
     if turn.at is not None:
         own.left(lambda: at, turn.at, turn.at)
     return turn.wait_s
 
 
-def free_in(own: Turns, from_s: float, until_s: float) -> list[float]:
+def free_in(own: SharedPace, from_s: float, until_s: float) -> list[float]:
     """Take every turn of a time, of which each leaves at once; return when."""
     found, now = [], from_s
     while now < until_s:
@@ -87,14 +87,14 @@ def kept(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-async def send(limiter: Limiter) -> float:
+async def send(limiter: RateLimiter) -> float:
     """Send a call that leaves as soon as it is admitted; return when."""
-    admission = await limiter.admit()
+    admission = await limiter.acquire()
     admission.left()
     return admission.at
 
 
-async def call(limiter: Limiter, until_s: float, from_s: float = 0.0) -> list[float]:
+async def call(limiter: RateLimiter, until_s: float, from_s: float = 0.0) -> list[float]:
     """Call as fast as a limiter lets through; return when."""
     await asyncio.sleep(from_s)
     times = [await send(limiter)]
@@ -111,7 +111,7 @@ def runs(folder: Path, *rates: float, until_s: float = 30.0) -> list[list[float]
         return await asyncio.gather(*(call(limiter, until_s) for limiter in limiters))
 
     taking = [turns(folder) for _ in rates]
-    limiters = [Limiter(Pace(rate), own) for rate, own in zip(rates, taking, strict=True)]
+    limiters = [RateLimiter(Pace(rate), own) for rate, own in zip(rates, taking, strict=True)]
     for own in taking:
         own.__enter__()
     try:
@@ -141,9 +141,9 @@ def test_no_second_holds_more_than_the_fastest_rate_while_runs_come_pause_and_go
     rate = luck.choice([1.0, 2.5, 5.0, 20.0])
     times: list[float] = []
 
-    async def live(taking: Turns, own_rate: float) -> None:
+    async def live(taking: SharedPace, own_rate: float) -> None:
         with taking as own:
-            limiter = Limiter(Pace(own_rate), own)
+            limiter = RateLimiter(Pace(own_rate), own)
             await asyncio.sleep(luck.uniform(0, 10))
             for _ in range(luck.randint(1, 60)):
                 times.append(await send(limiter))
@@ -170,20 +170,20 @@ def test_runs_of_a_high_rate_that_is_no_multiple_of_fifty_keep_it_together(
 
 
 def test_calls_that_leave_at_the_end_of_their_slice_do_not_halve_the_pace_of_two_runs(tmp_path: Path) -> None:
-    async def leave_late(limiter: Limiter, until_s: float) -> list[float]:
+    async def leave_late(limiter: RateLimiter, until_s: float) -> list[float]:
         loop = asyncio.get_running_loop()
         times = [0.0]
         while times[-1] < until_s:
-            admission = await limiter.admit()
+            admission = await limiter.acquire()
             loop.call_later(0.018, admission.left)
             times.append(admission.at)
         return times[1:]
 
-    async def both(one: Limiter, other: Limiter) -> list[list[float]]:
+    async def both(one: RateLimiter, other: RateLimiter) -> list[list[float]]:
         return list(await asyncio.gather(leave_late(one, 5), leave_late(other, 5)))
 
     with turns(tmp_path) as first, turns(tmp_path) as second:
-        found = run_virtual(both(Limiter(Pace(100), first), Limiter(Pace(100), second)))
+        found = run_virtual(both(RateLimiter(Pace(100), first), RateLimiter(Pace(100), second)))
     assert per_s(sorted(at for times in found for at in times)) > 90
 
 
@@ -216,12 +216,12 @@ def test_a_run_is_not_slowed_by_one_with_a_far_higher_rate(tmp_path: Path) -> No
 
 
 def test_a_run_has_the_whole_pace_again_when_the_other_has_ended(tmp_path: Path) -> None:
-    async def both(one: Limiter, other: Limiter) -> list[float]:
+    async def both(one: RateLimiter, other: RateLimiter) -> list[float]:
         times, _ = await asyncio.gather(call(one, 40), call(other, 10))
         return times
 
     with turns(tmp_path) as first, turns(tmp_path) as second:
-        times = run_virtual(both(Limiter(Pace(5), first), Limiter(Pace(5), second)))
+        times = run_virtual(both(RateLimiter(Pace(5), first), RateLimiter(Pace(5), second)))
     assert per_s([at for at in times if at < 10]) == pytest.approx(2.5, abs=0.1)
     assert per_s([at for at in times if at > 13]) > 4.98
 
@@ -336,20 +336,20 @@ def test_no_second_holds_more_calls_than_the_rate_while_the_network_holds_up_tho
     # While the network stands still every call waits, and all leave at once when it is back.
     stalls = [(start, start + luck.choice([0.3, 1.0, 4.0])) for start in (3.0, 10.0, 20.0)]
 
-    def depart(loop: asyncio.AbstractEventLoop, admission: Admission) -> None:
+    def depart(loop: asyncio.AbstractEventLoop, admission: Permit) -> None:
         left.append(loop.time())
         admission.left()
 
-    async def leave(limiter: Limiter) -> None:
-        admission = await limiter.admit()
+    async def leave(limiter: RateLimiter) -> None:
+        admission = await limiter.acquire()
         loop = asyncio.get_running_loop()
         free_at = next((end for start, end in stalls if start <= loop.time() < end), loop.time())
         late_s = max(0.0, free_at - loop.time()) + luck.choice([0.0, 0.001, 0.15])
         loop.call_later(late_s, depart, loop, admission)
 
-    async def live(taking: Turns) -> None:
+    async def live(taking: SharedPace) -> None:
         with taking as own:
-            limiter = Limiter(Pace(rate), own)
+            limiter = RateLimiter(Pace(rate), own)
             await asyncio.sleep(luck.uniform(0, 2))
             while asyncio.get_running_loop().time() < 30:
                 await leave(limiter)
@@ -367,10 +367,10 @@ def test_no_second_holds_more_calls_than_the_rate_while_the_network_holds_up_tho
 
 def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None:
     with turns(tmp_path) as learned, turns(tmp_path) as fresh:
-        take(learned, 100.0, stretch_s=0.5)
+        take(learned, 100.0, widening_s=0.5)
         assert take(fresh, 100.1) == pytest.approx(0.2)
         assert take(fresh, 100.3) == 0
-        assert take(learned, 100.4, stretch_s=0.5) == pytest.approx(0.2)
+        assert take(learned, 100.4, widening_s=0.5) == pytest.approx(0.2)
 
 
 def test_who_had_the_last_turn_gives_way_to_who_waits(tmp_path: Path) -> None:
@@ -709,9 +709,9 @@ def test_a_turn_of_a_file_that_was_replaced_meanwhile_is_none(tmp_path: Path) ->
 
 
 class Suspendable:
-    """Turns of a run that is suspended now and then: it asks for nothing, and lets nobody know of it."""
+    """SharedPace of a run that is suspended now and then: it asks for nothing, and lets nobody know of it."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: SharedPace) -> None:
         self.turns = turns
         self.stopped_until = 0.0
 
@@ -722,17 +722,17 @@ class Suspendable:
     def is_fresh(self, turn_at: float, now: float) -> bool:
         return self.turns.is_fresh(turn_at, now)
 
-    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:
+    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:
         if clock() < self.stopped_until:
             return Turn(self.stopped_until - clock())
-        return self.turns.take(clock, even_gap_s, stretch_s)
+        return self.turns.take(clock, interval_s, widening_s)
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
         self.turns.left(clock, turn_at, at)
 
-    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None:
+    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None:
         if clock() >= self.stopped_until:
-            self.turns.stay(clock, even_gap_s, stretch_s)
+            self.turns.stay(clock, interval_s, widening_s)
 
 
 class Rough:
@@ -751,7 +751,7 @@ class Rough:
             raise OSError(errno.ENOSPC, "full")
         _write(fd, text, over)
 
-    async def leave(self, own: Suspendable, admission: Admission) -> None:
+    async def leave(self, own: Suspendable, admission: Permit) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self.luck.choice([0, 0, 0.001, 0.15, 1.5]))
         if (wait_s := own.stopped_until - loop.time()) > 0:
@@ -766,10 +766,10 @@ class Rough:
         with peers_and_turns as taking:
             own = Suspendable(taking)
             self.runs.append(own)
-            limiter = Limiter(Pace(self.rate), own)
+            limiter = RateLimiter(Pace(self.rate), own)
             async with asyncio.TaskGroup() as calls:
                 for _ in range(self.luck.randint(20, 120)):
-                    calls.create_task(self.leave(own, await limiter.admit()))
+                    calls.create_task(self.leave(own, await limiter.acquire()))
                     if self.luck.random() < 0.05:
                         await asyncio.sleep(self.luck.choice([0.05, 0.3, 1.0, 3.0]))
             self.runs.remove(own)

@@ -6,7 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from flowreaper.errors import CheckpointError, OutputError, RunError
-from flowreaper.model import Added, Again, Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
+from flowreaper.model import (
+    Added,
+    Change,
+    Claim,
+    Entry,
+    InvalidEntry,
+    Outcome,
+    Record,
+    Reopen,
+    Requeue,
+    State,
+)
 from flowreaper.sink.sink import GROUP_S, GROUP_SIZE, Sink
 from tests.samples import claim, entries, invalid, outcome
 from tests.virtual import run_virtual
@@ -173,7 +184,7 @@ def test_deletions_by_inference_are_counted_apart_once_they_are_recorded() -> No
 
 def test_a_flow_that_goes_back_is_recorded_but_not_streamed() -> None:
     async def scene(parts: Parts) -> None:
-        parts.sink.put(Again(1, 2, in_doubt=True))
+        parts.sink.put(Requeue(1, 2, in_doubt=True))
         await parts.sink.flush()
 
     parts = run(scene)
@@ -296,7 +307,7 @@ def test_a_stream_that_fails_is_told_once_and_outcomes_are_recorded_all_the_same
         parts.put(1, 2)
         await parts.sink.flush()
         parts.put(3)
-        parts.sink.put(Again(4, 0, in_doubt=False))
+        parts.sink.put(Requeue(4, 0, in_doubt=False))
         await parts.sink.flush()
         await parts.sink.add([invalid("x y")])
 

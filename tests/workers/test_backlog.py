@@ -32,7 +32,7 @@ def test_rows_left_claimed_come_before_all_others() -> None:
 
 def test_a_flow_waits_until_it_is_due_and_comes_before_new_ones() -> None:
     backlog = Backlog(5, None)
-    backlog.put_back(4, due_at=10.0)
+    backlog.requeue(4, due_at=10.0)
     assert backlog.next_due() == 10.0
     assert backlog.wanted(9.9) == ([], 3)
     backlog.claimed([], again=0, new=3)
@@ -75,7 +75,7 @@ def test_a_flow_that_comes_again_does_not_count_twice_against_the_limit() -> Non
     backlog = Backlog(5, limit=2)
     backlog.claimed(claims(1), again=0, new=backlog.wanted(0.0)[1])
     backlog.ready.clear()
-    backlog.put_back(1, due_at=0.0)
+    backlog.requeue(1, due_at=0.0)
     backlog.flows_added()
     assert backlog.wanted(0.0) == ([1], 1)
 
@@ -92,12 +92,12 @@ def test_it_is_exhausted_when_nothing_is_ready_waiting_or_to_be_read() -> None:
     assert not backlog.exhausted()
     backlog.more_to_read = False
     assert backlog.exhausted()
-    backlog.put_back(1, due_at=99.0)
+    backlog.requeue(1, due_at=99.0)
     assert not backlog.exhausted()
 
 
 def test_nothing_new_is_taken_while_ten_thousand_flows_wait() -> None:
     backlog = Backlog(5, None)
     for row in range(10_000):
-        backlog.put_back(row, due_at=50.0)
+        backlog.requeue(row, due_at=50.0)
     assert backlog.wanted(0.0) == ([], 0)

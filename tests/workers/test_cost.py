@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from flowreaper.limiter.limiter import Limiter
+from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
 from flowreaper.sink.sink import GROUP_SIZE, Sink
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import Outage
-from flowreaper.workers.pool import Engine
-from flowreaper.workers.replies import Settlement
+from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.replies import ReplyHandler
 from tests.virtual import run_virtual
 
 COMMIT_S = 0.005
@@ -87,12 +87,12 @@ def failed(error: Exception) -> None:
     raise error
 
 
-def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> tuple[Engine, Sink]:
+def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> tuple[WorkerPool, Sink]:
     backlog = Backlog(rate, None)
-    gate = Limiter(Pace(rate))
-    outage = Outage()
+    gate = RateLimiter(Pace(rate))
+    outage = CircuitBreaker()
     sink = Sink(store, (), failed)
-    settlement = Settlement(
+    settlement = ReplyHandler(
         backlog=backlog,
         ledger=sink,
         gate=gate,
@@ -104,7 +104,7 @@ def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -
         max_refusals=50,
         treat={},
     )
-    engine = Engine(
+    engine = WorkerPool(
         backlog=backlog,
         ledger=sink,
         gate=gate,

@@ -15,15 +15,15 @@ from flowreaper.errors import (
     OutageError,
     RunError,
 )
-from flowreaper.limiter.limiter import Limiter, Turns
+from flowreaper.limiter.limiter import RateLimiter, SharedPace
 from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.shared_pace import Turn
-from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Kind, Outcome, Reopen, Reply, State
+from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Outcome, Reopen, Reply, ReplyClass, State
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import Outage
-from flowreaper.workers.pool import Engine
-from flowreaper.workers.replies import Settlement
+from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.replies import ReplyHandler
 from tests.virtual import run_virtual
 
 OK = Reply(200, "OK", "None", "R-1")
@@ -169,25 +169,25 @@ def make(
     concurrency: int = 50,
     max_attempts: int = 3,
     limit: int | None = None,
-    treat: dict[str, Kind] | None = None,
+    treat: dict[str, ReplyClass] | None = None,
     left_claimed: Sequence[int] = (),
     max_refusals: int = 50,
     absences: AbsenceBrake | None = None,
     has_answered: bool = True,
     outage_limit_s: float = 3600.0,
     log: Log | None = None,
-    turns: Turns | None = None,
-) -> Engine:
+    turns: SharedPace | None = None,
+) -> WorkerPool:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
-    gate = Limiter(Pace(rate), turns)
-    outage = Outage(has_answered=has_answered)
-    engine = Engine(
+    gate = RateLimiter(Pace(rate), turns)
+    outage = CircuitBreaker(has_answered=has_answered)
+    engine = WorkerPool(
         backlog=backlog,
         ledger=ledger,
         gate=gate,
         transport=service,
-        settlement=Settlement(
+        settlement=ReplyHandler(
             backlog=backlog,
             ledger=ledger,
             gate=gate,
@@ -209,7 +209,7 @@ def make(
     return engine
 
 
-def run(engine: Engine, late_s: Callable[[], float] = lambda: 0.0) -> None:
+def run(engine: WorkerPool, late_s: Callable[[], float] = lambda: 0.0) -> None:
     run_virtual(engine.run(), late_s)
 
 
@@ -332,19 +332,19 @@ def test_calls_that_find_no_connection_do_not_close_the_gate() -> None:
 
 
 class StaleTurns:
-    """Turns that come at once; what was allowed between two times may not leave after the second."""
+    """SharedPace that come at once; what was allowed between two times may not leave after the second."""
 
     alone = False
 
     def __init__(self, stale_from: float, stale_until: float) -> None:
         self.stale = (stale_from, stale_until)
 
-    def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the port
+    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the port
         return Turn(0.0, None, clock())
 
     def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
 
-    def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
+    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
 
     def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
         return not self.stale[0] <= now < self.stale[1]
@@ -447,7 +447,7 @@ def test_a_refusal_is_final_at_once_with_the_service_s_words() -> None:
 
 def test_the_user_s_word_on_a_code_comes_before_the_table() -> None:
     ledger = Ledger(1)
-    run(make(ledger, Service(f1=[REFUSED]), treat={"Unknown.ResourceOwnerId": Kind.ABSENT}))
+    run(make(ledger, Service(f1=[REFUSED]), treat={"Unknown.ResourceOwnerId": ReplyClass.ABSENT}))
     assert ledger.rows == {1: State.ABSENT}
 
 
@@ -664,14 +664,14 @@ def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
         def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the Protocol's signature
             return True
 
-        def take(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> Turn:  # noqa: ARG002 -- the Protocol's signature
+        def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the Protocol's signature
             if where == "gate" and clock() > 1:
                 raise ZeroDivisionError
             return Turn(0.0)
 
         def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
 
-        def stay(self, clock: Callable[[], float], even_gap_s: float, stretch_s: float) -> None: ...
+        def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
 
     ledger, service = BrokenLedger(100), Service(latency_s=3.0)
     engine = make(ledger, service, turns=BrokenTurns())

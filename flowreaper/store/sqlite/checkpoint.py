@@ -15,7 +15,6 @@ from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import (
     Added,
-    Again,
     Change,
     Claim,
     Entry,
@@ -24,6 +23,7 @@ from flowreaper.model import (
     InvalidEntry,
     Outcome,
     Reopen,
+    Requeue,
     Retry,
     State,
 )
@@ -115,7 +115,7 @@ class Checkpoint:
         with self._transaction() as db:
             outcomes = [statements.outcome_row(change) for change in changes if isinstance(change, Outcome)]
             self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
-            released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Again)]
+            released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Requeue)]
             self._expect(len(released), statements.RELEASE.run(db, released))
             reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
             if reopened:
@@ -131,7 +131,7 @@ class Checkpoint:
             self._read_up_to = pending[-1].row
         return claims
 
-    def doubt_claimed(self) -> list[int]:
+    def mark_claimed_in_doubt(self) -> list[int]:
         """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading.
 
         They are claimed by naming them, never as pending flows.

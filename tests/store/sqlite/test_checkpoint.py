@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Again, Claim, Flow, Identity, Reopen, Reply, Retry, State
+from flowreaper.model import Added, Claim, Flow, Identity, Reopen, Reply, Requeue, Retry, State
 from flowreaper.store.sqlite import run_mark, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect, open_checkpoint
 from tests.samples import AT_MS, IDENTITY, REFUSAL, claim, entries, invalid, outcome
@@ -95,7 +95,7 @@ def test_pending_flows_are_claimed_once_each_in_the_order_of_reading(checkpoint:
 def test_rows_that_are_named_come_before_new_ones(checkpoint: Checkpoint) -> None:
     checkpoint.add(entries("1", "2", "3"))
     first, second = checkpoint.write([], new=2)
-    claims = checkpoint.write([Again(2, 0, in_doubt=False)], new=1, again=[second.row, first.row])
+    claims = checkpoint.write([Requeue(2, 0, in_doubt=False)], new=1, again=[second.row, first.row])
     assert rows(claims) == [2, 1, 3]
 
 
@@ -104,7 +104,7 @@ def test_a_claim_says_where_the_flow_comes_from_and_what_is_known_of_it(checkpoi
     claimed = checkpoint.write([], new=3)[2]
     assert (claimed.flow, claimed.source, claimed.line) == (("2", "cams-x"), "b", 2)
     assert (claimed.attempts, claimed.in_doubt) == (0, False)
-    (again,) = checkpoint.write([Again(claimed.row, 3, in_doubt=True)], again=[claimed.row])
+    (again,) = checkpoint.write([Requeue(claimed.row, 3, in_doubt=True)], again=[claimed.row])
     assert again == claimed._replace(attempts=3, in_doubt=True)
 
 
@@ -112,7 +112,7 @@ def test_a_flow_that_was_put_back_is_pending_for_the_next_run(path: Path) -> Non
     with opened(path) as earlier:
         earlier.add(entries("1", "2"))
         earlier.write([], new=2)
-        earlier.write([Again(1, 4, in_doubt=True)])
+        earlier.write([Requeue(1, 4, in_doubt=True)])
         assert earlier.write([], new=5) == []
     with opened(path) as later:
         (claimed,) = later.write([], new=5)
@@ -125,7 +125,7 @@ def test_what_an_earlier_run_left_claimed_is_in_doubt_and_named_in_order(path: P
         claims = earlier.write([], new=3)
         earlier.write([outcome(claims[1])])
     with opened(path) as later:
-        assert later.doubt_claimed() == [1, 3]
+        assert later.mark_claimed_in_doubt() == [1, 3]
         claims = later.write([], new=9, again=[1, 3])
         assert [(c.row, c.in_doubt) for c in claims] == [(1, True), (3, True), (4, False)]
 
@@ -135,8 +135,8 @@ def test_what_an_earlier_run_left_claimed_is_never_claimed_as_a_pending_flow_too
         earlier.add(entries("1", "2", "3", "4"))
         earlier.write([], new=2)
     with opened(path) as later:
-        later.write([], again=later.doubt_claimed())
-        later.write([Again(1, 0, in_doubt=True), Again(2, 0, in_doubt=True)])
+        later.write([], again=later.mark_claimed_in_doubt())
+        later.write([Requeue(1, 0, in_doubt=True), Requeue(2, 0, in_doubt=True)])
         assert rows(later.write([], new=2)) == [3, 4]
         assert rows(later.write([], new=2, again=[1])) == [1]
 
@@ -167,7 +167,7 @@ def test_a_flow_in_a_final_state_is_never_claimed_again(path: Path, state: State
         assert earlier.write([], new=1) == []
     with opened(path) as later:
         later.add(entries("1"))
-        assert later.doubt_claimed() == []
+        assert later.mark_claimed_in_doubt() == []
         assert later.write([], new=1) == []
         with pytest.raises(CheckpointError, match="row 1 is not to be called again"):
             later.write([], again=[1])
@@ -183,9 +183,9 @@ def test_a_row_that_does_not_exist_cannot_be_claimed(checkpoint: Checkpoint) -> 
     "wrong",
     [
         lambda pending, _done: [outcome(pending)],
-        lambda pending, _done: [Again(pending.row, 0, in_doubt=False)],
+        lambda pending, _done: [Requeue(pending.row, 0, in_doubt=False)],
         lambda _pending, done: [outcome(done)],
-        lambda _pending, done: [Again(done.row, 0, in_doubt=False)],
+        lambda _pending, done: [Requeue(done.row, 0, in_doubt=False)],
     ],
     ids=["pending recorded", "pending put back", "final recorded", "final put back"],
 )
@@ -194,7 +194,7 @@ def test_a_change_of_what_is_not_claimed_is_an_error_and_nothing_of_the_call_is_
 ) -> None:
     checkpoint.add(entries("1", "2", "3"))
     pending, done, claimed = checkpoint.write([], new=3)
-    checkpoint.write([Again(pending.row, 0, in_doubt=False), outcome(done)])
+    checkpoint.write([Requeue(pending.row, 0, in_doubt=False), outcome(done)])
     before = kept(path)
     with pytest.raises(CheckpointError, match="1 claimed flows are not claimed in the file"):
         checkpoint.write([outcome(claimed), *wrong(pending, done)])
@@ -260,12 +260,12 @@ def test_a_flow_has_one_claim_at_a_time_and_is_never_claimed_after_its_end(steps
                 claimed_rows.remove(row)
             case "again" if under_way:
                 row, claimed = under_way.popitem()
-                checkpoint.write([Again(row, 1, in_doubt=False)])
+                checkpoint.write([Requeue(row, 1, in_doubt=False)])
                 waiting.append(row)
                 claimed_rows.remove(row)
             case "crash":
                 checkpoint = Checkpoint(checkpoint.path, checkpoint._db)
-                waiting = checkpoint.doubt_claimed()
+                waiting = checkpoint.mark_claimed_in_doubt()
                 assert waiting == sorted(claimed_rows)
                 under_way = {}
     counts = checkpoint.counts()
@@ -313,14 +313,14 @@ def test_what_a_crash_left_claimed_is_claimed_again_where_it_is_listed_and_first
         earlier.add(entries("1", "2", "3", "4"))
         earlier.write([], new=1)
         earlier.write([], new=2)
-        earlier.write([Again(1, 0, in_doubt=False)])
+        earlier.write([Requeue(1, 0, in_doubt=False)])
     with opened(path) as later:
-        later.doubt_claimed()
+        later.mark_claimed_in_doubt()
         later.take_listed()
         later.add(entries("1", "3", "4"))
         claims = later.write([], new=9)
         assert [(c.flow.flow_id, c.in_doubt) for c in claims] == [("3", True), ("1", False), ("4", False)]
-        later.write([Again(claims[0].row, 1, in_doubt=True)])
+        later.write([Requeue(claims[0].row, 1, in_doubt=True)])
         assert later.write([], new=9) == []
         assert flow_ids(later.write([], again=[claims[0].row])) == ["3"]
         assert later.unlisted() == 1
@@ -360,9 +360,9 @@ def test_flows_that_are_known_to_be_listed_are_claimed_before_the_input_is_read(
         earlier.add(entries("1", "2", "3", "4"))
         earlier.write([], new=1)
         earlier.write([], new=2)
-        earlier.write([Again(1, 0, in_doubt=False), outcome(claim(2, "2"))])
+        earlier.write([Requeue(1, 0, in_doubt=False), outcome(claim(2, "2"))])
     with opened(path) as later:
-        later.doubt_claimed()
+        later.mark_claimed_in_doubt()
         assert later.list_known([Flow("1")]) == 0  # without an input, every flow is taken
         later.take_listed()
         assert later.unfinished(2) == [Flow("3"), Flow("1")]
@@ -392,7 +392,7 @@ def test_no_run_ever_claims_a_flow_that_its_input_does_not_list(steps: list[Any]
         for flows, count, retry, end in steps:
             with opened(path) as run:
                 before = dict(_states(path))
-                run.doubt_claimed()
+                run.mark_claimed_in_doubt()
                 run.take_listed(Retry(retry))
                 run.list_known([flow for flow in run.unfinished(3) if flow.flow_id in flows])
                 claims = run.write([], new=count)
@@ -452,7 +452,7 @@ def test_every_call_is_seen_by_others_when_it_returns(path: Path, checkpoint: Ch
     assert states() == [(0, 0)]
     (claimed,) = checkpoint.write([], new=1)
     assert states() == [(1, 0)]
-    checkpoint.doubt_claimed()
+    checkpoint.mark_claimed_in_doubt()
     assert states() == [(1, 1)]
     checkpoint.write([outcome(claimed, State.REFUSED)])
     assert states() == [(4, 0)]
@@ -552,7 +552,7 @@ def settle_and_claim(checkpoint: Checkpoint) -> object:
     return checkpoint.write(
         [
             outcome(claim(row=1)),
-            Again(2, 3, in_doubt=True),
+            Requeue(2, 3, in_doubt=True),
         ],
         new=2,
         again=[3],
@@ -565,11 +565,11 @@ def settle_and_claim(checkpoint: Checkpoint) -> object:
     [
         lambda c: c.add([*entries("1", "8", "9", source="another"), invalid("x y")]),
         settle_and_claim,
-        lambda c: c.doubt_claimed(),
+        lambda c: c.mark_claimed_in_doubt(),
         lambda c: c.reopen(Retry((State.REFUSED,))),
         lambda c: c.note("pace", "0.2"),
     ],
-    ids=["add", "write", "doubt_claimed", "reopen", "note"],
+    ids=["add", "write", "mark_claimed_in_doubt", "reopen", "note"],
 )
 def test_whichever_statement_fails_nothing_of_the_call_is_kept_and_the_next_one_works(
     tmp_path: Path, call: Callable[[Checkpoint], object], message: str
@@ -755,7 +755,7 @@ def test_a_symbolic_link_is_not_followed(
         ("UPDATE flow SET state = -1", lambda c: c.counts()),
         ("DROP TABLE invalid", lambda c: c.counts()),
         ("DROP TABLE source", lambda c: c.add(entries("2"))),
-        ("DROP TABLE flow", lambda c: c.doubt_claimed()),
+        ("DROP TABLE flow", lambda c: c.mark_claimed_in_doubt()),
         ("UPDATE job SET value = x'00'", lambda c: c.noted("endpoint")),
         ("UPDATE job SET value = x'00'", lambda c: open_checkpoint(c.path, IDENTITY)),
     ],

@@ -341,7 +341,7 @@ def test_what_was_recorded_is_where_the_message_says_and_can_be_gone_on_with(
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
     assert {r.flow_id: r.state for r in read_records(left)} == KEPT
     with contextlib.closing(open_checkpoint(left, IDENTITY)) as again:
-        assert again.doubt_claimed() == [2]
+        assert again.mark_claimed_in_doubt() == [2]
 
 
 @pytest.mark.parametrize("what", ["emptied", "written over", "copied over"])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from flowreaper.errors import CheckpointError
-from flowreaper.model import Added, Again, Change, Claim, Entry, InvalidEntry
+from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Requeue
 from flowreaper.store.sqlite.writer import Writer
 from tests.samples import claim, entries
 
@@ -57,7 +57,7 @@ async def test_calls_run_in_their_order_in_one_thread_that_is_not_the_loops() ->
     calls = asyncio.gather(
         writer.add(entries("1", "2")),
         writer.write([], 3, [7]),
-        writer.write([Again(7, 0, in_doubt=False)]),
+        writer.write([Requeue(7, 0, in_doubt=False)]),
         writer.add(entries("3")),
         writer.note("pace", "0.2"),
     )
