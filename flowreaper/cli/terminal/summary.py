@@ -6,7 +6,7 @@ from pathlib import Path
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import CheckpointTouchedError, ConfigurationError
 from flowreaper.model import Ending, ExitStatus, State, Summary
 
 _FINAL = tuple(state for state in State if state.final)
@@ -44,6 +44,9 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
         for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
         if summary.counts.get(state)
     ]
+    # Typed at once, it would begin a fresh checkpoint in place of the one that must be put back.
+    if isinstance(summary.error, CheckpointTouchedError):
+        resume = ""
     if resume and (summary.left or summary.ending is not Ending.FINISHED):
         lines.append(f"To go on: {resume}")
     return "\n".join(lines)

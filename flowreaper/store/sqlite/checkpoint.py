@@ -154,6 +154,11 @@ class Checkpoint:
         with self._database.errors():
             return statements.any_with_code(self._db, State.DELETED, "OK")
 
+    def latest_absent(self, count: int) -> list[int]:
+        """Return the rows of the flows that ended as absent one after another, up to now; at most `count`."""
+        with self._database.errors():
+            return statements.latest_absent(self._db, count)
+
     def has_answer(self) -> bool:
         """Return whether the service has ever decided about a flow of this job."""
         with self._database.errors():

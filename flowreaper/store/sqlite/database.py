@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowreaper.errors import CheckpointError
+from flowreaper.errors import CheckpointError, CheckpointTouchedError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import rescue, run_mark
 from flowreaper.store.sqlite.file_guard import GuardedFile, Trouble
@@ -194,7 +194,7 @@ class GuardedDatabase(Database):
             then = rescue.save(self._db, self._file.path)
         else:
             then = rescue.advice(trouble)
-        return CheckpointError(f"the checkpoint {self._name} {trouble.what}. {then}")
+        return CheckpointTouchedError(f"the checkpoint {self._name} {trouble.what}. {then}")
 
     def _find_last_row(self) -> int:
         (row,) = self._db.execute("SELECT coalesce(max(id), 0) FROM flow").fetchone()

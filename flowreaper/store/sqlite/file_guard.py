@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from flowreaper.store.sqlite.run_mark import holder
 _SHARED_MEMORY = 3007000  # the version that such a file begins with (SQLite's "WAL-mode file format")
 _FIRST_PAGES = 8192  # the header and, in its page, the mark that each fold changes
 _LOG_HEADER = 32
+_MOST_SAVED = 100
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite adds to a database's name for the files that it makes, and removes, beside it."""
@@ -225,6 +227,42 @@ def companion_named(checkpoint: Path, path: Path) -> str:
     return ""
 
 
+def refuse_lone_log(path: Path) -> None:
+    """Refuse a checkpoint that is empty or gone while its log is there: SQLite removes the log when it opens that.
+
+    Raises:
+        CheckpointRefusedError: it is so.
+    """
+    now = _look(path)
+    if now is not None and not (stat.S_ISREG(now.st_mode) and now.st_size == 0):
+        return
+    for end in _COMPANIONS if now is None else ("-wal",):
+        beside = _look(path.with_name(path.name + end))
+        if beside and (beside.st_size or now is None) and not _is_shared_memory(path, end):
+            raise CheckpointRefusedError(
+                f"the checkpoint {printable(str(path))} {'is empty' if now else 'does not exist'}, but there is"
+                f" {printable(path.name + end)}, which SQLite would remove: put the checkpoint that it belongs"
+                " to back in its place, or move it away, or name another file with -c"
+            )
+
+
+def saved_names(path: Path) -> Iterator[Path]:
+    """Yield the names, in their order, under which a checkpoint is saved that lost its own during a run."""
+    yield path.with_name(f"{path.name}.saved")
+    for number in range(2, _MOST_SAVED + 1):
+        yield path.with_name(f"{path.name}.saved.{number}")
+
+
+def _refuse_beside_saved(path: Path, name: str) -> None:
+    for saved in saved_names(path):
+        if _look(saved):
+            raise CheckpointRefusedError(
+                f"the checkpoint {name} does not exist, but there is {printable(saved.name)}, which holds what a run had"
+                " recorded when its file was removed. A fresh checkpoint would call every flow again, and those that"
+                f" are deleted would end as absent: move it to {printable(path.name)}, or away if you do not need it"
+            )
+
+
 def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
     """Return whether there is such a file; nothing was made beside what is refused."""
     if not path.parent.is_dir():
@@ -232,17 +270,9 @@ def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
             f"the checkpoint {name} cannot be made: there is no folder {printable(str(path.parent))}"
         )
     now = _look(path)
-    if now is None or (stat.S_ISREG(now.st_mode) and now.st_size == 0):
-        for end in _COMPANIONS if now is None else ("-wal",):
-            beside = _look(path.with_name(path.name + end))
-            if beside and (beside.st_size or now is None) and not _is_shared_memory(path, end):
-                raise CheckpointRefusedError(
-                    f"the checkpoint {name} {'is empty' if now else 'does not exist'}, but there is"
-                    f" {printable(path.name + end)}, which SQLite would remove: put the checkpoint that it belongs"
-                    " to back in its place, or move it away, or name another file with -c"
-                )
+    refuse_lone_log(path)
     if now is None:
-        pass
+        _refuse_beside_saved(path, name)
     elif stat.S_ISLNK(now.st_mode):
         # A second name means a second log: two runs could share the file. And the link may be planted.
         raise CheckpointRefusedError(

@@ -271,6 +271,7 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     try:
         if not path.is_file():
             raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
+        file_guard.refuse_lone_log(path)
         with descriptors.reading(path), contextlib.closing(_open(path)) as db:
             schema.check(db, name)
             yield db

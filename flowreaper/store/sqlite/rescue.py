@@ -1,11 +1,13 @@
 """What is left of a checkpoint that something happened to during a run, and what to do about it, for people."""
 
+import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
 
 from flowreaper.escaping import printable
-from flowreaper.store.sqlite.file_guard import Trouble
+from flowreaper.store.sqlite.file_guard import Trouble, saved_names
 
 _FRESH = "a fresh checkpoint would call every flow again, and those that are deleted would end as absent"
 
@@ -22,11 +24,18 @@ def advice(trouble: Trouble) -> str:
     )
 
 
+def _new_file(path: Path) -> Path:
+    for saved in saved_names(path):
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(saved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            return saved
+    raise FileExistsError(errno.EEXIST, "every name for it is taken")
+
+
 def save(db: sqlite3.Connection, path: Path) -> str:
     """Write a database whose file has no name any more to a new one, ``<path>.saved``; say what became of that."""
-    saved = path.with_name(f"{path.name}.saved")
     try:
-        os.close(os.open(saved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        saved = _new_file(path)
         db.execute("VACUUM INTO ?", (str(saved),))
         with saved.open("rb") as file:
             os.fsync(file.fileno())

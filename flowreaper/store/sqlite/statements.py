@@ -151,6 +151,19 @@ def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
     return bool(found.fetchone()[0])
 
 
+def latest_absent(db: sqlite3.Connection, count: int) -> list[int]:
+    """Return the rows of up to `count` flows that ended as absent after every other outcome, in the order of ending."""
+    (other,) = db.execute(
+        "SELECT coalesce(max(finished_at_ms), 0) FROM flow WHERE state >= 2 AND state <> ? AND inferred = 0",
+        (schema.NUMBER[State.ABSENT],),
+    ).fetchone()
+    found = db.execute(
+        "SELECT id FROM flow WHERE state = ? AND finished_at_ms >= ? ORDER BY finished_at_ms DESC, id DESC LIMIT ?",
+        (schema.NUMBER[State.ABSENT], other, count),
+    )
+    return [schema.number(row) for (row,) in found][::-1]
+
+
 def any_answered(db: sqlite3.Connection) -> bool:
     """Return whether a flow is final by an answer of the service that has a code."""
     found = db.execute("SELECT EXISTS (SELECT 1 FROM flow WHERE state >= 2 AND code IS NOT NULL)")
