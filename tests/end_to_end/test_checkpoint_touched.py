@@ -104,6 +104,15 @@ def test_a_run_whose_checkpoint_vanishes_sends_no_more(begin: Begin, ids: Ids) -
     assert not {flow for flow in done if service.arrived.count(flow) > 1}
 
 
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", ""])
+def test_an_export_never_goes_where_sqlite_keeps_its_own(command: Command, ids: Ids, end: str) -> None:
+    command.write("flows.txt", *ids(2))
+    command.delete("-c", NAME, "flows.txt")
+    finished = command.run("results", "-o", f"{NAME}{end}", NAME)
+    assert finished.status == 2
+    assert f"is {NAME}{end}, a file of the checkpoint's own" in finished.err
+
+
 def test_what_a_removed_checkpoint_held_is_saved_beside_an_older_one(command: Command, ids: Ids) -> None:
     (flow,) = ids(1)
     with waiting_run(command, flow) as process:
