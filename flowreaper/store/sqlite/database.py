@@ -51,7 +51,7 @@ class Database:
         """Turn what goes wrong with the file into a CheckpointError."""
         try:
             yield
-        except DAMAGE as error:
+        except (OSError, *DAMAGE) as error:
             # SQLite's words may quote what a forged file holds.
             raise CheckpointError(f"checkpoint {self._name}: {printable(str(error))}") from error
 
