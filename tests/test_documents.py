@@ -60,9 +60,10 @@ def test_every_path_of_the_tree_exists() -> None:
     assert [path for path in tree(text_of(CONTRIBUTING)) if not (PACKAGE / path).exists()] == []
 
 
-def test_the_tree_names_every_folder_of_the_package() -> None:
-    folders = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py")}
-    assert folders - {"./"} <= set(tree(text_of(CONTRIBUTING)))
+def test_the_tree_names_every_folder_and_module_of_the_package() -> None:
+    modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
+    wanted = {f"{module.parent}/" if module.name == "__init__.py" else str(module) for module in modules}
+    assert sorted(wanted - {"./"} - set(tree(text_of(CONTRIBUTING)))) == []
 
 
 def test_what_is_quoted_and_what_is_in_a_tree_is_found() -> None:
