@@ -1,4 +1,4 @@
-"""flowreaper: delete WhatsApp draft flows in bulk, within the quota, resumable.
+"""flowreaper: delete WhatsApp draft flows in bulk, at the account's pace, resumable.
 
 The library's public names; each is imported when it is first used, so that the command starts fast. Begin with
 `flowreaper.api`. A folder is a stage of a flow's way: producer, store, workers, limiter, client, sink; `flowreaper.job`
