@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.model import State
-from flowreaper.workers.absences import AbsenceBrake
+from flowreaper.workers.brakes import AbsenceBrake
 
 ENDS = st.lists(
     st.tuples(st.sampled_from([State.ABSENT, State.DELETED, State.REFUSED, State.GAVE_UP]), st.booleans())
@@ -13,15 +13,15 @@ ENDS = st.lists(
 
 def test_the_rows_before_the_last_are_not_final_after_all() -> None:
     brake = AbsenceBrake(3, has_deleted=False)
-    assert [brake.ended(row, State.ABSENT, inferred=False) for row in (7, 8)] == [(), ()]
+    assert [brake.record(row, State.ABSENT, inferred=False) for row in (7, 8)] == [(), ()]
     assert not brake.engaged
-    assert brake.ended(9, State.ABSENT, inferred=False) == (7, 8)
+    assert brake.record(9, State.ABSENT, inferred=False) == (7, 8)
     assert brake.engaged
 
 
 def test_a_limit_of_one_stops_at_the_first() -> None:
     brake = AbsenceBrake(1, has_deleted=False)
-    assert brake.ended(7, State.ABSENT, inferred=False) == ()
+    assert brake.record(7, State.ABSENT, inferred=False) == ()
     assert brake.engaged
 
 
@@ -35,7 +35,7 @@ def test_it_engages_exactly_after_as_many_absences_in_a_row_without_a_deletion(
     in_a_row: list[int] = []
     for row, (state, inferred) in enumerate(ends):
         inferred = inferred and state is State.DELETED  # noqa: PLW2901 -- only a deletion is inferred
-        before = brake.ended(row, state, inferred=inferred)
+        before = brake.record(row, state, inferred=inferred)
         if state is State.ABSENT:
             in_a_row.append(row)
         elif not inferred:
