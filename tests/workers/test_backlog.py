@@ -101,3 +101,13 @@ def test_nothing_new_is_taken_while_ten_thousand_flows_wait() -> None:
     for row in range(10_000):
         backlog.requeue(row, due_at=50.0)
     assert backlog.wanted(0.0) == ([], 0)
+
+
+def test_how_many_remain_is_unknown_while_there_may_be_pending_flows() -> None:
+    backlog = Backlog(5, None)
+    backlog.requeue(9, due_at=50.0)
+    assert backlog.remaining is None
+    backlog.claimed(claims(1, 2), again=0, new=backlog.wanted(0.0)[1])
+    assert backlog.remaining == 3
+    backlog.flows_added()
+    assert backlog.remaining is None

@@ -1,10 +1,10 @@
-"""The brake on a job that finds nothing."""
+"""The brakes on a job that finds nothing, and on one that is refused everything."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.model import State
-from flowreaper.workers.brakes import AbsenceBrake
+from flowreaper.model import Reply, State
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 
 ENDS = st.lists(
     st.tuples(st.sampled_from([State.ABSENT, State.DELETED, State.REFUSED, State.GAVE_UP]), st.booleans())
@@ -46,3 +46,42 @@ def test_it_engages_exactly_after_as_many_absences_in_a_row_without_a_deletion(
         assert before == (tuple(in_a_row[:-1]) if engages else ())
         if engages:
             return
+
+
+def test_the_error_of_the_absence_brake_counts_the_flows_and_quotes_the_last_answer() -> None:
+    reply = Reply(400, "Flow.NotExist", "gone\x1b[2J", "R-1")
+    error = str(AbsenceBrake(3, has_deleted=False).error(reply))
+    assert error.startswith("3 flows in a row do not exist")
+    assert "Flow.NotExist (HTTP 400, request id R-1): gone" in error
+    assert "\x1b" not in error
+
+
+CODES = st.sampled_from(["Unknown.ResourceOwnerId", "Flow.StatusInvalid"])
+STATES = st.sampled_from([State.REFUSED, State.REFUSED, State.DELETED, State.ABSENT])
+
+
+@given(st.lists(st.tuples(STATES, CODES)), st.integers(0, 4))
+def test_refusals_stop_the_run_exactly_when_as_many_in_a_row_have_the_same_code(
+    ends: list[tuple[State, str]], limit: int
+) -> None:
+    streak = RefusalStreak(limit)
+    in_a_row: list[str] = []
+    for state, code in ends:
+        error = streak.record(state, Reply(400, code))
+        if state is not State.REFUSED:
+            in_a_row.clear()
+        elif in_a_row and in_a_row[-1] != code:
+            in_a_row = [code]
+        else:
+            in_a_row.append(code)
+        assert (error is not None) is (state is State.REFUSED and bool(limit) and len(in_a_row) == limit)
+
+
+def test_the_error_of_a_refusal_streak_counts_the_flows_and_quotes_the_last_answer() -> None:
+    streak = RefusalStreak(2)
+    reply = Reply(400, "Flow.StatusInvalid", "no\x1b[2J", "R-1")
+    assert streak.record(State.REFUSED, reply) is None
+    error = str(streak.record(State.REFUSED, reply))
+    assert error.startswith("2 flows in a row were refused with the same code")
+    assert "Flow.StatusInvalid (HTTP 400, request id R-1): no" in error
+    assert "\x1b" not in error

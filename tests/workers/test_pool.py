@@ -571,6 +571,30 @@ def test_stopping_waits_for_the_calls_under_way_and_returns_the_rest() -> None:
     assert states(ledger) == {State.DELETED: len(service.calls), State.PENDING: 100 - len(service.calls)}
 
 
+@pytest.mark.parametrize(
+    ("at_s", "service"),
+    [
+        pytest.param(0.1, Service(f1=[THROTTLED._replace(retry_after_ms=300_000)]), id="for a permit"),
+        pytest.param(6.0, Service(UNSENT), id="for a probe"),
+        pytest.param(0.5, Service(latency_s=2.0), id="for room"),
+    ],
+)
+def test_a_stop_does_not_wait_until_the_next_call_may_be_sent(at_s: float, service: Service) -> None:
+    ledger = Ledger(100)
+    pool = make(ledger, service, concurrency=2)
+
+    async def scenario() -> float:
+        running = asyncio.create_task(pool.run())
+        await asyncio.sleep(at_s)
+        pool.stop(Ending.INTERRUPTED)
+        await running
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(scenario()) <= at_s + service.latency_s
+    assert max(service.times) <= at_s
+    assert State.CLAIMED not in states(ledger)
+
+
 def test_abandoning_leaves_the_calls_under_way_claimed() -> None:
     ledger, service = Ledger(100), Service(latency_s=3.0)
     pool = make(ledger, service)
