@@ -82,13 +82,13 @@ class Backlog:
 
         Answer with `claimed` before asking again.
         """
-        again: list[int] = []
+        due: list[int] = []
         if not self.runs_low:
-            return again, 0
+            return due, 0
         room = self._ahead - len(self.ready)
-        while self._waiting and self._waiting[0][0] <= now and len(again) < room:
-            again.append(heapq.heappop(self._waiting)[1])
-        new = room - len(again)
+        while self._waiting and self._waiting[0][0] <= now and len(due) < room:
+            due.append(heapq.heappop(self._waiting)[1])
+        new = room - len(due)
         if self._limit is not None:
             new = max(0, min(new, self._limit - self._taken))
         if not self._may_have_pending or len(self._waiting) >= _MOST_WAITING:
@@ -96,11 +96,11 @@ class Backlog:
         if new:
             # `claimed` sets it again, and so does `flows_added` if flows are added meanwhile.
             self._may_have_pending = False
-        return again, new
+        return due, new
 
-    def claimed(self, claims: Sequence[Claim], again: int, new: int) -> None:
-        """Make the claimed flows ready. The last answer of `wanted` asked for `again` due ones and `new` new ones."""
-        found = len(claims) - again
+    def claimed(self, claims: Sequence[Claim], due: int, new: int) -> None:
+        """Make the claimed flows ready. The last answer of `wanted` asked for `due` waiting ones and `new` new ones."""
+        found = len(claims) - due
         self._taken += found
         if found and found == new:
             self._may_have_pending = True

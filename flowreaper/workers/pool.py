@@ -137,14 +137,14 @@ class WorkerPool:
         """Keep the sender supplied until nothing is left, or the run is stopped."""
         while self.ending is None:
             self._claimer_wakes.clear()
-            rows, new = self._backlog.wanted(asyncio.get_running_loop().time())
-            if rows or new:
+            due, new = self._backlog.wanted(asyncio.get_running_loop().time())
+            if due or new:
                 try:
-                    claims = await self._sink.claim(new, rows)
+                    claims = await self._sink.claim(new, due)
                 except RunError as error:
                     self.stop(Ending.STOPPED, error)
                     break
-                self._backlog.claimed(claims, len(rows), new)
+                self._backlog.claimed(claims, len(due), new)
                 self._sender_wakes.set()
             elif self._backlog.exhausted() and not self._in_flight:
                 break

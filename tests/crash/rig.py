@@ -52,7 +52,7 @@ class How(Enum):
     """How a call goes."""
 
     WELL = auto()
-    LOST_AFTER = auto()  # deleted, but nobody hears of it
+    LOST_AFTER = auto()  # deleted, but the answer is lost
     FAILED_AFTER = auto()
     LOST_BEFORE = auto()
     FAILED_BEFORE = auto()
@@ -74,7 +74,7 @@ _DELETES_NOT = {
 
 
 class Service:
-    """Flows that exist until they are deleted, and what it told of each."""
+    """Flows that exist until they are deleted, and which deletions it acknowledged."""
 
     def __init__(self, missing: frozenset[str] = frozenset()) -> None:
         self.missing = missing
@@ -98,7 +98,7 @@ class Service:
 
 
 class Transport:
-    """Calls of a service that go as `how` says; `sending` is told of each flow first."""
+    """Calls of a service that go as `how` says; `sending` is called with each flow first."""
 
     def __init__(
         self, service: Service, how: Callable[[], How], sending: Callable[[Flow], None] = lambda _flow: None
@@ -180,7 +180,7 @@ async def run(
     limit: int | None = None,
     seed: int = 1,
 ) -> WorkerPool:
-    """Read and delete until the end; the pool says how it came."""
+    """Read and delete until the end; the pool that is returned says how the run ended."""
     backlog = Backlog(20, limit)
     backlog.take_first(left_claimed)
     limiter = RateLimiter(Pace(20))

@@ -1,7 +1,7 @@
 """A model of a whole life: any order of reading, claiming, sending, recording, crashing and going on.
 
 The checkpoint, the backlog and the reply handler are the real ones; Hypothesis is the event loop. The service
-remembers what it deleted and whom it told; the checkpoint must say the same in the end.
+remembers what it deleted and what it acknowledged; the checkpoint must say the same in the end.
 """
 
 import contextlib
@@ -111,8 +111,8 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def claims(self) -> None:
-        again, new = self.backlog.wanted(float("inf"))
-        self.backlog.claimed(self.write(new, again), len(again), new)
+        due, new = self.backlog.wanted(float("inf"))
+        self.backlog.claimed(self.write(new, due), len(due), new)
 
     @rule(hows=st.lists(st.sampled_from(How), min_size=1, max_size=5))
     def sends(self, hows: list[How]) -> None:

@@ -28,7 +28,7 @@ WAKES_LATE_S = 0.001
 
 @dataclass
 class Store:
-    """A checkpoint of so many pending flows that counts its transactions."""
+    """A checkpoint with `pending` flows that counts its transactions."""
 
     pending: int
     transactions: int = 0

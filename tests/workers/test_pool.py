@@ -41,7 +41,7 @@ SKEWED = Reply(400, "InvalidTimeStamp.Expired", "clock", "R-8", date="Tue, 24 No
 
 
 class Ledger:
-    """A checkpoint in memory that notes when what was claimed and recorded."""
+    """A checkpoint in memory, behind the Protocol of the sink; checks that each flow is claimed before it is recorded."""
 
     def __init__(self, count: int, commit_s: float = 0.0) -> None:
         self.rows = dict.fromkeys(range(1, count + 1), State.PENDING)
@@ -547,7 +547,7 @@ def test_a_clock_that_no_correction_helps_stops_the_run() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 4, 7])
-def test_the_limit_ends_the_run_after_so_many_flows(limit: int) -> None:
+def test_the_limit_ends_the_run_after_that_many_flows(limit: int) -> None:
     ledger = Ledger(20)
     pool = make(ledger, Service(f2=[BROKEN, THROTTLED]), limit=limit)
     run(pool)
@@ -649,7 +649,7 @@ def test_a_call_that_is_abandoned_before_it_has_begun_returns_its_flow() -> None
 
     async def scenario() -> None:
         running = asyncio.create_task(pool.run())
-        while not pool.in_flight:  # noqa: ASYNC110 -- nothing tells of a call that has not begun
+        while not pool.in_flight:  # noqa: ASYNC110 -- nothing shows a call that has not begun
             await asyncio.sleep(0)
         assert pool.calls == 0
         pool.abandon()
@@ -970,13 +970,13 @@ def test_the_brake_on_refusals_can_be_turned_off() -> None:
     assert states(ledger) == {State.REFUSED: 200}
 
 
-def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
+def test_other_clients_that_spend_the_quota_are_logged_once() -> None:
     class Shared(Service):
-        """Admits three calls in any second: two more are somebody else's."""
+        """Accepts three calls in any second: other clients spend the rest of the quota."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.admitted: list[float] = []
+            self.accepted: list[float] = []
 
         async def send(
             self,
@@ -987,9 +987,9 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
         ) -> Reply:
             reply = await super().send(flow, timeout_s, left, may_leave)
             now = asyncio.get_running_loop().time()
-            if len([at for at in self.admitted if now - at < 1.0]) >= 3:
+            if len([at for at in self.accepted if now - at < 1.0]) >= 3:
                 return THROTTLED
-            self.admitted.append(now)
+            self.accepted.append(now)
             return reply
 
     ledger, log = Ledger(600), Log()
@@ -1043,7 +1043,7 @@ def test_no_call_leaves_after_the_outage_limit() -> None:
     assert max(service.times) <= 30.0
 
 
-def test_a_wish_to_wait_for_days_is_cut_to_minutes_and_told() -> None:
+def test_a_wish_to_wait_for_days_is_cut_to_minutes_and_logged() -> None:
     ledger, log = Ledger(3), Log()
     service = Service(f1=[THROTTLED._replace(retry_after_ms=900_000_000)])
     run(make(ledger, service, log=log))
