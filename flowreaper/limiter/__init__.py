@@ -1,1 +1,1 @@
-"""When a call may be sent."""
+"""When a call may be sent. Begin with `flowreaper.limiter.limiter`."""

@@ -16,21 +16,21 @@ class Permit(Protocol):
     """A call's permission to leave."""
 
     @property
-    def at(self) -> float:
+    def granted_at(self) -> float:
         """When it was given, on the loop's clock."""
         ...
 
     @property
     def was_sent(self) -> bool:
-        """Whether `left` was called."""
+        """Whether `sent` was called."""
         ...
 
     def is_fresh(self) -> bool:
         """Return whether the call may still leave; one that may not is admitted anew."""
         ...
 
-    def left(self) -> None:
-        """Take note that the call has left, or never will; only the first time counts."""
+    def sent(self) -> None:
+        """Record that the call was sent, or never will be; only the first time counts."""
         ...
 
 
@@ -230,7 +230,7 @@ class WorkerPool:
             admission = await self._gate.acquire()
             probing = self._outage.since is not None
             if probing:
-                self._outage.probe_sent(admission.at)
+                self._outage.probe_sent(admission.granted_at)
             timeout_s = PROBE_CAP_S if probing else None
             call = asyncio.create_task(self._call(ready.popleft(), admission, timeout_s))
             self._in_flight.add(call)
@@ -265,7 +265,7 @@ class WorkerPool:
         self.calls += 1
         credentials_generation = self._settlement.credentials_generation
         try:
-            reply = await self._transport.send(claim.flow, timeout_s, admission.left, admission.is_fresh)
+            reply = await self._transport.send(claim.flow, timeout_s, admission.sent, admission.is_fresh)
         except RunError as error:
             # Nothing left for the service, so nothing became of the flow.
             self._put_back(claim)
@@ -276,13 +276,13 @@ class WorkerPool:
                 self._put_back(claim)
             raise
         finally:
-            admission.left()
+            admission.sent()
         if reply is HELD_BACK:
             # No call was made, so no attempt is used up: it waits for another permit, before all others.
             self.calls -= 1
             self._backlog.ready.appendleft(claim)
             return
-        trouble = await self._settlement.settle(claim, reply, admission.at, credentials_generation)
+        trouble = await self._settlement.settle(claim, reply, admission.granted_at, credentials_generation)
         if trouble:
             self.stop(Ending.STOPPED, trouble)
         if self._backlog.waiting:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
+from flowreaper.limiter.pace import BLOCKED, Blocked
 from flowreaper.sandbox.quota import make_quota
 
 _QUOTA = 5
@@ -24,7 +25,7 @@ class Pace(Protocol):
     """When a client's next call may leave, and what it learns of the calls before."""
 
     @property
-    def earliest(self) -> float:
+    def earliest(self) -> float | Blocked:
         """The time from which the next call may leave."""
         ...
 
@@ -32,8 +33,8 @@ class Pace(Protocol):
         """Take note that a call is about to leave."""
         ...
 
-    def left(self, at: float) -> None:
-        """Take note that it left."""
+    def sent(self, at: float) -> None:
+        """Record that it was sent."""
         ...
 
     def throttled(self, sent_at: float, at: float) -> None:
@@ -100,6 +101,12 @@ def recovery_s(trace: Trace, since_s: float, per_s: float = 4.8, over_s: float =
     return float("inf")
 
 
+def _earliest(pace: Pace) -> float:
+    earliest = pace.earliest
+    assert earliest is not BLOCKED, "a client sends each call before it begins the next one"
+    return earliest
+
+
 class _Simulation:
     def __init__(self, paces: Sequence[Pace], setting: Setting, luck: random.Random) -> None:
         self._paces = paces
@@ -133,12 +140,12 @@ class _Simulation:
 
     def _client(self, pace: Pace) -> Iterator[float]:
         while True:
-            while pace.earliest > self._now:
-                yield pace.earliest + self._luck.uniform(0, _WAKES_LATE_S)
+            while (earliest := _earliest(pace)) > self._now:
+                yield earliest + self._luck.uniform(0, _WAKES_LATE_S)
             pace.begin(self._now)
             if self._setting.leaves_late_s:
                 yield self._now + self._setting.leaves_late_s
-            pace.left(self._now)
+            pace.sent(self._now)
             self._begin(self._arrival(), self._call(pace, self._now))
             yield self._now
 

@@ -7,13 +7,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowreaper.limiter.pace import LEAST_WIDENING_S, MOST_WIDENING_S, Pace
+from flowreaper.limiter.adaptive import LEAST_WIDENING_S, MOST_WIDENING_S
+from flowreaper.limiter.pace import BLOCKED, Pace
+
+
+def earliest(pace: Pace) -> float:
+    """Return when the next batch may begin; infinity if that is not known yet."""
+    found = pace.earliest
+    return math.inf if found is BLOCKED else found
 
 
 def send(pace: Pace, at: float) -> int:
-    """Send a slice of calls that all leave at once; return how many."""
+    """Begin a batch and send all of its calls at once; return how many."""
     calls = pace.begin(at)
-    pace.left(at, calls)
+    pace.sent(at, calls)
     return calls
 
 
@@ -21,7 +28,7 @@ def drive(pace: Pace, count: int, late: list[float], start: float = 100.0) -> li
     """Send as soon as the pace allows, each send late by the next of `late` (cycled); return the times."""
     now, times = start, []
     for number in range(count):
-        now = max(now, pace.earliest) + late[number % len(late)]
+        now = max(now, earliest(pace)) + late[number % len(late)]
         times += [now] * send(pace, now)
     return times
 
@@ -85,12 +92,12 @@ def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_
     def leave_until(at: float) -> None:
         while on_their_way and on_their_way[0][0] <= at:
             left_at, calls = heapq.heappop(on_their_way)
-            pace.left(left_at, calls)
+            pace.sent(left_at, calls)
             times.extend([left_at] * calls)
 
     for number in range(150):
-        while pace.earliest > now:
-            now = min(pace.earliest, on_their_way[0][0] if on_their_way else math.inf)
+        while earliest(pace) > now:
+            now = min(earliest(pace), on_their_way[0][0] if on_their_way else math.inf)
             leave_until(now)
         heapq.heappush(on_their_way, (now + held_s[number % len(held_s)], pace.begin(now)))
         leave_until(now)
@@ -101,9 +108,9 @@ def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_
 def test_a_call_that_was_held_back_begins_its_second_when_it_leaves() -> None:
     pace = Pace(5)
     pace.begin(100.0)
-    pace.left(100.15)
+    pace.sent(100.15)
     drive(pace, 4, [0.0])
-    assert pace.earliest == pytest.approx(100.15 + 1 + LEAST_WIDENING_S)
+    assert earliest(pace) == pytest.approx(100.15 + 1 + LEAST_WIDENING_S)
 
 
 def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_other() -> None:
@@ -118,8 +125,8 @@ def test_it_does_not_matter_in_which_order_it_is_told_when_calls_left() -> None:
     for at in (100.0, 100.2, 100.4, 100.6, 100.8):
         pace.begin(at)
     for at in (100.95, 100.3, 100.5, 100.7, 100.1):
-        pace.left(at)
-    assert pace.earliest == pytest.approx(100.1 + 1 + LEAST_WIDENING_S)
+        pace.sent(at)
+    assert earliest(pace) == pytest.approx(100.1 + 1 + LEAST_WIDENING_S)
 
 
 def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
@@ -133,11 +140,11 @@ def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
 def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
     pace = Pace(5)
     for number in range(5):
-        assert pace.earliest < 200
+        assert earliest(pace) < 200
         pace.begin(100.0 + number)
-    assert pace.earliest == math.inf
-    pace.left(107.0)
-    assert pace.earliest == pytest.approx(107.0 + 1 + LEAST_WIDENING_S)
+    assert pace.earliest is BLOCKED
+    pace.sent(107.0)
+    assert earliest(pace) == pytest.approx(107.0 + 1 + LEAST_WIDENING_S)
 
 
 def test_no_burst_after_a_stall() -> None:
@@ -158,16 +165,16 @@ def test_the_service_s_own_wish_is_honoured() -> None:
     pace = Pace(5)
     send(pace, 10.0)
     pace.throttled(sent_at=10.0, at=10.05, retry_after_s=7.5)
-    assert pace.earliest == 17.55
+    assert earliest(pace) == 17.55
 
 
 def test_a_lone_refusal_shifts_the_phase_and_costs_a_tenth_of_a_percent_at_most() -> None:
     pace = Pace(5)
     drive(pace, 200, [0.0])
-    before = pace.earliest
+    before = earliest(pace)
     assert LEAST_WIDENING_S < refuse(pace, before) <= 0.001
     # Later by more than the jitter of 50 ms, on top of the next gap.
-    assert 0.25 < pace.earliest - before < 0.29
+    assert 0.25 < earliest(pace) - before < 0.29
 
 
 def test_calls_that_were_on_their_way_together_are_one_sign() -> None:
@@ -194,10 +201,10 @@ def test_a_service_that_refuses_everything_gets_a_call_every_two_seconds_at_last
     pace = Pace(5)
     now = 0.0
     for _ in range(200):
-        now = max(now, pace.earliest)
+        now = max(now, earliest(pace))
         refuse(pace, now)
     assert pace.widening_s == MOST_WIDENING_S
-    assert 2.2 <= pace.earliest - now <= 2.4
+    assert 2.2 <= earliest(pace) - now <= 2.4
 
 
 def test_the_stretch_holds_for_a_while_then_shrinks_back_to_the_full_rate() -> None:
@@ -233,7 +240,7 @@ def test_a_kept_stretch_beyond_reason_is_cut() -> None:
 def test_no_second_holds_more_than_five_whatever_is_refused(calls: list[tuple[float, bool]]) -> None:
     pace, now, times = Pace(5), 0.0, []
     for late_s, refused in calls:
-        now = max(now, pace.earliest) + late_s
+        now = max(now, earliest(pace)) + late_s
         send(pace, now)
         times.append(now)
         if refused:
