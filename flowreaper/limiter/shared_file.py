@@ -13,7 +13,10 @@ Trouble with the file never makes the runs faster than the rate:
   over, and the runs that used it have found the new one.
 - A run that cannot lock, read or write the file signals that in the kernel (`flowreaper.limiter.peers`). Until the
   signal ends, every run uses no more than its fair share of the slots, whether it can use the file or not, and the run
-  in trouble begins once all others must have seen its signal. Where the system has no such signals, its share is 0.
+  in trouble begins once all others must have seen its signal. Where the system has no such signals (macOS), its share
+  is 0. A run without others has a share of the whole rate.
+
+Runs that cannot see each other so (other machines and users, containers, the temporary keys of a role) do not share it.
 """
 
 import contextlib

@@ -30,7 +30,7 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(1 for other in times[i : i + 3000] if other - at < 1.0) for i, at in enumerate(times))
 
 
-def test_first_call_leaves_at_once_and_none_bursts() -> None:
+def test_the_first_call_is_permitted_at_once_and_none_bursts() -> None:
     times = run_virtual(granted(RateLimiter(Pace(5)), 10))
     assert times[0] < 1e-6
     assert all(later - at > 0.199 for at, later in pairwise(times))
@@ -43,7 +43,7 @@ def test_late_timers_neither_break_the_second_nor_slow_the_long_run() -> None:
     assert (len(times) - 1) / (times[-1] - times[0]) >= 4.98
 
 
-def test_high_rates_are_admitted_in_slices() -> None:
+def test_high_rates_are_permitted_in_batches() -> None:
     times = run_virtual(granted(RateLimiter(Pace(2000)), 8000))
     assert len({round(at, 6) for at in times}) == 200
     assert most_in_a_second(times) <= 2000
@@ -61,7 +61,7 @@ def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
     assert 1.1 <= run_virtual(scenario()) < 1.101
 
 
-def test_a_throttled_call_closes_the_open_slice() -> None:
+def test_a_throttled_call_closes_the_open_batch() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(1000))
         sent_at = await send(limiter)
@@ -71,7 +71,7 @@ def test_a_throttled_call_closes_the_open_slice() -> None:
     assert run_virtual(scenario()) >= 2.0
 
 
-def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
+def test_the_rest_of_a_batch_is_not_sent_after_a_pause() -> None:
     async def scenario() -> list[float]:
         limiter = RateLimiter(Pace(1000))
         await send(limiter)
@@ -81,7 +81,7 @@ def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
     assert most_in_a_second(run_virtual(scenario())) <= 1000
 
 
-def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_after_the_gate() -> None:
+def test_no_second_holds_more_than_five_calls_however_late_permits_are_used() -> None:
     luck = random.Random(2)  # noqa: S311 -- repeatable delays
     times: list[float] = []
 
@@ -102,7 +102,7 @@ def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_af
     assert most_in_a_second(sorted(times)) == 5
 
 
-def test_calls_that_do_not_leave_close_the_gate_until_one_of_them_does() -> None:
+def test_five_unsent_calls_block_the_next_until_one_of_them_is_sent() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(5))
         held = [await limiter.acquire() for _ in range(5)]
@@ -116,7 +116,7 @@ def test_calls_that_do_not_leave_close_the_gate_until_one_of_them_does() -> None
     assert 1 + LEAST_WIDENING_S <= run_virtual(scenario()) < 1.001
 
 
-def test_that_a_call_has_left_counts_once() -> None:
+def test_a_permit_is_marked_as_sent_once() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(5))
         held = [await limiter.acquire() for _ in range(5)]
@@ -132,7 +132,7 @@ def test_that_a_call_has_left_counts_once() -> None:
     run_virtual(scenario())
 
 
-def test_a_slice_has_left_when_its_last_call_has() -> None:
+def test_a_batch_is_sent_when_its_last_call_is() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(100))
         held = []
@@ -151,7 +151,7 @@ def test_a_slice_has_left_when_its_last_call_has() -> None:
     assert 1 + LEAST_WIDENING_S <= run_virtual(scenario()) < 1.001
 
 
-def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() -> None:
+def test_a_batch_whose_time_is_over_is_not_sent_while_a_call_of_it_is_not() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(100))
         held = []
@@ -176,7 +176,7 @@ def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() ->
     assert 1.02 <= run_virtual(scenario()) < 1.03
 
 
-def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
+def test_a_batch_whose_time_is_over_is_sent_with_its_last_call() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(100))
         await send(limiter)
@@ -185,11 +185,11 @@ def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
             await send(limiter)
         return await send(limiter)
 
-    # 49 gaps after 0.5 s; a second after that, if the first slice had left when the next one came.
+    # 49 gaps after 0.5 s. It would be a second after that if the first batch counted as sent when the next one began.
     assert run_virtual(scenario()) == pytest.approx(0.5 + 49 * 0.02, abs=0.003)
 
 
-def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
+def test_batches_that_hold_no_call_block_nothing() -> None:
     class ManySlots:
         """The others reserved so many slots that rounding makes 51 calls a second no more than 50."""
 
@@ -234,7 +234,7 @@ class Recorded:
         self.heartbeats.append(now())
 
 
-def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
+def test_the_shared_pace_records_when_a_call_was_sent() -> None:
     async def scenario() -> None:
         shared = Recorded()
         permit = await RateLimiter(Pace(5), shared).acquire()
@@ -247,7 +247,7 @@ def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
     run_virtual(scenario())
 
 
-def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_until_it_has_left() -> None:
+def test_a_run_with_an_unsent_call_sends_heartbeats_until_it_is_sent() -> None:
     async def scenario() -> list[float]:
         shared = Recorded()
         permit = await RateLimiter(Pace(5), shared).acquire()
@@ -259,7 +259,7 @@ def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_un
     assert run_virtual(scenario()) == pytest.approx([0.4 * n for n in range(1, 9)], abs=0.01)
 
 
-def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
+def test_a_run_whose_calls_are_sent_at_once_needs_no_heartbeat() -> None:
     async def scenario() -> list[float]:
         shared = Recorded()
         limiter = RateLimiter(Pace(5), shared)
@@ -270,7 +270,7 @@ def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
     assert run_virtual(scenario()) == []
 
 
-def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> None:
+def test_a_run_that_has_lost_the_others_sends_heartbeats_until_it_finds_them() -> None:
     async def scenario() -> list[float]:
         shared = Recorded()
         shared.is_lost = True
@@ -283,7 +283,7 @@ def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> 
     assert run_virtual(scenario()) == pytest.approx([0.4, 0.8], abs=0.01)
 
 
-def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_left() -> None:
+def test_a_permit_is_fresh_as_long_as_its_slot_is_and_the_call_is_not_sent() -> None:
     async def scenario() -> list[bool]:
         shared = Recorded()
         permit = await RateLimiter(Pace(5), shared).acquire()
@@ -300,7 +300,7 @@ def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_lef
     assert run_virtual(scenario()) == [True, True, False, False, True]
 
 
-def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:
+def test_a_cancelled_waiter_leaves_the_limiter_usable() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(5))
         await send(limiter)

@@ -50,7 +50,7 @@ def throttle(pace: Pace, times: int) -> None:
         ("1e300", MOST_WIDENING_S),
     ],
 )
-def test_a_noted_pace_is_taken_up_and_nonsense_is_not(noted: str, widening_s: float) -> None:
+def test_a_noted_pace_is_used_and_nonsense_is_not(noted: str, widening_s: float) -> None:
     assert learned_pace(5, noted).widening_s == widening_s
 
 
@@ -64,7 +64,7 @@ def test_what_was_learned_is_noted_and_read_back() -> None:
     assert learned_pace(5, value).widening_s == pytest.approx(pace.widening_s, abs=1e-4)
 
 
-def test_what_has_hardly_changed_is_not_noted_again() -> None:
+def test_what_has_hardly_changed_is_not_saved_again() -> None:
     notes, pace = Notes(), Pace(5)
     saved = SavedPace(pace, notes.note, unexpected)
     asyncio.run(saved.save())
@@ -74,7 +74,7 @@ def test_what_has_hardly_changed_is_not_noted_again() -> None:
     assert len(notes.kept) == 1
 
 
-def test_it_is_noted_while_the_run_goes_on() -> None:
+def test_it_is_saved_while_the_run_goes_on() -> None:
     notes, pace = Notes(), Pace(5)
 
     async def scenario() -> None:
@@ -88,7 +88,7 @@ def test_it_is_noted_while_the_run_goes_on() -> None:
     run_virtual(scenario())
 
 
-def test_a_note_that_cannot_be_written_is_told_and_ends_the_noting() -> None:
+def test_a_note_that_cannot_be_written_is_reported_and_ends_the_saving() -> None:
     errors: list[RunError] = []
     pace = Pace(5)
 

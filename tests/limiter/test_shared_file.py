@@ -1,4 +1,4 @@
-"""Runs that share a file share the pace, and a file that cannot be used stops none."""
+"""Runs that share a file share the rate; a file that cannot be used stops none, and makes none faster."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ from flowreaper.limiter.shared_file import FileSharedPace, account_of, shared_fo
 from flowreaper.limiter.shared_pace import SharedPace, Slot
 from tests.virtual import run_virtual
 
-parts_are_known = pytest.mark.skipif(
+shares_are_known = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere a run that cannot share sends nothing"
 )
 
@@ -102,7 +102,7 @@ def free_in(own: Joined, from_s: float, until_s: float) -> list[float]:
     return found
 
 
-def kept(folder: Path) -> dict[str, dict[str, Any]]:
+def content(folder: Path) -> dict[str, dict[str, Any]]:
     """Return what the file holds."""
     found: dict[str, dict[str, Any]] = json.loads((folder / "turns" / "turns.json").read_text())
     return found
@@ -188,8 +188,8 @@ def test_runs_of_a_high_rate_that_is_no_multiple_of_fifty_keep_it_together(
     assert per_s(together) > 0.93 * rate
 
 
-def test_calls_that_leave_at_the_end_of_their_slice_do_not_halve_the_pace_of_two_runs(tmp_path: Path) -> None:
-    async def leave_late(limiter: RateLimiter, until_s: float) -> list[float]:
+def test_calls_sent_at_the_end_of_their_batch_do_not_halve_the_pace_of_two_runs(tmp_path: Path) -> None:
+    async def send_late(limiter: RateLimiter, until_s: float) -> list[float]:
         loop = asyncio.get_running_loop()
         times = [0.0]
         while times[-1] < until_s:
@@ -199,16 +199,16 @@ def test_calls_that_leave_at_the_end_of_their_slice_do_not_halve_the_pace_of_two
         return times[1:]
 
     async def both(one: RateLimiter, other: RateLimiter) -> list[list[float]]:
-        return list(await asyncio.gather(leave_late(one, 5), leave_late(other, 5)))
+        return list(await asyncio.gather(send_late(one, 5), send_late(other, 5)))
 
     with join(tmp_path) as first, join(tmp_path) as second:
         found = run_virtual(both(RateLimiter(Pace(100), first), RateLimiter(Pace(100), second)))
     assert per_s(sorted(at for times in found for at in times)) > 90
 
 
-def test_a_slow_run_that_wants_nothing_now_is_not_given_way_to(tmp_path: Path) -> None:
+def test_no_run_gives_way_to_a_slow_run_that_wants_nothing_now(tmp_path: Path) -> None:
     fast, *_ = runs(tmp_path, 50.0, *[0.2] * 4)
-    assert per_s(fast) > 46  # 47.9: give-ways would leave 35
+    assert per_s(fast) > 46  # 47.9; giving way would cost 13 of them
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 7])
@@ -225,7 +225,7 @@ def test_a_slower_run_keeps_its_rate_beside_a_faster_one(tmp_path: Path) -> None
     slow, fast = runs(tmp_path, 2.0, 5.0)
     assert most_in_a_second(sorted(slow + fast)) <= 5
     assert most_in_a_second(slow) <= 2
-    assert per_s(slow) > 1.6  # turns come every 0.2 s, so that its 0.5 s may become 0.6
+    assert per_s(slow) > 1.6  # slots come every 0.2 s, so its 0.5 s may become 0.6
     assert per_s(sorted(slow + fast)) > 4.9
 
 
@@ -253,48 +253,48 @@ def test_a_run_that_starts_anew_goes_on_from_the_last_call_of_the_one_before(tmp
         assert take(new, 100.21) == 0
 
 
-def test_a_call_that_left_late_begins_the_second_of_all_runs_then(tmp_path: Path) -> None:
+def test_a_call_that_was_sent_late_begins_the_second_of_all_runs_then(tmp_path: Path) -> None:
     with join(tmp_path) as own, join(tmp_path) as other:
         for run, at in ((own, 99.8), (other, 100.01)):
             assert take(run, at) == 0
         assert ask(own, 100.22) == 0
-        assert kept(tmp_path)["account"]["left"] == [99.8, 100.01]
+        assert content(tmp_path)["account"]["left"] == [99.8, 100.01]
         own.at(100.9).sent(100.22, 100.9)
-        own.at(101.0).sent(100.22, 101.0)  # it is known no more by its old time
-        assert kept(tmp_path)["account"]["left"] == [99.8, 100.01, 100.9]
+        own.at(101.0).sent(100.22, 101.0)  # it is no longer known by its old time
+        assert content(tmp_path)["account"]["left"] == [99.8, 100.01, 100.9]
         for at in (100.92, 101.13, 101.34, 101.55):
             assert take(other, at) == 0
         assert take(other, 101.76) == pytest.approx(100.9 + 1.001 - 101.76)
 
 
-def test_a_turn_that_another_run_took_before_a_call_left_is_not_lost_when_that_is_written_down(
+def test_recording_a_sent_call_keeps_a_slot_that_another_run_reserved_before(
     tmp_path: Path,
 ) -> None:
     with join(tmp_path) as own, join(tmp_path) as other:
         assert take(other, 99.8) == ask(own, 100.1) == take(other, 100.31) == 0
-        before = kept(tmp_path)["account"]
+        before = content(tmp_path)["account"]
         own.at(100.32).sent(100.1, 100.3)
-        after = kept(tmp_path)["account"]
+        after = content(tmp_path)["account"]
     assert after["left"] == [99.8, 100.3, 100.31]
     assert after["runs"] == before["runs"]
     assert len(before["leaving"]) == 1
     assert after["leaving"] == {}
 
 
-def test_that_a_call_left_while_the_file_was_held_is_written_down_with_the_next_turn(tmp_path: Path) -> None:
+def test_a_call_sent_while_the_file_was_locked_is_recorded_with_the_next_slot(tmp_path: Path) -> None:
     with join(tmp_path) as own:
         assert ask(own, 100.0) == 0
-        before = kept(tmp_path)
+        before = content(tmp_path)
         with (tmp_path / "turns" / "turns.json").open() as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             own.at(100.1).sent(100.0, 100.1)
-        assert kept(tmp_path) == before
+        assert content(tmp_path) == before
         assert ask(own, 100.3) == 0
-        assert kept(tmp_path)["account"]["left"] == [100.1]
-        assert list(kept(tmp_path)["account"]["leaving"].values()) == [[100.3]]
+        assert content(tmp_path)["account"]["left"] == [100.1]
+        assert list(content(tmp_path)["account"]["leaving"].values()) == [[100.3]]
 
 
-def test_that_a_call_left_while_the_file_could_not_be_used_is_written_down_when_it_can_be(
+def test_a_call_sent_while_the_file_could_not_be_used_is_recorded_when_it_can_be(
     tmp_path: Path,
 ) -> None:
     errors: list[OSError] = []
@@ -308,8 +308,8 @@ def test_that_a_call_left_while_the_file_could_not_be_used_is_written_down_when_
         (tmp_path / "turns").unlink()
         assert ask(own, 111.0) == 1.0
         assert ask(own, 113.0) == 0
-    assert kept(tmp_path)["account"]["left"] == [105.0]
-    assert list(kept(tmp_path)["account"]["leaving"].values()) == [[113.0]]
+    assert content(tmp_path)["account"]["left"] == [105.0]
+    assert list(content(tmp_path)["account"]["leaving"].values()) == [[113.0]]
 
 
 def test_a_run_that_joins_after_a_stall_of_another_finds_its_second_full(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_run_that_joins_after_a_stall_of_another_finds_its_second_full(tmp_pat
         assert take(new, 103.05) == pytest.approx(0.951)
 
 
-def test_calls_of_a_run_that_may_leave_at_any_moment_take_their_places_in_every_second_of_another(
+def test_unsent_calls_of_a_run_take_places_in_every_second_of_another(
     tmp_path: Path,
 ) -> None:
     with join(tmp_path) as held, join(tmp_path) as other:
@@ -334,7 +334,7 @@ def test_calls_of_a_run_that_may_leave_at_any_moment_take_their_places_in_every_
         assert take(other, 101.64) == 0
 
 
-def test_a_run_that_stays_keeps_the_places_of_its_calls_and_one_that_is_gone_does_not(tmp_path: Path) -> None:
+def test_heartbeats_keep_the_places_of_unsent_calls_and_a_run_that_is_gone_loses_them(tmp_path: Path) -> None:
     with join(tmp_path) as held, join(tmp_path) as other:
         for number in range(5):
             assert ask(held, 100 + 0.21 * number) == 0
@@ -351,27 +351,27 @@ def test_no_second_holds_more_calls_than_the_rate_while_the_network_holds_up_tho
 ) -> None:
     luck = random.Random(seed)  # noqa: S311 -- repeatable stalls
     rate = luck.choice([1.0, 2.5, 5.0, 20.0])
-    left: list[float] = []
-    # While the network stands still every call waits, and all leave at once when it is back.
+    sent_at: list[float] = []
+    # While the network is down every call waits, and all are sent at once when it is back.
     stalls = [(start, start + luck.choice([0.3, 1.0, 4.0])) for start in (3.0, 10.0, 20.0)]
 
-    def depart(loop: asyncio.AbstractEventLoop, permit: Permit) -> None:
-        left.append(loop.time())
+    def send_now(loop: asyncio.AbstractEventLoop, permit: Permit) -> None:
+        sent_at.append(loop.time())
         permit.sent()
 
-    async def leave(limiter: RateLimiter) -> None:
+    async def send_later(limiter: RateLimiter) -> None:
         permit = await limiter.acquire()
         loop = asyncio.get_running_loop()
         free_at = next((end for start, end in stalls if start <= loop.time() < end), loop.time())
         late_s = max(0.0, free_at - loop.time()) + luck.choice([0.0, 0.001, 0.15])
-        loop.call_later(late_s, depart, loop, permit)
+        loop.call_later(late_s, send_now, loop, permit)
 
     async def live(shared: Joined) -> None:
         with shared as own:
             limiter = RateLimiter(Pace(rate), own)
             await asyncio.sleep(luck.uniform(0, 2))
             while asyncio.get_running_loop().time() < 30:
-                await leave(limiter)
+                await send_later(limiter)
                 if luck.random() < 0.1:
                     await asyncio.sleep(luck.choice([0.05, 0.3, 1.0, 3.0]))
             await asyncio.sleep(5)
@@ -380,11 +380,11 @@ def test_no_second_holds_more_calls_than_the_rate_while_the_network_holds_up_tho
         await asyncio.gather(*(live(join(tmp_path)) for _ in range(luck.randint(2, 4))))
 
     run_virtual(all_of_them(), lambda: luck.choice([0.0, 0.0005, 0.001, 0.02]))
-    assert most_in_a_second(sorted(left)) <= math.ceil(rate)
-    assert len(left) > 10 * rate
+    assert most_in_a_second(sorted(sent_at)) <= math.ceil(rate)
+    assert len(sent_at) > 10 * rate
 
 
-def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None:
+def test_what_one_run_learned_widens_the_window_of_both(tmp_path: Path) -> None:
     with join(tmp_path) as learned, join(tmp_path) as fresh:
         take(learned, 100.0, widening_s=0.5)
         assert take(fresh, 100.1) == pytest.approx(0.2)
@@ -392,7 +392,7 @@ def test_what_one_run_learned_stretches_the_pace_of_both(tmp_path: Path) -> None
         assert take(learned, 100.4, widening_s=0.5) == pytest.approx(0.2)
 
 
-def test_who_had_the_last_turn_gives_way_to_who_waits(tmp_path: Path) -> None:
+def test_the_run_that_sent_last_gives_way_to_one_that_waits(tmp_path: Path) -> None:
     with join(tmp_path) as one, join(tmp_path) as other:
         take(one, 100.0)
         take(other, 100.3)
@@ -401,7 +401,7 @@ def test_who_had_the_last_turn_gives_way_to_who_waits(tmp_path: Path) -> None:
     assert wait_of_other == pytest.approx(0.1032)
 
 
-def test_another_run_that_is_at_work_is_told_once_and_one_that_has_ended_is_not(tmp_path: Path) -> None:
+def test_another_run_that_is_at_work_is_reported_once_and_one_that_has_ended_is_not(tmp_path: Path) -> None:
     told: list[str] = []
     with join(tmp_path) as ended:
         take(ended, 99.9)
@@ -435,7 +435,7 @@ def test_a_run_counts_as_gone_two_seconds_after_it_last_looked(tmp_path: Path) -
         assert [take(own, 102.5), take(own, 102.69)] == [0, 0]
 
 
-def test_turns_of_a_time_to_come_hold_nobody(tmp_path: Path) -> None:
+def test_slots_of_a_time_to_come_hold_nobody(tmp_path: Path) -> None:
     (tmp_path / "turns").mkdir(mode=0o700)
     forged = {"left": [1e9] * 50, "turns": 50, "runs": {"forged": [99.9, -1.0, 0.2, 0.001]}}
     (tmp_path / "turns" / "turns.json").write_text(json.dumps({"account": forged}))
@@ -443,7 +443,7 @@ def test_turns_of_a_time_to_come_hold_nobody(tmp_path: Path) -> None:
         assert take(own, 100.0) == 0
 
 
-def test_however_many_wait_who_sent_last_gives_way_by_no_more_than_half_a_gap(tmp_path: Path) -> None:
+def test_the_run_that_sent_last_gives_way_by_half_a_gap_at_most_however_many_wait(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         others = [stack.enter_context(join(tmp_path)) for _ in range(50)]
         own = stack.enter_context(join(tmp_path))
@@ -456,7 +456,7 @@ def test_however_many_wait_who_sent_last_gives_way_by_no_more_than_half_a_gap(tm
 def test_other_accounts_do_not_wait_for_each_other(tmp_path: Path) -> None:
     with join(tmp_path, "a") as one, join(tmp_path, "b") as other:
         assert [take(one, 100.0), take(other, 100.0)] == [0, 0]
-    assert set(kept(tmp_path)) == {"a", "b"}
+    assert set(content(tmp_path)) == {"a", "b"}
 
 
 @pytest.mark.parametrize(("now", "what"), [(1000.0, "long past"), (3.0, "of another boot")])
@@ -466,7 +466,7 @@ def test_runs_that_are_not_of_this_time_are_forgotten(tmp_path: Path, now: float
             take(past, 50.0 + 0.3 * _)
     with join(tmp_path) as later:
         assert take(later, now) == 0, what
-    assert list(kept(tmp_path)["account"]["runs"].values()) == [[now, now, 0.2, 0.001]]
+    assert list(content(tmp_path)["account"]["runs"].values()) == [[now, now, 0.2, 0.001]]
 
 
 @given(
@@ -483,7 +483,7 @@ def test_runs_that_are_not_of_this_time_are_forgotten(tmp_path: Path, now: float
         ),
     )
 )
-def test_whatever_the_file_holds_a_turn_comes(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
+def test_whatever_the_file_holds_a_slot_comes(tmp_path_factory: pytest.TempPathFactory, text: bytes) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "turns").mkdir(mode=0o700)
     (folder / "turns" / "turns.json").write_bytes(text)
@@ -492,7 +492,7 @@ def test_whatever_the_file_holds_a_turn_comes(tmp_path_factory: pytest.TempPathF
         while (wait_s := take(own, now)) > 0:
             now += max(wait_s, 0.001)
         assert now < 120
-    kept(folder)
+    content(folder)
 
 
 @pytest.mark.parametrize(
@@ -514,7 +514,7 @@ def test_a_file_of_a_long_text_is_cut_to_the_short_one(tmp_path: Path, size: int
     with join(tmp_path) as own:
         for number in range(3):
             take(own, 100.0 + number)
-    assert kept(tmp_path)["account"]["left"] == [100.0, 101.0, 102.0]
+    assert content(tmp_path)["account"]["left"] == [100.0, 101.0, 102.0]
     assert path.stat().st_size < 1000
 
 
@@ -542,7 +542,7 @@ def make_link_inside(path: Path) -> None:
 
 
 @pytest.mark.parametrize("prepare", [make_link, make_open, make_link_inside, Path.touch])
-@parts_are_known
+@shares_are_known
 def test_a_place_that_somebody_else_prepared_is_not_used(
     tmp_path: Path, prepare: Callable[[Path], None]
 ) -> None:
@@ -550,7 +550,7 @@ def test_a_place_that_somebody_else_prepared_is_not_used(
     errors: list[OSError] = []
     with join(tmp_path, failed=errors.append) as own:
         assert free_in(own, 100.0, 101.8) == []
-        # It is the only run, so its part is the whole pace.
+        # It is the only run, so its share is the whole rate.
         assert len(free_in(own, 101.9, 111.9)) == pytest.approx(50, abs=1)
     assert len(errors) == 1
     assert not (tmp_path / "elsewhere" / "turns.json").exists()
@@ -558,8 +558,8 @@ def test_a_place_that_somebody_else_prepared_is_not_used(
         assert (tmp_path / "precious").read_text() == "precious"
 
 
-@parts_are_known
-def test_a_file_that_fails_is_told_once_and_so_is_that_it_works_again(tmp_path: Path) -> None:
+@shares_are_known
+def test_a_file_that_fails_is_reported_once_and_so_is_that_it_works_again(tmp_path: Path) -> None:
     errors: list[OSError] = []
     told: list[str] = []
     with join(tmp_path, failed=errors.append, works=lambda: told.append("works")) as own:
@@ -578,8 +578,8 @@ def test_a_file_that_fails_is_told_once_and_so_is_that_it_works_again(tmp_path: 
     assert told == ["works"] * 2
 
 
-@parts_are_known
-def test_a_run_in_trouble_takes_its_part_and_so_do_the_others_that_are_not(tmp_path: Path) -> None:
+@shares_are_known
+def test_a_run_in_trouble_uses_its_share_and_so_do_the_others(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         healthy = [stack.enter_context(join(tmp_path)) for _ in range(2)]
         for number, run in enumerate(healthy):
@@ -601,7 +601,7 @@ def test_a_run_in_trouble_takes_its_part_and_so_do_the_others_that_are_not(tmp_p
         assert len(free_in(healthy[0], 115.0, 120.0)) == pytest.approx(25, abs=1)
 
 
-def test_where_the_system_knows_no_names_a_run_that_cannot_share_sends_nothing(
+def test_where_the_system_has_no_names_a_run_that_cannot_share_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -641,13 +641,13 @@ def test_what_a_run_sent_that_has_ended_is_not_forgotten_with_its_file(tmp_path:
         assert take(own, 102.41) == 0
 
 
-def test_who_waits_long_looks_again_within_a_second(tmp_path: Path) -> None:
+def test_a_run_that_waits_long_looks_again_within_a_second(tmp_path: Path) -> None:
     with join(tmp_path) as one, join(tmp_path) as other:
         take(one, 100.0, 10.0)
         assert take(other, 100.1, 10.0) == 1.0
 
 
-def test_the_clock_is_read_where_no_other_run_can_take_its_turn(tmp_path: Path) -> None:
+def test_the_clock_is_read_under_the_lock(tmp_path: Path) -> None:
     with join(tmp_path) as own, join(tmp_path) as other:
         take(own, 100.0)
         waits: list[float] = []
@@ -660,12 +660,12 @@ def test_the_clock_is_read_where_no_other_run_can_take_its_turn(tmp_path: Path) 
         assert own.reserve(0.2, 0.001).retry_after_s == 0
         assert waits
         assert min(waits) > 0
-    assert kept(tmp_path)["account"]["left"] == [100.0]
-    assert list(kept(tmp_path)["account"]["leaving"].values()) == [[100.3]]
+    assert content(tmp_path)["account"]["left"] == [100.0]
+    assert list(content(tmp_path)["account"]["leaving"].values()) == [[100.3]]
 
 
-@parts_are_known
-def test_while_a_lock_is_held_each_run_has_its_part_and_those_that_start_meanwhile_too(
+@shares_are_known
+def test_while_a_lock_is_held_each_run_has_its_share_and_those_that_start_meanwhile_too(
     tmp_path: Path,
 ) -> None:
     errors: list[OSError] = []
@@ -692,7 +692,7 @@ def test_while_a_lock_is_held_each_run_has_its_part_and_those_that_start_meanwhi
     assert len(errors) == 2
 
 
-def test_a_permit_is_stale_when_its_run_has_not_looked_for_some_time_and_stays_so(tmp_path: Path) -> None:
+def test_a_slot_is_stale_when_its_run_has_not_looked_for_some_time_and_stays_so(tmp_path: Path) -> None:
     with join(tmp_path) as own:
         assert not own.at(100.0).is_fresh(100.0)
         assert ask(own, 100.0) == 0
@@ -704,10 +704,10 @@ def test_a_permit_is_stale_when_its_run_has_not_looked_for_some_time_and_stays_s
         # The others have had its place meanwhile.
         assert ask(own, 102.8) == 0
         assert [own.at(102.9).is_fresh(at) for at in (100.0, 102.8)] == [False, True]
-        assert list(kept(tmp_path)["account"]["leaving"].values()) == [[102.8]]
+        assert list(content(tmp_path)["account"]["leaving"].values()) == [[102.8]]
 
 
-def test_who_was_suspended_while_it_held_the_lock_has_no_fresh_permit(tmp_path: Path) -> None:
+def test_a_run_that_was_suspended_while_it_held_the_lock_has_no_fresh_slot(tmp_path: Path) -> None:
     with join(tmp_path) as own:
         # The clock is read once under the lock; the process goes on at 140.
         slot = own.at(100.0).reserve(0.2, 0.001)
@@ -715,7 +715,7 @@ def test_who_was_suspended_while_it_held_the_lock_has_no_fresh_permit(tmp_path: 
         assert not own.at(140.0).is_fresh(slot.time)
 
 
-def test_a_turn_of_a_file_that_was_replaced_meanwhile_is_none(tmp_path: Path) -> None:
+def test_a_file_that_was_replaced_meanwhile_gives_no_slot(tmp_path: Path) -> None:
     path = tmp_path / "turns" / "turns.json"
     with join(tmp_path) as own:
         assert ask(own, 100.0) == 0
@@ -730,7 +730,7 @@ def test_a_turn_of_a_file_that_was_replaced_meanwhile_is_none(tmp_path: Path) ->
 
 
 class Suspendable:
-    """SharedPace of a run that is suspended now and then: it asks for nothing, and lets nobody know of it."""
+    """A SharedPace of a run that is suspended now and then: then it reserves nothing and sends no heartbeat."""
 
     def __init__(self, shared: SharedPace) -> None:
         self.shared = shared
@@ -761,13 +761,13 @@ class Suspendable:
 
 
 class Rough:
-    """Runs of one account, what happens to them, and when their calls leave."""
+    """Runs of one account, what happens to them, and when their calls are sent."""
 
     def __init__(self, folder: Path, luck: random.Random, rate: float) -> None:
         self.folder = folder
         self.luck = luck
         self.rate = rate
-        self.left: list[float] = []
+        self.sent_at: list[float] = []
         self.full_until = 0.0
         self.runs: list[Suspendable] = []
 
@@ -776,13 +776,13 @@ class Rough:
             raise OSError(errno.ENOSPC, "full")
         _write(fd, text, over)
 
-    async def leave(self, own: Suspendable, permit: Permit) -> None:
+    async def send_later(self, own: Suspendable, permit: Permit) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self.luck.choice([0, 0, 0.001, 0.15, 1.5]))
         if (wait_s := own.stopped_s) > 0:
             await asyncio.sleep(wait_s)
         if permit.is_fresh():
-            self.left.append(loop.time())
+            self.sent_at.append(loop.time())
         permit.sent()
 
     async def live(self) -> None:
@@ -794,7 +794,7 @@ class Rough:
             limiter = RateLimiter(Pace(self.rate), own)
             async with asyncio.TaskGroup() as calls:
                 for _ in range(self.luck.randint(20, 120)):
-                    calls.create_task(self.leave(own, await limiter.acquire()))
+                    calls.create_task(self.send_later(own, await limiter.acquire()))
                     if self.luck.random() < 0.05:
                         await asyncio.sleep(self.luck.choice([0.05, 0.3, 1.0, 3.0]))
             self.runs.remove(own)
@@ -826,7 +826,7 @@ class Rough:
         happening.cancel()
 
 
-@parts_are_known
+@shares_are_known
 @given(st.integers(0, 2**32), st.sampled_from([1.0, 2.5, 5.0, 20.0, 99.0]))
 @settings(max_examples=20, deadline=None)
 def test_no_second_holds_more_than_the_rate_whatever_happens_to_file_and_runs(
@@ -838,7 +838,7 @@ def test_no_second_holds_more_than_the_rate_whatever_happens_to_file_and_runs(
         patch.setattr("flowreaper.limiter.locked_file._write", rough.write)
         run_virtual(rough.play(), lambda: luck.choice([0.0, 0.0005, 0.001, 0.02]))
     # A rate that is no whole number is held over the whole number of calls below it.
-    assert most_in(sorted(rough.left), math.floor(rate) / rate) <= math.floor(rate)
+    assert most_in(sorted(rough.sent_at), math.floor(rate) / rate) <= math.floor(rate)
 
 
 def test_an_account_is_named_without_its_key() -> None:
