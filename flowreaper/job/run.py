@@ -21,8 +21,8 @@ from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Snapshot
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
-from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
-from flowreaper.limiter.shared_pace import SharedPace, account_of, turns_folder
+from flowreaper.limiter.saved_pace import NOTE, SavedPace, learned_pace
+from flowreaper.limiter.shared_file import FileSharedPace, account_of, shared_folder
 from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
@@ -184,7 +184,7 @@ class Job:
             elapsed_s=now - parts.started_at,
         )
 
-    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: SharedPace) -> Summary:
+    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: FileSharedPace) -> Summary:
         begun = await writer.call(
             partial(_begin, checkpoint, self._settings, listed=self._make_feed is not None)
         )
@@ -193,7 +193,7 @@ class Job:
             found = await asyncio.to_thread(self._first_listed, begun.sought)
             self._unfinished = await writer.call(partial(checkpoint.list_known, found))
         pace = learned_pace(self._settings.rate, begun.pace)
-        kept_pace = KeptPace(pace, writer.note, self._failed)
+        kept_pace = SavedPace(pace, writer.note, self._failed)
         parts = self._parts = self._build(begun, writer, RateLimiter(pace, turns))
         engine, sink = parts.engine, parts.sink
         self._opened(Opened(begun.counts, self._unfinished))
@@ -209,7 +209,7 @@ class Job:
                 await engine.run()
                 read_all = not self._reading
                 with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
-                    await kept_pace.keep()
+                    await kept_pace.save()
             finally:
                 keeping.cancel()
                 watching.cancel()
@@ -313,8 +313,8 @@ class Job:
             if new:
                 self._parts.engine.flows_added()
 
-    def _turns(self, account: str, peers: Peers) -> SharedPace:
-        folder = turns_folder()
+    def _turns(self, account: str, peers: Peers) -> FileSharedPace:
+        folder = shared_folder()
 
         def failed(error: OSError) -> None:
             # No part is known where the system does not say how many runs there are.
@@ -325,7 +325,8 @@ class Job:
 
         works = partial(self._log.info, "pace.shared_again_on_this_machine")
         met = partial(self._log.info, "pace.shared_with_another_run_on_this_machine")
-        return SharedPace(folder, account, peers, failed=failed, works=works, met=met)
+        clock = asyncio.get_running_loop().time
+        return FileSharedPace(folder, account, peers, clock, failed=failed, works=works, met=met)
 
     def _failed(self, error: Exception) -> None:
         if self._parts:

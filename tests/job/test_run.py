@@ -128,7 +128,7 @@ async def test_a_folder_that_runs_cannot_share_is_told_and_stops_nothing(
 ) -> None:
     folder = tmp_path / "turns"
     folder.symlink_to(tmp_path)
-    monkeypatch.setattr("flowreaper.job.run.turns_folder", lambda: folder)
+    monkeypatch.setattr("flowreaper.job.run.shared_folder", lambda: folder)
     log = Log()
     async with Sandbox(SandboxOptions(window="none")) as sandbox:
         job = job_of(["1", "2"], tmp_path, sandbox, StaticSource(CREDENTIALS), log=log)
