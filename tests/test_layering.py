@@ -33,6 +33,7 @@ PURE = (
     "workers/backlog.py",
     "workers/circuit_breaker.py",
     "workers/retry.py",
+    "client/actions.py",
     "client/codes.py",
     "client/endpoint.py",
     "client/messages.py",
