@@ -11,45 +11,12 @@ from flowreaper.client.credentials import StaticSource, find_source
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.escaping import printable
 from flowreaper.events import Log, SilentLog
-from flowreaper.job.run import Deliver, Job
+from flowreaper.job.run import Job
 from flowreaper.job.settings import Settings
-from flowreaper.model import Credentials, Entry, InvalidEntry, Summary
-from flowreaper.producer.flow_ids import EntryFactory, compiled
+from flowreaper.model import AnyEntry, Credentials, Summary
+from flowreaper.producer.flow_ids import EntryFactory, compile_pattern
+from flowreaper.producer.producer import IterableProducer
 from flowreaper.sink.sink import Stream
-
-
-class IterableProducer:
-    """A feed of flows that the program already has, in any iterable, taken a batch at a time."""
-
-    def __init__(
-        self, entries: Iterable[Entry | InvalidEntry], deliver: Deliver, batch_size: int = 1000
-    ) -> None:
-        self._entries = entries
-        self._deliver = deliver
-        self._batch_size = batch_size
-        self._stopped = False
-
-    async def run(self) -> None:
-        """Deliver every entry, or until `stop`; what the iterable raises is raised after what came before it."""
-        batch: list[Entry | InvalidEntry] = []
-        try:
-            for entry in self._entries:
-                batch.append(entry)
-                if len(batch) == self._batch_size:
-                    full, batch = batch, []
-                    await self._deliver(full)
-                if self._stopped:
-                    return
-        except Exception:
-            if batch:
-                await self._deliver(batch)
-            raise
-        if batch:
-            await self._deliver(batch)
-
-    def stop(self) -> None:
-        """Take no more."""
-        self._stopped = True
 
 
 async def delete_flows(
@@ -80,7 +47,7 @@ async def delete_flows(
     # Each of them can be iterated, and what comes out would be called: characters, a flow's space.
     if isinstance(flows, str | bytes | bytearray | memoryview) or hasattr(flows, "_fields"):
         raise TypeError(f"flows is one {type(flows).__name__}: put it into a list")
-    maker = EntryFactory("flows", "", compiled(id_pattern))
+    maker = EntryFactory("flows", "", compile_pattern(id_pattern))
     raised: list[Exception] = []
     entries = _entries(enumerate(flows, start=1), maker, raised)
     job = Job(
@@ -88,7 +55,7 @@ async def delete_flows(
         checkpoint=Path(checkpoint),
         credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
         log=log or SilentLog(),
-        make_feed=lambda deliver: IterableProducer(entries, deliver),
+        make_producer=lambda deliver: IterableProducer(entries, deliver),
         streams=streams,
     )
     summary = await job.run()
@@ -99,7 +66,7 @@ async def delete_flows(
 
 def _entries(
     numbered: Iterable[tuple[int, object]], maker: EntryFactory, raised: list[Exception]
-) -> Iterator[Entry | InvalidEntry]:
+) -> Iterator[AnyEntry]:
     try:
         for number, item in numbered:
             yield _entry(maker, item, number)
@@ -108,7 +75,7 @@ def _entries(
         raise
 
 
-def _entry(maker: EntryFactory, item: object, number: int) -> Entry | InvalidEntry:
+def _entry(maker: EntryFactory, item: object, number: int) -> AnyEntry:
     if isinstance(item, str):
         return maker.entry(item, "", number)
     if isinstance(item, tuple):

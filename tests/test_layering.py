@@ -22,7 +22,6 @@ PURE = (
     "producer/formats.py",
     "producer/lines.py",
     "producer/json_stream.py",
-    "producer/csv_lines.py",
     "producer/csv_records.py",
     "producer/encoding.py",
     "producer/fields.py",

@@ -15,9 +15,9 @@ from pathlib import PurePath
 
 from flowreaper.errors import InputError
 from flowreaper.model import Entry, Flow
-from flowreaper.producer.csv_lines import delimiter
-from flowreaper.producer.flow_ids import decoded
-from flowreaper.producer.formats import Format, InputSettings, detect, entries
+from flowreaper.producer.csv_records import find_delimiter
+from flowreaper.producer.flow_ids import decode
+from flowreaper.producer.formats import Format, InputSettings, detect, parse_entries
 from flowreaper.producer.lines import BOM, LINE_LIMIT
 from flowreaper.producer.sources import Source
 
@@ -65,7 +65,7 @@ class _Search:
         """Yield the wanted flows that lines of the block list."""
         if not self._begun:
             self._begin(block)
-        if self._header and b'"' in block and not _is_a_record_a_line(block, delimiter(self._header)):
+        if self._header and b'"' in block and not _is_a_record_a_line(block, find_delimiter(self._header)):
             self.is_over = True
         if self.is_over:
             return
@@ -89,13 +89,13 @@ class _Search:
             self._header = block.removeprefix(BOM).lstrip().split(b"\n", 1)[0] + b"\n"
 
     def _flows_of(self, line: bytes) -> Iterator[Flow]:
-        for entry in entries([self._header + line], source="", settings=self._settings):
+        for entry in parse_entries([self._header + line], source="", settings=self._settings):
             if isinstance(entry, Entry) and entry.flow in self._wanted:
                 yield entry.flow
 
 
 def _is_a_record_a_line(block: bytes, separator: str) -> bool:
-    lines = decoded(block).split("\n")[: -1 if block.endswith(b"\n") else None]
+    lines = decode(block).split("\n")[: -1 if block.endswith(b"\n") else None]
     try:
         rows = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
         return len(list(rows)) == len(lines)

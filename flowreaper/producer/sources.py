@@ -70,7 +70,7 @@ class Source:
             return
         quotes = 0
         with self.open() as fd:
-            for chunk in encoding.text(_chunks(fd, self.name, _INSPECT_CHUNK), self.name):
+            for chunk in encoding.require_text(_chunks(fd, self.name, _INSPECT_CHUNK), self.name):
                 quotes += chunk.count(b'"')
         self.odd_quotes = quotes % 2 == 1
 
