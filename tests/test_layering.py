@@ -18,7 +18,6 @@ PURE = (
     "model.py",
     "errors.py",
     "escaping.py",
-    "events.py",
     "producer/formats.py",
     "producer/lines.py",
     "producer/json_stream.py",
