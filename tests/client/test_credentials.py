@@ -243,7 +243,7 @@ async def test_renewing_is_shared_by_all_who_ask_while_it_goes_on() -> None:
 async def test_renewing_fails_when_the_same_come_back() -> None:
     source = ChainSource(always(Chain(OLD)), Clock())
     await source.get()
-    with pytest.raises(CredentialsError, match="still hands out the same"):
+    with pytest.raises(CredentialsError, match="still returns the same"):
         await source.renew()
 
 

@@ -233,7 +233,7 @@ async def test_a_credentials_uri_that_is_none_is_told(
             "the access key secret from the credentials chain: {} is a number, not text",
         ),
         ({"SecurityToken": [MARK]}, "the security token from the credentials chain: {} is a list, not text"),
-        ({"AccessKeyId": ""}, "the access key id from the credentials chain: {} is empty, or holds a blank"),
+        ({"AccessKeyId": ""}, "the access key id from the credentials chain: {} is empty, or has a blank"),
         (
             {"AccessKeySecret": f"{MARK}\n"},
             "the access key secret from the credentials chain: {} is empty, or",
