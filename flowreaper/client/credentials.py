@@ -143,7 +143,7 @@ class ChainSource:
         if found is None:
             self._chain = None
             raise CredentialsError(
-                f"no credentials were found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}"
+                f"no credentials found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}"
             )
         fetched = _checked(found.credentials, found.origin)
         self._origin = found.origin
@@ -152,7 +152,7 @@ class ChainSource:
 
     def _current(self) -> Credentials:
         if self._credentials is None:
-            raise CredentialsError(f"no credentials were found. {HOW_TO}")
+            raise CredentialsError(f"no credentials found. {HOW_TO}")
         return self._credentials
 
 

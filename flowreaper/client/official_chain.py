@@ -85,7 +85,7 @@ class OfficialChain:
                 failures.append(f"\n  - {provider.name}: {asked}")
         # Raised outside the except clause: the vendor's exception would be the context.
         asked_all = ":" + "".join(failures) if failures else ": nothing is set up that could have a key."
-        raise CredentialsError(f"no credentials were found{asked_all}\n{HOW_TO}")
+        raise CredentialsError(f"no credentials found{asked_all}\n{HOW_TO}")
 
     def _providers(self) -> Iterator[_Provider]:
         """Yield the providers that are set up, in the vendor's order."""
