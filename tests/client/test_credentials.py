@@ -261,9 +261,7 @@ async def test_a_chain_that_hangs_is_left_to_itself_and_a_new_one_is_asked() -> 
     source = ChainSource(lambda: next(chains), Clock(), patience_s=0.05)
     with pytest.raises(CredentialsError) as caught:
         await source.get()
-    assert str(caught.value) == (
-        f"no credentials found: a fake has not answered within 0.05 s.\n{HOW_TO}"
-    )
+    assert str(caught.value) == (f"no credentials found: a fake has not answered within 0.05 s.\n{HOW_TO}")
     assert await source.get() == NEW
     hanging.let.set()  # what comes now comes too late
     assert await source.get() == NEW

@@ -1,4 +1,4 @@
-"""What is no text is told by its first bytes, however they are cut; what is text passes unchanged."""
+"""The first bytes show what is no text, however they are cut; text passes unchanged."""
 
 import bz2
 import gzip

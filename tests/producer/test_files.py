@@ -22,7 +22,7 @@ TEXT = InputSettings()
 
 
 class Keeper:
-    """A checkpoint's stand-in: keeps batches, holds them up while `gate` is closed, fails when told to."""
+    """A checkpoint's stand-in: keeps batches, holds them up while `gate` is closed, fails with `error`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.batches: list[list[str]] = []

@@ -52,7 +52,7 @@ def so_far(chunks: list[bytes], **settings: Any) -> list[Entry | InvalidEntry]:
     return got
 
 
-# --- telling formats apart
+# --- detecting the format
 
 
 @pytest.mark.parametrize(
