@@ -54,6 +54,10 @@ class InvalidEntry(NamedTuple):
     line: int
 
 
+AnyEntry = Entry | InvalidEntry
+"""What a piece of input was read as."""
+
+
 class Added(NamedTuple):
     """What became of a batch of entries: how many were new or known already, and which were invalid.
 
