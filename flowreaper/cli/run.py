@@ -27,7 +27,7 @@ from flowreaper.client.credentials import ChainSource, StaticSource, find_source
 from flowreaper.client.endpoint import DEFAULT_REGION, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
-from flowreaper.job.plan import Survey, survey
+from flowreaper.job.plan import Plan, plan
 from flowreaper.job.run import Beside, Deliver, InputRead, Job, Opened, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summary
@@ -127,10 +127,10 @@ class Run:
         same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY)
         return None if former == credentials.masked_id or same_role else former
 
-    def _survey(self) -> Survey:
+    def _plan(self) -> Plan:
         """Count what can be read twice; raises ConfigurationError."""
         readable = [source for source in self._sources if source.rereadable]
-        return survey(
+        return plan(
             (read_entries(source, self._input) for source in readable),
             self._checkpoint,
             identity_of(self._settings),
@@ -140,7 +140,7 @@ class Run:
         )
 
     def _start(
-        self, credentials: Credentials | None, origin: str, found: Survey | None, opened: Opened | None = None
+        self, credentials: Credentials | None, origin: str, found: Plan | None, opened: Opened | None = None
     ) -> Start:
         counts = opened.counts if opened else self._counts_before()
         return Start(
@@ -170,7 +170,7 @@ class Run:
                 credentials: Credentials | None = await source.get()
             except CredentialsError:
                 credentials = None
-            start = self._start(credentials, source.origin, self._survey())
+            start = self._start(credentials, source.origin, self._plan())
         now = datetime.now().astimezone()
         if self._as_json:
             self._log.info("run.planned", **fields(start, now))
@@ -182,7 +182,7 @@ class Run:
         async with self._service() as (settings, source):
             self._settings = settings
             credentials = await source.get()
-            found = self._survey() if terminal is None and self._is_small() else None
+            found = self._plan() if terminal is None and self._is_small() else None
             start = self._start(credentials, source.origin, found)
             if terminal is not None and (status := self._ask(terminal, start)) is not None:
                 return status
@@ -236,7 +236,7 @@ class Run:
     def _ask(self, terminal: int, start: Start) -> ExitStatus | None:
         """Ask on the terminal; return the exit status if nothing is to be sent, else None."""
         with question.interruptible():
-            found = self._survey()
+            found = self._plan()
             start = replace(start, found=found)
             plan = describe(start, "About to permanently delete", datetime.now().astimezone())
             if not found.to_call and not found.invalid and not start.piped:
