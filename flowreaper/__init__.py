@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from flowreaper.api import delete_flows
     from flowreaper.client.endpoint import parse_endpoint
     from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
-    from flowreaper.job.run import Job
+    from flowreaper.job.run import Run
     from flowreaper.job.settings import Settings
     from flowreaper.model import Credentials, Flow, Record, State, Summary
     from flowreaper.store.sqlite.reader import read_records, read_status
@@ -22,8 +22,8 @@ __all__ = [
     "Credentials",
     "Flow",
     "FlowreaperError",
-    "Job",
     "Record",
+    "Run",
     "RunError",
     "Settings",
     "State",
@@ -38,7 +38,7 @@ _HOMES = {
     "api": ("delete_flows",),
     "client.endpoint": ("parse_endpoint",),
     "errors": ("ConfigurationError", "FlowreaperError", "RunError"),
-    "job.run": ("Job",),
+    "job.run": ("Run",),
     "job.settings": ("Settings",),
     "model": ("Credentials", "Flow", "Record", "State", "Summary"),
     "store.sqlite.reader": ("read_records", "read_status"),

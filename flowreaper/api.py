@@ -11,8 +11,9 @@ from flowreaper.client.credentials import StaticSource, find_source
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.escaping import printable
 from flowreaper.events import Log, SilentLog
-from flowreaper.job.run import Deliver, Job
+from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
+from flowreaper.job.supervisor import Deliver
 from flowreaper.model import Credentials, Entry, InvalidEntry, Summary
 from flowreaper.producer.flow_ids import EntryFactory, compiled
 from flowreaper.sink.sink import Stream
@@ -83,7 +84,7 @@ async def delete_flows(
     maker = EntryFactory("flows", "", compiled(id_pattern))
     raised: list[Exception] = []
     entries = _entries(enumerate(flows, start=1), maker, raised)
-    job = Job(
+    run = Run(
         settings or Settings(endpoint=region_endpoint(DEFAULT_REGION)),
         checkpoint=Path(checkpoint),
         credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
@@ -91,7 +92,7 @@ async def delete_flows(
         make_feed=lambda deliver: IterableProducer(entries, deliver),
         streams=streams,
     )
-    summary = await job.run()
+    summary = await run.run()
     if raised:
         raise raised[0]
     return summary

@@ -28,8 +28,11 @@ from flowreaper.client.endpoint import DEFAULT_REGION, parse_endpoint, region_en
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
 from flowreaper.job.plan import Plan, plan
-from flowreaper.job.run import Beside, Deliver, InputRead, Job, Opened, identity_of
+from flowreaper.job.run import Beside, identity_of
+from flowreaper.job.run import Run as Job
 from flowreaper.job.settings import DEFAULT_RATE, Settings
+from flowreaper.job.summary import InputRead, Opened
+from flowreaper.job.supervisor import Deliver
 from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summary
 from flowreaper.producer.files import Producer, read_entries
 from flowreaper.producer.first_listed import first_listed

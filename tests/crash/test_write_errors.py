@@ -16,8 +16,9 @@ import pytest
 from flowreaper.client.credentials import StaticSource
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
-from flowreaper.job.run import Deliver, Job
+from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
+from flowreaper.job.supervisor import Deliver
 from flowreaper.model import Ending, Flow, State, Summary
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.store.sqlite.checkpoint import open_checkpoint
@@ -152,7 +153,7 @@ class Input:
 
 async def job(path: Path, sandbox: Sandbox, shown: Shown) -> Summary:
     settings = Settings(endpoint=parse_endpoint(sandbox.url), rate=500)
-    return await Job(
+    return await Run(
         settings,
         checkpoint=path,
         credentials=StaticSource(CREDENTIALS),
