@@ -17,7 +17,7 @@ from flowreaper.model import ExitStatus
 
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
-    "results": "Write what CHECKPOINT holds, one object a flow; also while a run is going on.",
+    "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Count the flows of CHECKPOINT by state and by code, also while a run is going on.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
 }

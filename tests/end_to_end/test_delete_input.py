@@ -72,7 +72,7 @@ def test_without_a_source_standard_input_is_read(command: Command, service: Serv
 def test_a_pipe_gets_a_checkpoint_with_its_time_in_its_name(command: Command, ids: Ids) -> None:
     finished = command.delete("-", stdin="\n".join(ids(2)))
     (checkpoint,) = command.folder.glob("stdin-*Z-*.ckpt")
-    assert f"Checkpoint: {checkpoint.name}, 0 left to do" in finished.told
+    assert f"Nothing left to do. Checkpoint: {checkpoint.name}" in finished.told
 
 
 def test_two_pipes_that_begin_in_the_same_second_have_a_checkpoint_each(
@@ -270,7 +270,7 @@ def test_a_repeated_id_is_called_once_and_counted(command: Command, service: Ser
     finished = command.delete(stdin=f"{flow}\n {flow} \r\n# comment\n\n{flow}\n")
     assert finished.status == 0
     assert service.called([flow]) == [flow]
-    assert "2 ids known already" in finished.err
+    assert "2 duplicates skipped" in finished.err
 
 
 def test_what_is_no_flow_id_is_recorded_with_its_line_and_never_sent(

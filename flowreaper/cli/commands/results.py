@@ -38,7 +38,7 @@ _STDOUT = Path("-")
     help="Write to this new file (mode 0600) instead of standard output (-).",
 )
 def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output: Path | None) -> None:
-    """Write what CHECKPOINT holds, one object a flow, in the order of reading, invalid lines last.
+    """Export the outcomes in CHECKPOINT, one record per flow, in the order of reading, invalid lines last.
 
     Also while a run is going on.
 
@@ -121,7 +121,7 @@ def _open(output: Path | None) -> BinaryIO:
         return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
     except FileExistsError:
         raise ConfigurationError(
-            f"{printable(str(output))} exists already: remove it or name another file"
+            f"{printable(str(output))} already exists; remove it or choose another name"
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None
