@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
+from flowreaper.client.endpoint import parse_endpoint
+from flowreaper.events import SilentLog
+from flowreaper.job.lane import build_lane
+from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
-from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Record, Reply
-from flowreaper.sink.sink import Sink
+from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Reply
 from flowreaper.store.sqlite.checkpoint import Checkpoint
-from flowreaper.workers.absences import AbsenceBrake
-from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.replies import ReplyHandler
+
+ENDPOINT = parse_endpoint("http://127.0.0.1:1")
 
 OK = Reply(200, "OK", "None", "R-1")
 GONE = Reply(400, "Flow.NotExist", "The flow does not exist.", "R-2")
@@ -95,7 +96,17 @@ class Service:
         return GONE if gone else OK
 
 
-class Transport:
+class Repairs:
+    """Nothing is ever mended: no reply here asks for it."""
+
+    async def renew_credentials(self) -> None:
+        raise AssertionError
+
+    def correct_clock(self, date: str) -> bool:
+        raise AssertionError(date)
+
+
+class Transport(Repairs):
     """Calls of a service that go as `how` says; `sending` is told of each flow first."""
 
     def __init__(
@@ -119,16 +130,6 @@ class Transport:
         reply = self._service.call(flow.flow_id, how)
         await asyncio.sleep(0.03)
         return reply
-
-
-class Repairs:
-    """Nothing is ever mended: no reply here asks for it."""
-
-    async def renew_credentials(self) -> None:
-        raise AssertionError
-
-    def correct_clock(self, date: str) -> bool:
-        raise AssertionError(date)
 
 
 class Silence:
@@ -179,49 +180,39 @@ async def run(
     seed: int = 1,
 ) -> WorkerPool:
     """Read and delete until the end; the engine says how it came."""
-    backlog = Backlog(20, limit)
-    backlog.take_first(left_claimed)
-    gate = RateLimiter(Pace(20))
-    outage = CircuitBreaker()
-    engine: WorkerPool
-    sink = Sink(store, [stream], lambda error: engine.stop(Ending.STOPPED, error))
-    settlement = ReplyHandler(
-        backlog=backlog,
-        ledger=sink,
-        gate=gate,
-        account=Repairs(),
-        outage=outage,
-        absences=AbsenceBrake(0, has_deleted=False),
-        log=Silence(),
-        max_attempts=4,
-        max_refusals=0,
-        treat={},
+    lane = build_lane(
+        Settings(
+            endpoint=ENDPOINT,
+            rate=20,
+            concurrency=8,
+            max_attempts=4,
+            max_refusals=0,
+            max_absent=0,
+            limit=limit,
+        ),
+        store=store,
+        client=transport,
+        limiter=RateLimiter(Pace(20)),
+        log=SilentLog(),
+        streams=[stream],
+        left_claimed=left_claimed,
         luck=random.Random(seed).random,  # noqa: S311 -- repeatable waits
         now=lambda: 1_800_000_000.0,
     )
-    engine = WorkerPool(
-        backlog=backlog,
-        ledger=sink,
-        gate=gate,
-        transport=transport,
-        settlement=settlement,
-        outage=outage,
-        concurrency=8,
-        outage_limit_s=3600,
-    )
+    workers = lane.workers
 
     async def read() -> None:
         try:
             for batch in feed:
-                if await sink.add(batch):
-                    engine.flows_added()
+                if await lane.sink.add(batch):
+                    workers.flows_added()
                 await asyncio.sleep(0.05)
         finally:
-            engine.reading_ended()
+            workers.reading_ended()
 
     reading = asyncio.create_task(read())
-    await engine.run()
+    await workers.run()
     await asyncio.wait((reading,))
-    if not reading.cancelled() and (error := reading.exception()) is not engine.error and error:
+    if not reading.cancelled() and (error := reading.exception()) is not workers.error and error:
         raise error
-    return engine
+    return workers

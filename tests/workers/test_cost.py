@@ -3,21 +3,20 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
+from flowreaper.client.endpoint import parse_endpoint
+from flowreaper.events import SilentLog
+from flowreaper.job.lane import Lane, build_lane
+from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
-from flowreaper.sink.sink import GROUP_SIZE, Sink
-from flowreaper.workers.absences import AbsenceBrake
-from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import CircuitBreaker
-from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.replies import ReplyHandler
+from flowreaper.sink.sink import GROUP_SIZE
 from tests.virtual import run_virtual
 
+ENDPOINT = parse_endpoint("http://127.0.0.1:1")
 COMMIT_S = 0.005
 LATENCY_S = 0.02
 WAKES_LATE_S = 0.001
@@ -74,55 +73,22 @@ class Service:
         raise AssertionError
 
 
-class Log:
-    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
-        return True
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-    def info(self, event: str, **fields: Any) -> None: ...
-    def warning(self, event: str, **fields: Any) -> None: ...
-
-
-def failed(error: Exception) -> None:
-    raise error
-
-
-def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> tuple[WorkerPool, Sink]:
-    backlog = Backlog(rate, None)
-    gate = RateLimiter(Pace(rate))
-    outage = CircuitBreaker()
-    sink = Sink(store, (), failed)
-    settlement = ReplyHandler(
-        backlog=backlog,
-        ledger=sink,
-        gate=gate,
-        account=service,
-        outage=outage,
-        absences=AbsenceBrake(0, has_deleted=False),
-        log=Log(),
-        max_attempts=5,
-        max_refusals=50,
-        treat={},
+def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> Lane:
+    return build_lane(
+        Settings(endpoint=ENDPOINT, rate=rate, concurrency=concurrency),
+        store=store,
+        client=service,
+        limiter=RateLimiter(Pace(rate)),
+        log=SilentLog(),
     )
-    engine = WorkerPool(
-        backlog=backlog,
-        ledger=sink,
-        gate=gate,
-        transport=service,
-        settlement=settlement,
-        outage=outage,
-        concurrency=concurrency,
-        outage_limit_s=3600,
-    )
-    return engine, sink
 
 
 def delete_all(flows: int, rate: float) -> tuple[Store, Service]:
     store, service = Store(flows), Service()
-    engine, _ = make(store, service, rate)
-    engine.reading_ended()
-    run_virtual(engine.run(), lambda: WAKES_LATE_S)
-    assert engine.ending is Ending.FINISHED
+    workers = make(store, service, rate).workers
+    workers.reading_ended()
+    run_virtual(workers.run(), lambda: WAKES_LATE_S)
+    assert workers.ending is Ending.FINISHED
     assert store.recorded == flows
     return store, service
 
@@ -149,18 +115,18 @@ def test_calls_leave_at_the_rate(rate: float) -> None:
 
 def test_the_flows_in_memory_stay_few_while_a_million_are_added() -> None:
     store, service = Store(0), Service()
-    engine, sink = make(store, service, rate=5)
+    lane = make(store, service, rate=5)
 
     async def feed() -> None:
         batch: list[Entry | InvalidEntry] = [Entry(Flow("7"), "ids", 1)] * 10_000
         for _ in range(100):
-            await sink.add(batch)
-            engine.flows_added()
+            await lane.sink.add(batch)
+            lane.workers.flows_added()
         await asyncio.sleep(60)
-        engine.stop(Ending.INTERRUPTED)
+        lane.workers.stop(Ending.INTERRUPTED)
 
     async def run() -> None:
-        await asyncio.gather(engine.run(), feed())
+        await asyncio.gather(lane.workers.run(), feed())
 
     run_virtual(run())
     assert store.pending == 1_000_000
