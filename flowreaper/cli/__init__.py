@@ -44,9 +44,10 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FlowreaperError as error:
+            from flowreaper.cli.advice import shown
             from flowreaper.cli.terminal.summary import error_status
 
-            _refuse(ctx, str(error), error_status(error))
+            _refuse(ctx, shown(error), error_status(error))
         except KeyboardInterrupt:
             # Before a run listens for signals itself, so nothing was sent; click would say 1.
             _refuse(ctx, "interrupted before anything was sent", 128 + signal.SIGINT)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from flowreaper.client.codes import classify, explain
+from flowreaper.client.codes import advice_for, classify, explain
 from flowreaper.errors import (
+    Advice,
     ConsecutiveAbsencesError,
     ConsecutiveRefusalsError,
     FatalReplyError,
@@ -162,8 +163,8 @@ class ReplyHandler:
             )
         return OutageError(
             f"the service has not answered for {silent}; the last try: {status}{printable(last.message)}. "
-            "No flow is blamed for that. Check the network, the proxy and the endpoint, then go on; --outage-limit"
-            " waits longer"
+            "No flow is blamed for that. Check the network, the proxy and the endpoint, then go on",
+            Advice.WAIT_LONGER,
         )
 
     def _settle_transient(self, claim: Claim, reply: Reply, sent_at: float, *, in_doubt: bool) -> None:
@@ -243,9 +244,8 @@ class ReplyHandler:
         code = printable(reply.code)
         return ConsecutiveRefusalsError(
             f"{self._refusals} flows in a row were refused with the same code, so it may concern every flow: {code}"
-            f" (HTTP {reply.status}, request id {printable(reply.request_id)}): {printable(reply.message)}\n"
-            "What to do: if it concerns single flows, go on with --max-consecutive-refusals 0; if it concerns the"
-            " account, mend that, then take them again with --retry refused"
+            f" (HTTP {reply.status}, request id {printable(reply.request_id)}): {printable(reply.message)}",
+            Advice.RETRY_REFUSED,
         )
 
     async def _repair(
@@ -266,7 +266,7 @@ class ReplyHandler:
                 finally:
                     self._repairing = False
                     self.credentials_generation += 1
-        return FatalReplyError(explain(reply))
+        return FatalReplyError(explain(reply), advice_for(reply))
 
     async def _mended(self, reply_class: ReplyClass, reply: Reply) -> bool:
         if reply_class is ReplyClass.RENEW:
@@ -297,6 +297,6 @@ def _nothing_is_there(flows: int, reply: Reply) -> ConsecutiveAbsencesError:
         f"{flows} flows in a row do not exist, and this job has not deleted a single one yet: the access key may"
         f" belong to another account, or the flows to another space or region. The last answer: {printable(reply.code)}"
         f" (HTTP {reply.status}, request id {printable(reply.request_id)}): {printable(reply.message)}\n"
-        "Nothing is lost: the next run calls these flows again. What to do: check the access key, the endpoint and the"
-        " spaces (--cust-space-id); where the flows really are gone, go on with --max-consecutive-absent 0"
+        "Nothing is lost: the next run calls these flows again. Check the access key, the endpoint and the spaces",
+        Advice.ACCEPT_ABSENCES,
     )

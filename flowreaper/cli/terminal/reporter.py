@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from flowreaper.cli.advice import shown
 from flowreaper.cli.terminal.log import LogFormat, make_log
 from flowreaper.cli.terminal.progress import Screen
 from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
@@ -145,14 +146,14 @@ class JsonReporter(Reporter):
             throttled=summary.throttled,
             seconds=round(summary.seconds, 1),
             checkpoint=str(end.checkpoint),
-            error=str(summary.error) if summary.error else None,
+            error=shown(summary.error) if summary.error else None,
             resume=end.resume or None,
         )
 
     def failed(self, error: Exception) -> bool:
         """Log ``run.ended`` with the error, where the run has started."""
         if self._started:
-            self.log.error("run.ended", ending=Ending.STOPPED.value, error=printable(str(error), 2000))
+            self.log.error("run.ended", ending=Ending.STOPPED.value, error=printable(shown(error), 2000))
         return self._started
 
 

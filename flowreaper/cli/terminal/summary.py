@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowreaper.cli.advice import shown
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
@@ -73,7 +74,7 @@ def _why(summary: Summary, limit: int | None) -> list[str]:
     """Say why the run ended, where it did not simply finish."""
     doubtful = summary.in_doubt
     if summary.error:
-        return [f"Stopped: {summary.error}"]
+        return [f"Stopped: {shown(summary.error)}"]
     if not any(summary.counts.values()):
         return ["No flow id was read."]
     if summary.ending is Ending.LIMIT:
