@@ -106,7 +106,7 @@ def main() -> None:
     """Run the command; the entry point."""
     streams.open_closed()
     try:
-        # Not as click would run it: what it cannot tell on a broken stream would end in a traceback.
+        # Not as click would run it: a broken stream would end in a traceback.
         status = cli.main(prog_name="flowreaper", args=sys.argv[1:], standalone_mode=False) or 0
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else ExitStatus.STOPPED

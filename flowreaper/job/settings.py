@@ -37,11 +37,11 @@ _MOST_BY_DEFAULT = 1000
 class Settings:
     """How a job runs.
 
-    `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
+    `rate` is in calls per second for the account; `concurrency` bounds the calls in progress;
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
-    `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
+    `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which this many flows in a row are
     refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none
-    was ever deleted (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to
+    was ever deleted (0: never); `limit` ends the run after this many flows, None for all; `retry` are final states to
     take again, `retry_codes` the codes of such flows (both given: both must hold); `treat` says what a code means, before the built-in table.
     """
 

@@ -174,7 +174,10 @@ def test_a_checkpoint_as_source_is_refused_and_the_option_for_it_named(
     assert command.delete("flows.txt").status == 0
     finished = command.delete("flows.txt.ckpt")
     assert finished.status == 2
-    assert "flows.txt.ckpt: is an SQLite database: if it is a checkpoint, name it as the checkpoint" in finished.err
+    assert (
+        "flows.txt.ckpt: is an SQLite database: if it is a checkpoint, name it as the checkpoint"
+        in finished.err
+    )
     assert not (command.folder / "flows.txt.ckpt.ckpt").exists()
     piped = command.shell(f"cat flows.txt.ckpt | {shlex.join(FLOWREAPER)} delete --yes -c piped.ckpt -")
     assert piped.status == 2

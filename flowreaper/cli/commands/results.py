@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
-from flowreaper.cli.streams import tell
+from flowreaper.cli.streams import write_line
 from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
@@ -85,7 +85,7 @@ def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
             yield record
     if invalid:
         many = invalid != 1
-        tell(
+        write_line(
             f"{invalid:,} invalid line{'s are' if many else ' is'} left out: no flow id is in"
             f" {'them' if many else 'it'}"
         )
@@ -100,7 +100,7 @@ def _needs_spaces() -> ConfigurationError:
 
 @contextlib.contextmanager
 def _named(output: Path | None) -> Iterator[None]:
-    """Say of what cannot be written where it should have gone; a reader who wants no more is told nothing."""
+    """Name the output that cannot be written; a reader that closed the pipe gets no message."""
     try:
         yield
     except BrokenPipeError:

@@ -135,7 +135,7 @@ def expectation(flows: int, rate: float, now: datetime) -> str:
 
 
 def ends_at(seconds: float, now: datetime) -> datetime:
-    """Return the moment so many seconds from `now`; the last one that can be written, if that is later."""
+    """Return the moment `seconds` from `now`; the last one that can be written, if that is later."""
     try:
         return now + timedelta(seconds=seconds)
     except OverflowError:
