@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from flowreaper.client.endpoint import Endpoint as Endpoint
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
     from flowreaper.client.endpoint import region_endpoint as region_endpoint
+    from flowreaper.errors import Advice as Advice
     from flowreaper.errors import CheckpointError as CheckpointError
     from flowreaper.errors import CheckpointRefusedError as CheckpointRefusedError
+    from flowreaper.errors import CheckpointTouchedError as CheckpointTouchedError
     from flowreaper.errors import ConfigurationError as ConfigurationError
     from flowreaper.errors import ConsecutiveAbsencesError as ConsecutiveAbsencesError
     from flowreaper.errors import ConsecutiveRefusalsError as ConsecutiveRefusalsError
@@ -30,10 +32,10 @@ if TYPE_CHECKING:
     from flowreaper.errors import UnsupportedAiohttpError as UnsupportedAiohttpError
     from flowreaper.errors import UntrustedServerError as UntrustedServerError
     from flowreaper.events import Log as Log
-    from flowreaper.job.run import InputRead as InputRead
-    from flowreaper.job.run import Job as Job
-    from flowreaper.job.run import Opened as Opened
+    from flowreaper.job.run import Run as Run
     from flowreaper.job.settings import Settings as Settings
+    from flowreaper.job.summary import InputRead as InputRead
+    from flowreaper.job.summary import Opened as Opened
     from flowreaper.job.summary import Snapshot as Snapshot
     from flowreaper.model import Credentials as Credentials
     from flowreaper.model import Ending as Ending
@@ -60,8 +62,10 @@ _HOMES = {
     "client.client": ("CredentialSource",),
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (
+        "Advice",
         "CheckpointError",
         "CheckpointRefusedError",
+        "CheckpointTouchedError",
         "ConfigurationError",
         "ConsecutiveAbsencesError",
         "ConsecutiveRefusalsError",
@@ -76,9 +80,9 @@ _HOMES = {
         "UntrustedServerError",
     ),
     "events": ("Log",),
-    "job.run": ("InputRead", "Job", "Opened"),
+    "job.run": ("Run",),
     "job.settings": ("Settings",),
-    "job.summary": ("Snapshot",),
+    "job.summary": ("InputRead", "Opened", "Snapshot"),
     "model": (
         "Credentials",
         "Ending",

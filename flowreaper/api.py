@@ -14,7 +14,7 @@ from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.events import Log, StdlibLogger, as_log
-from flowreaper.job.run import Job
+from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
 from flowreaper.model import AnyEntry, Credentials, Summary
 from flowreaper.producer.flow_ids import EntryFactory, compile_pattern
@@ -63,7 +63,7 @@ async def delete_flows(
     if flows is None:
         _check_resumable(Path(checkpoint), settings)
     entries = None if flows is None else _entries_of(flows, factory, raised)
-    job = Job(
+    run = Run(
         settings,
         checkpoint=Path(checkpoint),
         credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
@@ -71,7 +71,7 @@ async def delete_flows(
         make_producer=None if entries is None else partial(IterableProducer, entries),
         streams=streams,
     )
-    summary = await job.run()
+    summary = await run.run()
     if raised:
         raise raised[0]
     return summary

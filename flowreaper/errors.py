@@ -1,4 +1,4 @@
-"""Every exception that flowreaper raises, and nothing else.
+"""Every exception that flowreaper raises, and what to do about it.
 
     FlowreaperError
     ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
@@ -17,12 +17,44 @@
         └── OutageError         the service has not answered for too long
 
 An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
-A message names the value that is wrong and what to do next; it never holds a secret.
+A message names the value that is wrong and what to do next; it never holds a secret. It names no flag and no command:
+an entry point adds them for the error's `advice`.
 """
+
+from enum import StrEnum
+
+
+class Advice(StrEnum):
+    """What a user can do about an error, for an entry point to say in its own terms."""
+
+    WAIT_LONGER = "wait_longer"  # raise the outage limit
+    RETRY_REFUSED = "retry_refused"  # mend the account and retry, or allow refusals in a row
+    ACCEPT_ABSENCES = "accept_absences"  # check where the flows are, or allow absences in a row
+    ACCEPT_LOST_LOG = "accept_lost_log"
+    EXPORT_RESULTS = "export_results"  # read the outcomes from the checkpoint
+    OTHER_RESULTS = "other_results"  # name another file for the results
+    NEW_RESULTS = "new_results"  # name a new file, or the checkpoint that began this one
+    OTHER_CHECKPOINT = "other_checkpoint"
+    KNOWN_CHECKPOINT = "known_checkpoint"  # name the file that a run made
+    NAME_PROFILE = "name_profile"
+    TREAT_CODE = "treat_code"  # say what an error code means
+    NAME_ID_FIELD = "name_id_field"
+    NAME_SPACE_FIELD = "name_space_field"
+    READ_AS_TEXT = "read_as_text"
+    READ_AS_JSON_LINES = "read_as_json_lines"
 
 
 class FlowreaperError(Exception):
-    """The base class of everything that flowreaper raises on purpose."""
+    """The root of the tree: catch it to catch everything that flowreaper raises on purpose.
+
+    `advice` is what can be done about it, beyond what the message says; `setting` names the setting with which the
+    message begins, empty where it begins with none.
+    """
+
+    def __init__(self, message: str = "", advice: Advice | None = None, *, setting: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+        self.setting = setting
 
 
 class ConfigurationError(FlowreaperError):

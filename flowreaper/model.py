@@ -218,7 +218,7 @@ class Ending(StrEnum):
     """Why a run ended."""
 
     FINISHED = "finished"  # nothing is left to do
-    LIMIT = "limit"  # --limit flows were dealt with
+    LIMIT = "limit"  # as many flows as the limit allows were dealt with
     INTERRUPTED = "interrupted"  # a signal, or the caller's wish
     STOPPED = "stopped"  # something that concerns every flow; `error` says what
 

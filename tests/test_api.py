@@ -127,7 +127,7 @@ async def test_what_is_no_flow_is_an_outcome_that_says_why_and_the_rest_goes_on(
 async def test_a_pattern_lets_other_ids_be_called(tmp_path: Path) -> None:
     summary = await delete(tmp_path, ["a/b", "9"], id_pattern="./.")
     assert summary.counts == {State.DELETED: 1, State.INVALID: 1}
-    with pytest.raises(ConfigurationError, match=re.escape("--id-pattern [ is no regular")):
+    with pytest.raises(ConfigurationError, match=re.escape("the id pattern [ is no regular")):
         await delete(tmp_path / "other", ["a/b"], id_pattern="[")
 
 

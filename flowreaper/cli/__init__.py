@@ -21,7 +21,7 @@ from flowreaper.model import ExitStatus
 
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
-    "results": "Write what CHECKPOINT holds, one object a flow; also while a run is going on.",
+    "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Count the flows of CHECKPOINT by state and by code, also while a run is going on.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
 }
@@ -48,9 +48,10 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except FlowreaperError as error:
+            from flowreaper.cli.advice import shown
             from flowreaper.cli.terminal.summary import error_status
 
-            _refuse(ctx, str(error), error_status(error))
+            _refuse(ctx, shown(error), error_status(error))
         except KeyboardInterrupt:
             # Before a run listens for signals itself, so nothing was sent; click would say 1.
             _refuse(ctx, "interrupted before anything was sent", 128 + signal.SIGINT)
@@ -109,7 +110,7 @@ def main() -> None:
     """Run the command; the entry point."""
     streams.open_closed()
     try:
-        # Not as click would run it: what it cannot tell on a broken stream would end in a traceback.
+        # Not as click would run it: a broken stream would end in a traceback.
         status = cli.main(prog_name="flowreaper", args=sys.argv[1:], standalone_mode=False) or 0
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else ExitStatus.STOPPED

@@ -1,4 +1,4 @@
-"""What ``flowreaper delete`` was given, made into a job's settings and the name of its checkpoint."""
+"""The options of ``flowreaper delete`` as values: the job's settings, the input's, the checkpoint's name."""
 
 import math
 import os
@@ -12,6 +12,7 @@ from flowreaper.client.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
+from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 
 ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
@@ -33,6 +34,23 @@ def rehearsal_checkpoint(path: Path) -> Path:
     if path.name.endswith(_REHEARSAL):
         return path
     return path.with_name(path.name.removesuffix(".ckpt") + _REHEARSAL)
+
+
+def checkpoint_of(sources: list[Source], options: dict[str, Any]) -> Path:
+    """Return the checkpoint that ``flowreaper delete`` uses; a rehearsal has one of its own."""
+    path: Path = options["checkpoint"] or default_checkpoint(sources)
+    return rehearsal_checkpoint(path) if options["sandbox"] else path
+
+
+def input_settings_of(options: dict[str, Any]) -> InputSettings:
+    """Return how the sources are read; raises ConfigurationError."""
+    return InputSettings(
+        format=None if options["input_format"] == "auto" else Format(options["input_format"]),
+        id_field=options["id_field"],
+        space_field=options["space_field"],
+        default_space=options["cust_space_id"],
+        id_pattern=options["id_pattern"],
+    )
 
 
 def typed(ctx: click.Context, name: str) -> bool:

@@ -21,11 +21,11 @@ def checkpoint_argument() -> Decorator:
 
 
 def warn_of_what_is_missing(checkpoint: Path) -> None:
-    """Say on standard error that a checkpoint is shown without its log."""
+    """Warn on standard error that a checkpoint is shown without its log."""
     from flowreaper.store.sqlite.reader import what_is_missing
 
     if lacks := what_is_missing(checkpoint):
-        streams.tell(f"Warning: {lacks}")
+        streams.write_line(f"Warning: {lacks}")
 
 
 def state_option(name: str, states: list[str], help_text: str) -> Decorator:

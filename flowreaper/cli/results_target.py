@@ -31,7 +31,7 @@ _LOOK_S = 0.1
 class ResultsTarget:
     """What ``--results`` names; None is nothing.
 
-    `say` tells a person something; `log` gets an event and its fields: ``results.closed`` where the reader went
+    `say` shows a person something; `log` gets an event and its fields: ``results.closed`` where the reader went
     away, ``results.completed`` where outcomes of earlier runs were added.
     """
 
@@ -81,7 +81,9 @@ class ResultsTarget:
             lines = files.enter_context(started(await self._open(self._target, files)))
             summary = await run_job((lines,), lambda _note: contextlib.nullcontext())
             if not lines.written(_READER_S):
-                self._say("All is recorded. Waiting for the reader of the results; Ctrl-C twice leaves.")
+                self._say(
+                    "All outcomes are saved. Waiting for the reader of --results; press Ctrl-C twice to quit."
+                )
             try:
                 files.close()
             except RunError as error:
@@ -114,9 +116,7 @@ class ResultsTarget:
     async def _reader_of(self, pipe: str) -> int:
         fd = open_pipe(pipe)
         if fd is None:
-            self._say(
-                f"Waiting for a reader of {printable(pipe)}, which is a named pipe; nothing is sent before."
-            )
+            self._say(f"Waiting for a reader of the named pipe {printable(pipe)}; nothing is sent before.")
         while fd is None:
             await asyncio.sleep(_LOOK_S)
             fd = open_pipe(pipe)
@@ -170,6 +170,6 @@ def _identity(path: str, fd: int | None) -> tuple[int, int] | None:
 
 def _ended(summary: Summary, error: RunError | None) -> Summary:
     if error is None or summary.error:
-        # Told by the run already.
+        # The run has reported it already.
         return summary
     return replace(summary, ending=Ending.STOPPED, error=error)

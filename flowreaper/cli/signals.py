@@ -13,12 +13,12 @@ _ONE_EVENT_S = 1.0
 # A terminal that closes sends SIGHUP, and its shell sends it again; systemd sends SIGTERM and SIGHUP together.
 
 
-class Job(Protocol):
-    """The run that signals end."""
+class Stoppable(Protocol):
+    """What signals end: a run."""
 
     @property
     def in_flight(self) -> int:
-        """How many calls are under way."""
+        """How many calls are in progress."""
         ...
 
     def stop(self) -> None:
@@ -26,28 +26,27 @@ class Job(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Do not even wait for the calls under way."""
+        """Do not even wait for the calls in progress."""
         ...
 
 
 class Signals:
-    """Listens on the running loop's behalf; `say` tells a person what a signal does."""
+    """Ends a run when a signal comes; `say` shows a person what the signal does."""
 
-    def __init__(self, job: Job, say: Callable[[str], None]) -> None:
-        self._job = job
+    def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._counted = 0
         self._last: tuple[int, float] | None = None
         self.status = 0
         """The exit status of a run that was interrupted, else 0."""
 
-    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin; a signal that was ignored before stays so."""
+    def listen(self, loop: asyncio.AbstractEventLoop, run: Stoppable) -> None:
+        """End `run`, which runs on `loop`, from now on; a signal that was ignored before stays so."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or `&` in a script
-                signal.signal(number, lambda number, _frame: self._received(number, loop))
+                signal.signal(number, lambda number, _frame: self._received(number, loop, run))
 
-    def _received(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+    def _received(self, number: int, loop: asyncio.AbstractEventLoop, run: Stoppable) -> None:
         # Not loop.add_signal_handler: that waits for the loop, which may itself wait for a reader of our
         # output that does not read. Nothing is lost by leaving so: that is what the checkpoint is for.
         if self._belongs_to_the_last(number, time.monotonic()) or loop.is_closed():
@@ -62,7 +61,7 @@ class Signals:
             leaving = threading.Timer(_LEAVING_S, os._exit, (status,))
             leaving.daemon = True
             leaving.start()
-        loop.call_soon_threadsafe(self._handle, status)
+        loop.call_soon_threadsafe(self._handle, status, run)
 
     def _belongs_to_the_last(self, number: int, now: float) -> bool:
         last, self._last = self._last, (number, now)
@@ -71,16 +70,21 @@ class Signals:
         both = {last[0], number}
         return signal.SIGHUP in both and signal.SIGINT not in both
 
-    def _handle(self, status: int) -> None:
+    def _handle(self, status: int, run: Stoppable) -> None:
         if self.status:
             self._say(
-                "Leaving at once; the flows whose answers are missing are in doubt, and come first next time."
+                "Quitting now. Flows whose replies are missing are in doubt; the next run takes them first."
             )
-            self._job.abandon()
+            run.abandon()
             return
         self.status = status
-        calls = self._job.in_flight
-        self._say(
-            f"Stopping: waiting for {calls} call{'' if calls == 1 else 's'} under way. Once more leaves at once."
-        )
-        self._job.stop()
+        calls = run.in_flight
+        self._say(_stopping(calls))
+        run.stop()
+
+
+def _stopping(calls: int) -> str:
+    if not calls:
+        return "Stopping. Press Ctrl-C again to quit now."
+    progress = "the call in progress" if calls == 1 else f"the {calls} calls in progress"
+    return f"Stopping after {progress}. Press Ctrl-C again to quit now."

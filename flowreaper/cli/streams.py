@@ -35,7 +35,7 @@ def open_closed() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 -- the same
 
 
-def tell(text: str) -> None:
+def write_line(text: str) -> None:
     """Write a line to standard error, if somebody can read it."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
@@ -59,7 +59,7 @@ def wants_json(words: Sequence[str], environment: Mapping[str, str]) -> bool:
 def refuse(text: str, status: int, *, as_json: bool) -> None:
     """Write to standard error why a command ends, as a line of text or as a log event."""
     if not as_json:
-        tell(f"Error: {text}")
+        write_line(f"Error: {text}")
         return
     at = datetime.now(UTC).isoformat()
     event = {
@@ -69,7 +69,7 @@ def refuse(text: str, status: int, *, as_json: bool) -> None:
         "timestamp": at,
         "event": "run.refused",
     }
-    tell(json.dumps(event))
+    write_line(json.dumps(event))
 
 
 def flush(status: int) -> int:
@@ -95,7 +95,7 @@ def cannot_write(error: OSError) -> int:
     """Tell that standard output cannot be written to, unless its reader wanted no more; return the exit status."""
     if isinstance(error, BrokenPipeError):
         return 128 + signal.SIGPIPE
-    tell(f"Error: cannot write to standard output: {error.strerror or error}")
+    write_line(f"Error: cannot write to standard output: {error.strerror or error}")
     return ExitStatus.STOPPED
 
 

@@ -8,6 +8,7 @@ the user's `overrides` come before everything but success.
 import re
 from collections.abc import Mapping
 
+from flowreaper.errors import Advice
 from flowreaper.escaping import printable
 from flowreaper.model import Classification, Reply, ReplyClass
 
@@ -125,14 +126,20 @@ def _unlisted(reply: Reply, *, in_doubt: bool) -> ReplyClass:
     return ReplyClass.ABSENT if in_doubt and _SAYS_GONE.search(reply.message) else ReplyClass.REFUSED
 
 
+def advice_for(reply: Reply) -> Advice | None:
+    """Return what else can be done about a reply that stops the run: a code without advice of its own can be treated."""
+    return None if _advice(reply.code) else Advice.TREAT_CODE
+
+
+def _advice(code: str) -> str:
+    return next((text for known, text in _ADVICE if code.startswith(known)), "")
+
+
 def explain(reply: Reply) -> str:
     """Return why a reply stops the run, and what to do: the message of a FatalReplyError."""
-    advice = next(
-        (text for code, text in _ADVICE if reply.code.startswith(code)),
-        "look up the code; if it concerns single flows only, run again with --treat CODE=refused",
-    )
+    advice = _advice(reply.code) or "look up the code; if it concerns single flows only, treat it as refused"
     return (
         f"the service refuses every call: {printable(reply.code)} (HTTP {reply.status},"
         f" request id {printable(reply.request_id) or 'unknown'}): {printable(reply.message)}\n"
-        f"What to do: {advice}."
+        f"What to do: {advice}"
     )

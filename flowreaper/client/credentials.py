@@ -9,7 +9,7 @@ from typing import Protocol
 
 from flowreaper.client.official_chain import HOW_TO, Found, OfficialChain, profile_in_words
 from flowreaper.client.profiles import type_in_words
-from flowreaper.errors import ConfigurationError, CredentialsError
+from flowreaper.errors import Advice, ConfigurationError, CredentialsError
 from flowreaper.model import Credentials
 
 REFRESH_S = 60.0
@@ -62,7 +62,7 @@ class StaticSource:
         """
         raise CredentialsError(
             f"the credentials with the access key {self._credentials.masked_id} are no longer valid, and came from"
-            f" {self.origin}, so they cannot be renewed: set new ones and run the same command again"
+            f" {self.origin}, so they cannot be renewed: set new ones and run again"
         )
 
 
@@ -130,7 +130,7 @@ class ChainSource:
         if stale and self._current() == stale:
             raise CredentialsError(
                 f"the credentials with the access key {stale.masked_id} are no longer valid, and their source still"
-                " returns the same: renew them there and run the same command again"
+                " returns the same: renew them there and run again"
             )
 
     def _due(self) -> bool:
@@ -143,7 +143,8 @@ class ChainSource:
         if found is None:
             self._chain = None
             raise CredentialsError(
-                f"no credentials found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}"
+                f"no credentials found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}",
+                Advice.NAME_PROFILE,
             )
         fetched = _checked(found.credentials, found.origin)
         self._origin = found.origin
@@ -152,7 +153,7 @@ class ChainSource:
 
     def _current(self) -> Credentials:
         if self._credentials is None:
-            raise CredentialsError(f"no credentials found. {HOW_TO}")
+            raise CredentialsError(f"no credentials found. {HOW_TO}", Advice.NAME_PROFILE)
         return self._credentials
 
 

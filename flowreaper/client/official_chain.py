@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from flowreaper.client.chain_failures import why
 from flowreaper.client.profiles import config_fault, profile_of, section_fault
-from flowreaper.errors import CredentialsError
+from flowreaper.errors import Advice, CredentialsError
 from flowreaper.escaping import printable
 from flowreaper.model import Credentials
 
@@ -33,7 +33,7 @@ HOW_TO = (
     "Provide them in one of these ways:\n"
     "  - set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (and ALIBABA_CLOUD_SECURITY_TOKEN"
     " with temporary ones)\n"
-    "  - write a profile with `aliyun configure` (~/.aliyun/config.json), and name it with --profile if it is"
+    "  - write a profile with `aliyun configure` (~/.aliyun/config.json), and name it if it is"
     " not the current one\n"
     "  - run on an ECS instance with a RAM role, or set ALIBABA_CLOUD_CREDENTIALS_URI"
 )
@@ -85,7 +85,7 @@ class OfficialChain:
                 failures.append(f"\n  - {provider.name}: {asked}")
         # Raised outside the except clause: the vendor's exception would be the context.
         asked_all = ":" + "".join(failures) if failures else ": nothing is set up that could have a key."
-        raise CredentialsError(f"no credentials found{asked_all}\n{HOW_TO}")
+        raise CredentialsError(f"no credentials found{asked_all}\n{HOW_TO}", Advice.NAME_PROFILE)
 
     def _providers(self) -> Iterator[_Provider]:
         """Yield the providers that are set up, in the vendor's order."""

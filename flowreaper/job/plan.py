@@ -1,4 +1,4 @@
-"""What a run would do, found out beforehand: reads everything, calls nothing, writes nothing."""
+"""What a run would do: for the dry run and the confirmation. Reads everything, calls nothing, writes nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SAMPLE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class Plan:
     """What the input and the checkpoint hold.
 
     `new` flows are in the input alone; `unfinished` ones are in the checkpoint and will be called; `unlisted` are
@@ -40,7 +40,7 @@ class Survey:
         return self.new + self.unfinished + self.reopened
 
 
-def survey(
+def plan(
     sources: Iterable[Iterable[Entry | InvalidEntry]],
     checkpoint: Path,
     identity: Identity,
@@ -48,7 +48,7 @@ def survey(
     *,
     listed: bool = True,
     afresh: bool = False,
-) -> Survey:
+) -> Plan:
     """Read the sources and compare them with the checkpoint, if there is one.
 
     `listed`: only flows of the sources are called; else everything that is unfinished. `afresh`: the run will empty
@@ -76,7 +76,7 @@ def survey(
         known, unfinished, reopened = gathered.compare(retry)
         sample = gathered.sample(_SAMPLE, retry, listed=listed)
     in_all = sum(_in(status, (State.PENDING, State.CLAIMED)))
-    return Survey(
+    return Plan(
         new=new - known,
         unfinished=unfinished if listed else in_all,
         unlisted=in_all - unfinished if listed else 0,

@@ -1,69 +1,37 @@
-"""Builds the parts of one job and runs it: what the command and library users call."""
+"""One run over one checkpoint: opens what it needs, runs it, and sums it up."""
 
 import asyncio
 import contextlib
-import math
-import random
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from flowreaper.client.client import Client, CredentialSource
-from flowreaper.errors import FlowreaperError, RunError
+from flowreaper.errors import RunError
 from flowreaper.events import Log
+from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
+from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.settings import Settings
-from flowreaper.job.summary import Snapshot
+from flowreaper.job.summary import InputRead, Opened, Snapshot
+from flowreaper.job.supervisor import Supervisor
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
-from flowreaper.limiter.saved_pace import NOTE, SavedPace, learned_pace
-from flowreaper.limiter.shared_file import FileSharedPace, account_of, shared_folder
-from flowreaper.model import Ending, Flow, Identity, State, Summary
-from flowreaper.producer.producer import Batch, Deliver, Producer
-from flowreaper.sink.sink import Sink, Stream
+from flowreaper.limiter.saved_pace import SavedPace, learned_pace
+from flowreaper.limiter.shared_file import account_of
+from flowreaper.model import Credentials, Ending, Flow, Identity, Summary
+from flowreaper.producer.producer import Deliver, Producer
+from flowreaper.sink.sink import Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.lock import network_file_system
 from flowreaper.store.sqlite.writer import Writer
-from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
-from flowreaper.workers.circuit_breaker import CircuitBreaker
-from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
-
-_REGARDLESS = "absences_regardless"
-"""The note that a run was told not to stop where nothing is there: what it found absent is accepted."""
-
-_SOUGHT = 10_000
-# Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
 
 Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
 """What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a checkpoint holds when a run begins: flows by state, and how many of them are to be called for sure."""
-
-    counts: Mapping[State, int]
-    to_call: int
-
-
-@dataclass(frozen=True, slots=True)
-class InputRead:
-    """What an input was found to hold: flows to call, known or repeated ones, unfinished ones that it does not list."""
-
-    to_call: int
-    repeated: int
-    unlisted: int
-
-
-class Job:
+class Run:
     """One run over one checkpoint.
 
     `make_producer` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
@@ -100,11 +68,8 @@ class Job:
         self._streams = streams
         self._beside = beside
         self._accept_lost_log = accept_lost_log
-        self._parts: _Parts | None = None
-        self._unfinished = 0
-        self._reading = make_producer is not None
-        self._ending: Ending | None = None
-        self._expires_at: float | None = None
+        self._interrupted = False
+        self._active: _Active | None = None
 
     async def run(self) -> Summary:
         """Run until nothing is left, the limit, `stop`, or trouble that concerns every flow.
@@ -116,219 +81,119 @@ class Job:
             RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
         """
         credentials = await self._credentials.get()
-        self._expires_at = credentials.expires_at
-        identity = identity_of(self._settings, credentials.masked_id)
-        if network := network_file_system(self._path):
-            self._log.warning("checkpoint.on_network_file_system", type=network, checkpoint=str(self._path))
-        checkpoint = open_checkpoint(self._path, identity, accept_lost_log=self._accept_lost_log)
-        writer = Writer(checkpoint)
-        account = account_of(self._settings.endpoint.url, credentials.access_key_id)
-        try:
-            async with self._beside(writer.note_now):
-                with Peers(account) as peers, self._turns(account, peers) as turns:
-                    summary = await self._run(checkpoint, writer, turns)
-        finally:
-            writer.close()
-            # After a failed write, closing may fail as well; the first failure is the one to tell.
-            with contextlib.suppress(RunError):
-                checkpoint.close()
-        return summary
+        async with AsyncExitStack() as stack:
+            checkpoint, writer = await self._open(credentials, stack)
+            start = await self._prepare(checkpoint, writer)
+            active = self._active = await self._activate(credentials, writer, start, stack)
+            self._opened(Opened(start.counts, start.to_call))
+            if self._interrupted:
+                active.lane.workers.stop(Ending.INTERRUPTED)
+            read_all = await active.supervisor.run()
+            recorded = active.lane.sink.recorded
+            end = await writer.call(partial(read_end, checkpoint, start.counts, recorded, read_all=read_all))
+            return _summary(active, end, read_all=read_all)
 
     def stop(self) -> None:
-        """Send no more, wait for the calls under way, record, return from `run`."""
-        self._ending = Ending.INTERRUPTED
-        if self._parts:
-            self._parts.engine.stop(Ending.INTERRUPTED)
+        """Send no more, wait for the calls in progress, record, return from `run`."""
+        self._interrupted = True
+        if self._active:
+            self._active.lane.workers.stop(Ending.INTERRUPTED)
 
     def abandon(self) -> None:
-        """Do not even wait for the calls under way: their flows stay claimed, and in doubt."""
-        self._ending = Ending.INTERRUPTED
-        if self._parts:
-            self._parts.engine.abandon()
+        """Do not even wait for the calls in progress: their flows stay claimed, and in doubt."""
+        self._interrupted = True
+        if self._active:
+            self._active.lane.workers.abandon()
 
     @property
     def in_flight(self) -> int:
-        """How many calls are under way."""
-        return self._parts.engine.in_flight if self._parts else 0
+        """How many calls are in progress."""
+        return self._active.lane.workers.in_flight if self._active else 0
 
     def snapshot(self) -> Snapshot:
-        """Return how far the run is."""
-        parts = self._parts
-        if parts is None:
-            return Snapshot({}, 0, 0, 0, 0, None, self._reading, 0.0)
-        now = asyncio.get_running_loop().time()
-        done = dict(parts.sink.recorded)
-        finished = sum(count for state, count in done.items() if state is not State.INVALID)
+        """Return how far the run is; nothing is done before it has opened its checkpoint."""
+        if self._active:
+            return self._active.supervisor.snapshot()
         return Snapshot(
-            done=done,
-            left=self._unfinished - finished,
-            in_flight=parts.engine.in_flight,
-            calls=parts.engine.calls,
-            throttled=parts.settlement.throttled,
-            silent_s=None if parts.outage.since is None else now - parts.outage.since,
-            reading=self._reading,
-            elapsed_s=now - parts.started_at,
+            done={},
+            left=0,
+            in_flight=0,
+            calls=0,
+            throttled=0,
+            silent_s=None,
+            reading=self._make_producer is not None,
+            elapsed_s=0.0,
         )
 
-    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: FileSharedPace) -> Summary:
-        begun = await writer.call(
-            partial(_begin, checkpoint, self._settings, listed=self._make_producer is not None)
-        )
-        self._unfinished = begun.to_call
-        if begun.sought:
-            found = await asyncio.to_thread(self._first_listed, begun.sought)
-            self._unfinished = await writer.call(partial(checkpoint.list_known, found))
-        pace = learned_pace(self._settings.rate, begun.pace)
-        kept_pace = SavedPace(pace, writer.note, self._failed)
-        parts = self._parts = self._build(begun, writer, RateLimiter(pace, turns))
-        engine, sink = parts.engine, parts.sink
-        self._opened(Opened(begun.counts, self._unfinished))
-        if self._ending:
-            engine.stop(self._ending)
-        async with parts.client:
-            producer = self._make_producer(self._deliver) if self._make_producer else None
-            reading = asyncio.create_task(self._read(producer, engine, writer))
-            keeping = asyncio.create_task(kept_pace.run())
-            watching = asyncio.create_task(writer.watch(self._failed))
-            read_all = False
-            try:
-                await engine.run()
-                read_all = not self._reading
-                with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
-                    await kept_pace.save()
-            finally:
-                keeping.cancel()
-                watching.cancel()
-                if producer:
-                    producer.stop()
-                await asyncio.wait((reading, keeping))
-        if error := reading.exception():
-            raise error
-        if engine.error and not isinstance(engine.error, FlowreaperError):
-            raise engine.error
-        left = await writer.call(partial(_left, checkpoint, begun.counts, sink.recorded, read_all=read_all))
-        return Summary(
-            ending=engine.ending or Ending.FINISHED,
-            run=dict(+sink.recorded),
-            seconds=asyncio.get_running_loop().time() - parts.started_at,
-            calls=engine.calls,
-            throttled=parts.settlement.throttled,
-            repeated=sink.repeated,
-            read_all=read_all,
-            error=engine.error,
-            inferred=sink.inferred,
-            counts=left.counts,
-            in_doubt=left.in_doubt,
-            unlisted=left.unlisted,
-            never_deleted=left.never_deleted,
-        )
+    async def _open(self, credentials: Credentials, stack: AsyncExitStack) -> tuple[Checkpoint, Writer]:
+        """Open the checkpoint, and what stands open beside it; `stack` closes them."""
+        if network := network_file_system(self._path):
+            self._log.warning("checkpoint.on_network_file_system", type=network, checkpoint=str(self._path))
+        identity = identity_of(self._settings, credentials.masked_id)
+        checkpoint = open_checkpoint(self._path, identity, accept_lost_log=self._accept_lost_log)
+        stack.callback(_close, checkpoint)
+        writer = Writer(checkpoint)
+        stack.callback(writer.close)
+        await stack.enter_async_context(self._beside(writer.note_now))
+        return checkpoint, writer
 
-    def _build(self, begun: "_Begun", writer: Writer, gate: RateLimiter) -> "_Parts":
+    async def _prepare(self, checkpoint: Checkpoint, writer: Writer) -> StartState:
+        """Make the checkpoint ready; flows that the input surely lists are called before it is read."""
+        start = await writer.call(
+            partial(prepare, checkpoint, self._settings, listed=self._make_producer is not None)
+        )
+        if not start.sought:
+            return start
+        found = await asyncio.to_thread(self._first_listed, start.sought)
+        return replace(start, to_call=await writer.call(partial(checkpoint.list_known, found)))
+
+    async def _activate(
+        self, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
+    ) -> "_Active":
+        """Wire the account's lane and what supervises it; `stack` closes its connections."""
         settings = self._settings
+        account = account_of(settings.endpoint.url, credentials.access_key_id)
+        peers = stack.enter_context(Peers(account))
+        shared = stack.enter_context(share_pace(account, peers, self._log))
         client = Client(
             settings.endpoint,
             self._credentials,
             timeout_s=settings.timeout_s,
             connections=settings.concurrency,
         )
-        sink = Sink(writer, self._streams, self._failed)
-        backlog = Backlog(settings.rate, settings.limit)
-        backlog.take_first(begun.left_claimed)
-        outage = CircuitBreaker(settings.outage_limit_s, has_answered=begun.has_answer)
-        settlement = ReplyHandler(
-            backlog=backlog,
-            sink=sink,
-            limiter=gate,
-            breaker=outage,
-            retry=RetryPolicy(settings.max_attempts, random.random),
-            repair=Repair(client, self._log),
-            absences=AbsenceBrake(
-                settings.max_absent, has_deleted=begun.has_deleted, before=begun.absent_before
-            ),
-            refusals=RefusalStreak(settings.max_refusals),
-            overrides=settings.treat,
+        pace = learned_pace(settings.rate, start.pace)
+        lane = build_lane(
+            settings,
+            store=writer,
+            client=await stack.enter_async_context(client),
+            limiter=RateLimiter(pace, shared),
+            log=self._log,
+            streams=self._streams,
+            left_claimed=start.left_claimed,
+            has_answered=start.has_answer,
+            has_deleted=start.has_deleted,
+            absent_before=start.absent_before,
+        )
+        supervisor = Supervisor(
+            settings,
+            lane,
+            writer,
+            SavedPace(pace, writer.note, lane.fail),
+            make_producer=self._make_producer,
+            to_call=start.to_call,
+            expires_at=credentials.expires_at,
+            input_read=self._input_read,
             log=self._log,
         )
-        engine = WorkerPool(
-            backlog=backlog,
-            sink=sink,
-            limiter=gate,
-            breaker=outage,
-            transport=client,
-            replies=settlement,
-            concurrency=settings.concurrency,
-        )
-        return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
-
-    async def _read(self, producer: Producer | None, engine: WorkerPool, writer: Writer) -> None:
-        self._warn_of_expiry()
-        try:
-            if producer:
-                await producer.run()
-                await self._note_end_of_input(writer)
-        except FlowreaperError as error:
-            self._failed(error)
-        except Exception as error:  # the caller's iterable raised it: `run` raises it when all is recorded
-            self._failed(error)
-            raise
-        finally:
-            self._reading = False
-            self._warn_of_expiry()
-            engine.reading_ended()
-
-    async def _note_end_of_input(self, writer: Writer) -> None:
-        if self._parts is None or self._ending or self._parts.engine.ending:
-            return  # the reading was stopped before its end
-        unlisted = await writer.unlisted()
-        self._input_read(InputRead(self._unfinished, self._parts.sink.repeated, unlisted))
-
-    def _warn_of_expiry(self) -> None:
-        """Say, once, that the credentials expire before what is known to be left can be done."""
-        left_s = min(self.snapshot().left, self._settings.limit or sys.maxsize) / self._settings.rate
-        valid_s = math.inf if self._expires_at is None else self._expires_at - time.time()
-        if left_s > valid_s:
-            self._log.warning(
-                "credentials.expire_before_the_end", valid_s=round(valid_s, 1), estimated_s=round(left_s, 1)
-            )
-            self._expires_at = None
-
-    async def _deliver(self, batch: Batch) -> None:
-        if self._parts:
-            new = await self._parts.sink.add(batch)
-            self._unfinished += new
-            if new:
-                self._parts.engine.flows_added()
-
-    def _turns(self, account: str, peers: Peers) -> FileSharedPace:
-        folder = shared_folder()
-
-        def failed(error: OSError) -> None:
-            # No part is known where the system does not say how many runs there are.
-            meanwhile = "its part of the rate" if peers.signal() else "nothing"
-            self._log.warning(
-                "pace.not_shared_on_this_machine", folder=str(folder), error=str(error), sends=meanwhile
-            )
-
-        works = partial(self._log.info, "pace.shared_again_on_this_machine")
-        met = partial(self._log.info, "pace.shared_with_another_run_on_this_machine")
-        clock = asyncio.get_running_loop().time
-        return FileSharedPace(folder, account, peers, clock, failed=failed, works=works, met=met)
-
-    def _failed(self, error: Exception) -> None:
-        if self._parts:
-            self._parts.engine.stop(Ending.STOPPED, error)
+        return _Active(lane, supervisor)
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a run is made of, while it goes on."""
+class _Active:
+    """What a run is made of from its checkpoint's opening to its end."""
 
-    client: Client
-    sink: Sink
-    outage: CircuitBreaker
-    settlement: ReplyHandler
-    engine: WorkerPool
-    started_at: float
+    lane: Lane
+    supervisor: Supervisor
 
 
 def identity_of(settings: Settings, access_key: str = "") -> Identity:
@@ -338,74 +203,26 @@ def identity_of(settings: Settings, access_key: str = "") -> Identity:
     return Identity(endpoint, settings.sandbox, access_key)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """What a checkpoint holds when a run begins.
-
-    `to_call` counts the flows that are to be called for sure, `left_claimed` are rows among them that a crash left
-    claimed. Where only listed flows are called, these are not known yet, and the input is searched for `sought`.
-    """
-
-    counts: dict[State, int]
-    to_call: int
-    left_claimed: Sequence[int]
-    sought: Sequence[Flow]
-    pace: str
-    has_answer: bool
-    has_deleted: bool
-    absent_before: Sequence[int]
+def _close(checkpoint: Checkpoint) -> None:
+    # After a failed write, closing may fail as well; the first failure is the one to report.
+    with contextlib.suppress(RunError):
+        checkpoint.close()
 
 
-def _begin(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> _Begun:
-    if settings.sandbox:
-        checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
-    left_claimed = checkpoint.mark_claimed_in_doubt()
-    if listed:
-        checkpoint.take_listed(settings.taken_again)
-    else:
-        checkpoint.reopen(settings.taken_again)
-    counts = checkpoint.counts()
-    return _Begun(
-        counts,
-        to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
-        left_claimed=[] if listed else left_claimed,
-        sought=checkpoint.unfinished(_SOUGHT) if listed else [],
-        pace=checkpoint.noted(NOTE),
-        has_answer=checkpoint.has_answer(),
-        has_deleted=(has_deleted := checkpoint.has_deleted()),
-        absent_before=[] if has_deleted else _absent_before(checkpoint, settings),
+def _summary(active: _Active, end: EndState, *, read_all: bool) -> Summary:
+    lane = active.lane
+    return Summary(
+        ending=lane.workers.ending or Ending.FINISHED,
+        run=dict(+lane.sink.recorded),
+        seconds=active.supervisor.elapsed_s,
+        calls=lane.workers.calls,
+        throttled=lane.replies.throttled,
+        repeated=lane.sink.repeated,
+        read_all=read_all,
+        error=lane.workers.error,
+        inferred=lane.sink.inferred,
+        counts=end.counts,
+        in_doubt=end.in_doubt,
+        unlisted=end.unlisted,
+        never_deleted=end.never_deleted,
     )
-
-
-def _absent_before(checkpoint: Checkpoint, settings: Settings) -> list[int]:
-    """Return the flows that earlier runs found absent; none where the user has accepted that, or asks for them again."""
-    if settings.max_absent == 0:
-        checkpoint.note(_REGARDLESS, "yes")
-    if checkpoint.noted(_REGARDLESS) or State.ABSENT in settings.taken_again.states:
-        return []
-    return checkpoint.latest_absent(settings.max_absent - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What a checkpoint holds at a run's end."""
-
-    counts: dict[State, int]
-    in_doubt: int = 0
-    unlisted: int | None = None
-    never_deleted: bool = False
-
-
-def _left(
-    checkpoint: Checkpoint, before: dict[State, int], recorded: Counter[State], *, read_all: bool
-) -> _Left:
-    try:
-        return _Left(
-            checkpoint.counts(),
-            checkpoint.in_doubt(),
-            checkpoint.unlisted() if read_all else None,
-            not checkpoint.has_deleted(),
-        )
-    except RunError:
-        # The checkpoint is what failed: what was recorded is known all the same.
-        return _Left(dict(Counter(before) + recorded))

@@ -29,6 +29,7 @@ RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT)
 _MIN_RATE, _MAX_RATE = 0.001, 100_000
 # No account comes near either; beyond them, times and counts grow until they cannot be reckoned with.
 _MAX_CONCURRENCY = 10_000
+_MAX_TIMEOUT_S = 3600
 _MOST_BY_DEFAULT = 1000
 
 
@@ -36,11 +37,11 @@ _MOST_BY_DEFAULT = 1000
 class Settings:
     """How a job runs.
 
-    `rate` is in calls per second for the account; `concurrency` the most calls under way at once;
+    `rate` is in calls per second for the account; `concurrency` bounds the calls in progress;
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
-    `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which so many flows in a row are
+    `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which this many flows in a row are
     refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none
-    was ever deleted (0: never); `limit` ends the run after so many flows, None for all; `retry` are final states to
+    was ever deleted (0: never); `limit` ends the run after this many flows, None for all; `retry` are final states to
     take again, `retry_codes` the codes of such flows (both given: both must hold); `treat` says what a code means, before the built-in table.
     """
 
@@ -64,24 +65,29 @@ class Settings:
                 _MIN_RATE <= self.rate <= _MAX_RATE,
                 "rate",
                 self.rate,
-                f"calls a second, from {_MIN_RATE:g} to {_MAX_RATE:,}",
+                f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)",
             ),
             (
                 1 <= self.concurrency <= _MAX_CONCURRENCY,
                 "concurrency",
                 self.concurrency,
-                f"calls at once, from 1 to {_MAX_CONCURRENCY:,}",
+                f"from 1 to {_MAX_CONCURRENCY:,} (calls at once)",
             ),
-            (0 < self.timeout_s <= 3600, "timeout", self.timeout_s, "seconds, more than 0 and at most 3600"),  # noqa: PLR2004 -- the message says it
-            (self.max_attempts >= 1, "max-attempts", self.max_attempts, "attempts, 1 or more"),
-            (self.outage_limit_s >= 0, "outage-limit", self.outage_limit_s, "seconds, 0 or more"),
-            (self.max_refusals >= 0, "max-consecutive-refusals", self.max_refusals, "flows, 0 or more"),
-            (self.max_absent >= 0, "max-consecutive-absent", self.max_absent, "flows, 0 or more"),
-            (self.limit is None or self.limit >= 1, "limit", self.limit, "flows, 1 or more"),
+            (
+                0 < self.timeout_s <= _MAX_TIMEOUT_S,
+                "timeout_s",
+                self.timeout_s,
+                f"more than 0 and at most {_MAX_TIMEOUT_S:,} (seconds)",
+            ),
+            (self.max_attempts >= 1, "max_attempts", self.max_attempts, "1 or more"),
+            (self.outage_limit_s >= 0, "outage_limit_s", self.outage_limit_s, "0 or more (seconds)"),
+            (self.max_refusals >= 0, "max_refusals", self.max_refusals, "0 or more (flows)"),
+            (self.max_absent >= 0, "max_absent", self.max_absent, "0 or more (flows)"),
+            (self.limit is None or self.limit >= 1, "limit", self.limit, "1 or more (flows)"),
         )
-        for holds, name, value, meaning in checks:
+        for holds, name, value, allowed in checks:
             if not holds:
-                raise ConfigurationError(f"{name} {value} is out of range: it is a number of {meaning}")
+                raise ConfigurationError(f"{name} must be {allowed}, not {value}", setting=name)
         for state in self.retry:
             if state not in RETRYABLE:
                 raise ConfigurationError(

@@ -1,8 +1,26 @@
-"""How far a run is."""
+"""What a run reports: what it found at its start, what its input held, how far it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowreaper.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a checkpoint holds when a run begins: flows by state, and how many of them will be called for sure."""
+
+    counts: Mapping[State, int]
+    to_call: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputRead:
+    """What an input held: flows to call, known or repeated ones, and unfinished ones that it does not list."""
+
+    to_call: int
+    repeated: int
+    unlisted: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from flowreaper.errors import InputError
+from flowreaper.errors import Advice, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import AnyEntry, InvalidEntry
 from flowreaper.producer.fields import MARKED_INVALID, Field, Fields, is_marked_invalid, join_names
@@ -96,9 +96,9 @@ class CsvReader(NamedTuple):
         if not first:
             return
         header = [cell.strip(BLANKS) for cell in first]
-        id_at = self._column(header, self.fields.id, "--id-field", required=True)
+        id_at = self._column(header, self.fields.id, Advice.NAME_ID_FIELD, required=True)
         space_at = self._column(
-            header, self.fields.space, "--space-field", required=self.fields.space.given is not None
+            header, self.fields.space, Advice.NAME_SPACE_FIELD, required=self.fields.space.given is not None
         )
         state_at = header.index("state") if "state" in header else -1
         while True:
@@ -133,8 +133,8 @@ class CsvReader(NamedTuple):
         if count > 1 and source.ended:
             raise InputError(
                 f"{self.make.source}: in the CSV record that begins in line {first}, a quotation mark is never"
-                f" closed: lines {first} to {source.number}, {count:,} lines, were not read as ids. Close it; bare"
-                " ids, a line each, are --input-format text"
+                f" closed: lines {first} to {source.number}, {count:,} lines, were not read as ids. Close it",
+                Advice.READ_AS_TEXT,
             )
         if count > 1 or source.may_continue():
             raise InputError(
@@ -148,22 +148,24 @@ class CsvReader(NamedTuple):
             why = "its quotation mark is never closed"
         return self.make.invalid(decode(source.last), f"the CSV record is broken: {why}", first)
 
-    def _column(self, header: list[str], field: Field, option: str, *, required: bool) -> int:
+    def _column(self, header: list[str], field: Field, advice: Advice, *, required: bool) -> int:
         """Return the column's index, -1 if there is none."""
         names = field.among(header)
         if field is self.fields.id and any(map(_LIKE_AN_ID.fullmatch, names or header)):
             raise InputError(
                 f"{self.make.source}: the first line looks like data, not like a CSV header: {join_names(header)};"
-                " add a header line that names the columns (FlowId); bare ids, a line each, are --input-format text"
+                " add a header line that names the columns (FlowId)",
+                Advice.READ_AS_TEXT,
             )
         if len(names) > 1:
             raise InputError(
                 f"{self.make.source}: more than one CSV column could be {printable(field.name)}: {join_names(names)};"
-                f" name one that is there once with {option}"
+                " name one that is there once",
+                advice,
             )
         if required and not names:
             raise InputError(
-                f"{self.make.source}: there is no CSV column {printable(field.name)}, there are {join_names(header)};"
-                f" name the right one with {option}"
+                f"{self.make.source}: there is no CSV column {printable(field.name)}, there are {join_names(header)}",
+                advice,
             )
         return header.index(names[0]) if names else -1

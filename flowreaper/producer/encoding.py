@@ -69,18 +69,15 @@ def why_no_text(first_bytes: bytes) -> str:
     """
     for magic, (name, command) in _COMPRESSED.items():
         if first_bytes.startswith(magic):
-            return f"is compressed ({name}): unpack it first, or pipe it: {command} < FILE | flowreaper delete ..."
+            return f"is compressed ({name}): unpack it first, or pipe it through {command}"
     if first_bytes.startswith(_SQLITE):
-        return "is an SQLite database: if it is a checkpoint, name it with -c; else export its ids as text"
+        return "is an SQLite database: if it is a checkpoint, name it as the checkpoint; else export its ids as text"
     if first_bytes.startswith(_ZIP):
         return "is a zip archive or a spreadsheet: unpack it, or export the sheet as CSV"
     if name := next(
         (name for mark, name in _WIDE.items() if first_bytes.startswith(mark)), _unmarked(first_bytes)
     ):
-        return (
-            f"is not UTF-8 but {name}: save it as UTF-8, or pipe it:"
-            f" iconv -f {name} -t UTF-8 < FILE | flowreaper delete ..."
-        )
+        return f"is not UTF-8 but {name}: save it as UTF-8, or pipe it through iconv -f {name} -t UTF-8"
     return ""
 
 

@@ -65,12 +65,12 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
     if pattern is None:
         return None
     if not pattern:
-        raise InputError("--id-pattern is empty: give a regular expression that a whole id matches")
+        raise InputError("the id pattern is empty: give a regular expression that a whole id matches")
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         why = printable(str(error))
-        raise InputError(f"--id-pattern {printable(pattern)} is no regular expression: {why}") from None
+        raise InputError(f"the id pattern {printable(pattern)} is no regular expression: {why}") from None
 
 
 def why_invalid(text: str, pattern: re.Pattern[str] | None = None) -> str:
@@ -84,9 +84,11 @@ def why_invalid(text: str, pattern: re.Pattern[str] | None = None) -> str:
     if why := _never(text):
         return why
     if pattern is not None:
-        return "" if pattern.fullmatch(text) else f"does not match --id-pattern {printable(pattern.pattern)}"
+        return (
+            "" if pattern.fullmatch(text) else f"does not match the id pattern {printable(pattern.pattern)}"
+        )
     why = _strange(text) or ("" if _DIGIT.search(text) else "has no digit in it")
-    return why and f"{why} (other ids: --id-pattern)"
+    return why and f"{why} (other ids need an id pattern)"
 
 
 def why_invalid_space(text: str) -> str:

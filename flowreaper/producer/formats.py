@@ -182,7 +182,7 @@ class _Reader(NamedTuple):
         why, mark = why_invalid(text, self.make.pattern), _NO_TEXT_ID.search(text)
         if not mark or not why or why == ROUNDED:  # 9,26E+17: the comma is not the fault
             return self.make.entry(text, "", number)
-        hint = "give CSV with --input-format csv, print ids out of JSON bare (jq -r)"
+        hint = "read CSV as CSV, and print ids out of JSON bare (jq -r)"
         return self.make.invalid(text, f"the line has {mark[0]} in it, and is no id: {hint}", number)
 
     def read_jsonl(self, lines: Iterator[bytes | LongLine]) -> Iterator[AnyEntry]:
@@ -214,9 +214,9 @@ class _Reader(NamedTuple):
         if isinstance(value, dict):
             ids, spaces = self.fields.id.among(value), self.fields.space.among(value)
             if not ids:
-                why = f"the object has no field {printable(self.fields.id.name)} (--id-field)"
+                why = f"the object has no field {printable(self.fields.id.name)}"
             elif len(ids) > 1 or len(spaces) > 1:
-                why = "the object has the id or the space twice: choose with --id-field, --space-field"
+                why = "the object has the id or the space twice: name the field"
             else:
                 flow_id, space = value[ids[0]], value[spaces[0]] if spaces else None
                 why = MARKED_INVALID if is_marked_invalid(ids[0], value.get("state")) else ""

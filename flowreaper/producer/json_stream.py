@@ -10,7 +10,7 @@ from itertools import chain
 
 import ijson  # type: ignore[import-untyped] # it has no stubs; _element checks what it yields
 
-from flowreaper.errors import InputError
+from flowreaper.errors import Advice, InputError
 from flowreaper.escaping import printable
 from flowreaper.producer.lines import LINE_LIMIT
 
@@ -50,7 +50,8 @@ def parse_elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:
         if not found:
             raise InputError(
                 f"{source}: JSON document {number} holds no flows: expected is an array of ids or objects, or a"
-                " ListFlow answer with its flows in Data; if each line is a flow, use --input-format jsonl"
+                " ListFlow answer with its flows in Data",
+                Advice.READ_AS_JSON_LINES,
             )
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from flowreaper.errors import CheckpointError, ConfigurationError, OutputError, RunError
+from flowreaper.errors import Advice, CheckpointError, ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.sink.results_note import PREFIX, ResultsNote, key_of, key_of_line, mend, note_name
@@ -130,7 +130,7 @@ class ResultsFile:
         """Return what the checkpoint notes of this file; None where it is empty, and begun now."""
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            raise ConfigurationError(f"{self._name} is no regular file: name another file with --results")
+            raise ConfigurationError(f"{self._name} is no regular file", Advice.OTHER_RESULTS)
         notes = {name: ResultsNote.parse(text) for name, text in read_notes(self._checkpoint, PREFIX).items()}
         here = notes.get(self._key)
         if found.st_size == 0:
@@ -144,7 +144,8 @@ class ResultsFile:
                 return known
         raise ConfigurationError(
             f"{self._name} exists, and does not hold results of the checkpoint {printable(str(self._checkpoint))}:"
-            " it is left as it is. Name a new file with --results, or with -c the checkpoint that began this one"
+            " it is left as it is",
+            Advice.NEW_RESULTS,
         )
 
     def _stream(self, fd: int, known: ResultsNote, note: Note) -> JsonLines:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flowreaper.errors import ConfigurationError, OutputError, RunError
+from flowreaper.errors import Advice, ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
 from flowreaper.model import Record
 from flowreaper.sink.formats import json_line
@@ -106,7 +106,8 @@ class JsonLines:
             raise self._broken
         raise OutputError(
             f"cannot write the results to {self._name}: {self._broken.strerror}. What was deleted is in the"
-            " checkpoint: `flowreaper results` writes it out again"
+            " checkpoint",
+            Advice.EXPORT_RESULTS,
         ) from self._broken
 
     def _write(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flowreaper.errors import ConsecutiveAbsencesError, ConsecutiveRefusalsError
+from flowreaper.errors import Advice, ConsecutiveAbsencesError, ConsecutiveRefusalsError
 from flowreaper.escaping import printable
 from flowreaper.model import Reply, State
 
@@ -49,8 +49,8 @@ class AbsenceBrake:
             " may belong to another account, or the flows to another space or region. The last answer:"
             f" {printable(reply.code)} (HTTP {reply.status}, request id {printable(reply.request_id)}):"
             f" {printable(reply.message)}\n"
-            "Nothing is lost: the next run calls these flows again. What to do: check the access key, the endpoint and"
-            " the spaces (--cust-space-id); where the flows really are gone, go on with --max-consecutive-absent 0"
+            "Nothing is lost: the next run calls these flows again. Check the access key, the endpoint and the spaces",
+            Advice.ACCEPT_ABSENCES,
         )
 
 
@@ -74,7 +74,6 @@ class RefusalStreak:
         code = printable(reply.code)
         return ConsecutiveRefusalsError(
             f"{self._length} flows in a row were refused with the same code, so it may concern every flow: {code}"
-            f" (HTTP {reply.status}, request id {printable(reply.request_id)}): {printable(reply.message)}\n"
-            "What to do: if it concerns single flows, go on with --max-consecutive-refusals 0; if it concerns the"
-            " account, mend that, then take them again with --retry refused"
+            f" (HTTP {reply.status}, request id {printable(reply.request_id)}): {printable(reply.message)}",
+            Advice.RETRY_REFUSED,
         )

@@ -7,7 +7,7 @@ never goes back.
 from collections import Counter
 from dataclasses import dataclass
 
-from flowreaper.errors import OutageError
+from flowreaper.errors import Advice, OutageError
 from flowreaper.escaping import printable
 from flowreaper.model import Reply
 
@@ -180,6 +180,6 @@ class CircuitBreaker:
             )
         return OutageError(
             f"the service has not answered for {lasted}; the last try: {status}{printable(last.message)}. "
-            "No flow is blamed for that. Check the network, the proxy and the endpoint, then go on; --outage-limit"
-            " waits longer"
+            "No flow is blamed for that. Check the network, the proxy and the endpoint, then go on",
+            Advice.WAIT_LONGER,
         )

@@ -1,6 +1,6 @@
 """Repairs what concerns every call, once: renews the credentials, or follows the service's clock."""
 
-from flowreaper.client.codes import explain
+from flowreaper.client.codes import advice_for, explain
 from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
 from flowreaper.model import Reply, ReplyClass
@@ -37,7 +37,7 @@ class Repair:
         if self._under_way or credentials_generation < self.credentials_generation:
             return None
         if reply_class in self._tried:
-            return FatalReplyError(explain(reply))
+            return FatalReplyError(explain(reply), advice_for(reply))
         self._tried.add(reply_class)
         self._under_way = True
         try:
@@ -47,7 +47,7 @@ class Repair:
         finally:
             self._under_way = False
             self.credentials_generation += 1
-        return None if repaired else FatalReplyError(explain(reply))
+        return None if repaired else FatalReplyError(explain(reply), advice_for(reply))
 
     async def _repair(self, reply_class: ReplyClass, reply: Reply) -> bool:
         if reply_class is ReplyClass.RENEW:

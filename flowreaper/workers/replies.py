@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from flowreaper.client.codes import classify, explain
+from flowreaper.client.codes import advice_for, classify, explain
 from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
 from flowreaper.model import Claim, Outcome, Reopen, Reply, ReplyClass, Requeue, State
@@ -94,7 +94,7 @@ class ReplyHandler:
                 return await self._repair.attempt(reply_class, reply, credentials_generation)
             case ReplyClass.FATAL:
                 self._requeue(claim, claim.attempts, in_doubt=in_doubt)
-                return FatalReplyError(explain(reply))
+                return FatalReplyError(explain(reply), advice_for(reply))
             case ReplyClass.DELETED | ReplyClass.ABSENT | ReplyClass.REFUSED:
                 return self._conclude(claim, reply, reply_class, in_doubt=in_doubt)
         return None

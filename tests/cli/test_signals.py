@@ -12,7 +12,7 @@ from tests.virtual import run_virtual
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
-class Job:
+class Run:
     in_flight = 1
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def after(clock: list[float], *events: tuple[float, signal.Signals]) -> tuple[list[str], list[str], int]:
     """Return what a job was told to do, what a person was told, and the exit status."""
-    job, told = Job(), list[str]()
-    found = Signals(job, told.append)
+    job, told = Run(), list[str]()
+    found = Signals(told.append)
 
     async def scenario() -> None:
-        found.listen(asyncio.get_running_loop())
+        found.listen(asyncio.get_running_loop(), job)
         for wait_s, number in events:
             clock[0] += wait_s
             signal.raise_signal(number)
@@ -61,7 +61,7 @@ def after(clock: list[float], *events: tuple[float, signal.Signals]) -> tuple[li
 
 @pytest.mark.parametrize(("number", "status"), [(INT, 130), (TERM, 143), (HUP, 143)])
 def test_the_first_signal_stops_and_says_so(clock: list[float], number: signal.Signals, status: int) -> None:
-    said = ["Stopping: waiting for 1 call under way. Once more leaves at once."]
+    said = ["Stopping after the call in progress. Press Ctrl-C again to quit now."]
     assert after(clock, (0, number)) == (["stop"], said, status)
 
 
@@ -82,7 +82,7 @@ def test_a_second_signal_leaves_at_once(
 ) -> None:
     done, told, status = after(clock, *events)
     assert done == ["stop", "abandon"]
-    assert told[1].startswith("Leaving at once;")
+    assert told[1].startswith("Quitting now.")
     assert status == (130 if events[0][1] is INT else 143)
 
 

@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
+from flowreaper.client.endpoint import parse_endpoint
+from flowreaper.events import SilentLog
+from flowreaper.job.lane import build_lane
+from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
-from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Record, Reply
-from flowreaper.sink.sink import Sink
+from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Reply
 from flowreaper.store.sqlite.checkpoint import Checkpoint
-from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
-from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
+
+ENDPOINT = parse_endpoint("http://127.0.0.1:1")
 
 OK = Reply(200, "OK", "None", "R-1")
 GONE = Reply(400, "Flow.NotExist", "The flow does not exist.", "R-2")
@@ -52,7 +51,7 @@ class How(Enum):
     """How a call goes."""
 
     WELL = auto()
-    LOST_AFTER = auto()  # deleted, but the answer is lost
+    LOST_AFTER = auto()  # deleted, but nobody hears of it
     FAILED_AFTER = auto()
     LOST_BEFORE = auto()
     FAILED_BEFORE = auto()
@@ -74,7 +73,7 @@ _DELETES_NOT = {
 
 
 class Service:
-    """Flows that exist until they are deleted, and which deletions it acknowledged."""
+    """Flows that exist until they are deleted, and what it told of each."""
 
     def __init__(self, missing: frozenset[str] = frozenset()) -> None:
         self.missing = missing
@@ -97,8 +96,18 @@ class Service:
         return GONE if gone else OK
 
 
-class Transport:
-    """Calls of a service that go as `how` says; `sending` is called with each flow first."""
+class NeverAsked:
+    """A signer that no reply here asks to repair anything."""
+
+    async def renew_credentials(self) -> None:
+        raise AssertionError
+
+    def correct_clock(self, date: str) -> bool:
+        raise AssertionError(date)
+
+
+class Transport(NeverAsked):
+    """Calls of a service that go as `how` says; `sending` is told of each flow first."""
 
     def __init__(
         self, service: Service, how: Callable[[], How], sending: Callable[[Flow], None] = lambda _flow: None
@@ -110,9 +119,9 @@ class Transport:
     async def send(
         self,
         flow: Flow,
-        timeout_s: float | None = None,  # noqa: ARG002 -- the Protocol's signature
+        timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
         left: Callable[[], None] = lambda: None,
-        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the Protocol's signature
+        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the engine's port
     ) -> Reply:
         self._sending(flow)
         left()
@@ -121,16 +130,6 @@ class Transport:
         reply = self._service.call(flow.flow_id, how)
         await asyncio.sleep(0.03)
         return reply
-
-
-class NeverAsked:
-    """A signer that no reply here asks to repair anything."""
-
-    async def renew_credentials(self) -> None:
-        raise AssertionError
-
-    def correct_clock(self, date: str) -> bool:
-        raise AssertionError(date)
 
 
 class Silence:
@@ -180,48 +179,40 @@ async def run(
     limit: int | None = None,
     seed: int = 1,
 ) -> WorkerPool:
-    """Read and delete until the end; the pool that is returned says how the run ended."""
-    backlog = Backlog(20, limit)
-    backlog.take_first(left_claimed)
-    limiter = RateLimiter(Pace(20))
-    breaker = CircuitBreaker(3600)
-    pool: WorkerPool
-    sink = Sink(store, [stream], lambda error: pool.stop(Ending.STOPPED, error))
-    replies = ReplyHandler(
-        backlog=backlog,
-        sink=sink,
-        limiter=limiter,
-        breaker=breaker,
-        retry=RetryPolicy(4, random.Random(seed).random),  # noqa: S311 -- repeatable waits
-        repair=Repair(NeverAsked(), Silence()),
-        absences=AbsenceBrake(0, has_deleted=False),
-        refusals=RefusalStreak(0),
-        overrides={},
-        log=Silence(),
+    """Read and delete until the end; the engine says how it came."""
+    lane = build_lane(
+        Settings(
+            endpoint=ENDPOINT,
+            rate=20,
+            concurrency=8,
+            max_attempts=4,
+            max_refusals=0,
+            max_absent=0,
+            limit=limit,
+        ),
+        store=store,
+        client=transport,
+        limiter=RateLimiter(Pace(20)),
+        log=SilentLog(),
+        streams=[stream],
+        left_claimed=left_claimed,
+        luck=random.Random(seed).random,  # noqa: S311 -- repeatable waits
         now=lambda: 1_800_000_000.0,
     )
-    pool = WorkerPool(
-        backlog=backlog,
-        sink=sink,
-        limiter=limiter,
-        breaker=breaker,
-        transport=transport,
-        replies=replies,
-        concurrency=8,
-    )
+    workers = lane.workers
 
     async def read() -> None:
         try:
             for batch in feed:
-                if await sink.add(batch):
-                    pool.flows_added()
+                if await lane.sink.add(batch):
+                    workers.flows_added()
                 await asyncio.sleep(0.05)
         finally:
-            pool.reading_ended()
+            workers.reading_ended()
 
     reading = asyncio.create_task(read())
-    await pool.run()
+    await workers.run()
     await asyncio.wait((reading,))
-    if not reading.cancelled() and (error := reading.exception()) is not pool.error and error:
+    if not reading.cancelled() and (error := reading.exception()) is not workers.error and error:
         raise error
-    return pool
+    return workers

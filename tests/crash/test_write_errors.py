@@ -16,7 +16,7 @@ import pytest
 from flowreaper.client.credentials import StaticSource
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
-from flowreaper.job.run import Job
+from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
 from flowreaper.model import Ending, Flow, State, Summary
 from flowreaper.producer.producer import Deliver
@@ -153,7 +153,7 @@ class Input:
 
 async def job(path: Path, sandbox: Sandbox, shown: Shown) -> Summary:
     settings = Settings(endpoint=parse_endpoint(sandbox.url), rate=500)
-    return await Job(
+    return await Run(
         settings,
         checkpoint=path,
         credentials=StaticSource(CREDENTIALS),

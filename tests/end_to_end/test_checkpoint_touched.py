@@ -362,7 +362,7 @@ def test_status_says_under_way_while_a_run_goes_on_and_in_doubt_when_it_is_gone(
         process.kill()
         process.wait()
     assert f"a run is going on (pid {process.pid} on " in live.out
-    assert "   claimed            3  (under way)" in live.out
+    assert "   claimed            3  (in progress)" in live.out
     assert "in doubt" not in live.out
     assert (as_json["live"], as_json["under_way"], as_json["in_doubt"]) == (True, 3, 0)
     assert as_json["run"].startswith(f"pid {process.pid} on ")

@@ -14,22 +14,22 @@ FLOWS = 2000
 COUNTING = """
 import gc, json
 from flowreaper.cli import main
-from flowreaper.job.run import Job
+from flowreaper.job.run import Run
 
 def total(what):
     return sum(generation[what] for generation in gc.get_stats())
 
-run = Job.run
+finish = Run.run
 
-async def counted(job):
+async def counted(run):
     looks, found = total("collections"), total("collected")
-    summary = await run(job)
+    summary = await finish(run)
     looks = total("collections") - looks
     gc.collect()
     print(json.dumps({"looks": looks, "in_cycles": total("collected") - found}))
     return summary
 
-Job.run = counted
+Run.run = counted
 main()
 """
 

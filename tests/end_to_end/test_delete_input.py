@@ -72,7 +72,7 @@ def test_without_a_source_standard_input_is_read(command: Command, service: Serv
 def test_a_pipe_gets_a_checkpoint_with_its_time_in_its_name(command: Command, ids: Ids) -> None:
     finished = command.delete("-", stdin="\n".join(ids(2)))
     (checkpoint,) = command.folder.glob("stdin-*Z-*.ckpt")
-    assert f"Checkpoint: {checkpoint.name}, 0 left to do" in finished.told
+    assert f"Nothing left to do. Checkpoint: {checkpoint.name}" in finished.told
 
 
 def test_two_pipes_that_begin_in_the_same_second_have_a_checkpoint_each(
@@ -142,7 +142,7 @@ def test_text_that_is_no_flow_id_is_never_sent_and_says_why(
     assert service.called([*good, *debris, "FlowId"]) == good
     records = command.results("flows.txt.ckpt")
     assert sorted(records) == sorted([*good, *debris])
-    assert all("--id-pattern" in records[text]["message"] for text in debris)
+    assert all("id pattern" in records[text]["message"] for text in debris)
 
 
 def test_a_pattern_lets_other_ids_be_called(command: Command, service: Service, ids: Ids) -> None:
@@ -159,7 +159,7 @@ def test_a_pattern_that_is_none_and_a_default_space_that_cannot_be_are_refused(c
     command.write("flows.txt", "926000000000007919")
     finished = command.delete("--id-pattern", "[0-9", "flows.txt")
     assert finished.status == 2
-    assert "--id-pattern [0-9 is no regular expression: unterminated character set" in finished.err
+    assert "the id pattern [0-9 is no regular expression: unterminated character set" in finished.err
     finished = command.delete("--cust-space-id", "null", "flows.txt")
     assert finished.status == 2
     assert "the space 'null' stands for no value" in finished.err
@@ -174,11 +174,14 @@ def test_a_checkpoint_as_source_is_refused_and_the_option_for_it_named(
     assert command.delete("flows.txt").status == 0
     finished = command.delete("flows.txt.ckpt")
     assert finished.status == 2
-    assert "flows.txt.ckpt: is an SQLite database: if it is a checkpoint, name it with -c" in finished.err
+    assert (
+        "flows.txt.ckpt: is an SQLite database: if it is a checkpoint, name it as the checkpoint"
+        in finished.err
+    )
     assert not (command.folder / "flows.txt.ckpt.ckpt").exists()
     piped = command.shell(f"cat flows.txt.ckpt | {shlex.join(FLOWREAPER)} delete --yes -c piped.ckpt -")
     assert piped.status == 2
-    assert "-: is an SQLite database: if it is a checkpoint, name it with -c" in piped.err
+    assert "-: is an SQLite database: if it is a checkpoint, name it as the checkpoint" in piped.err
     assert len(service.called([flow])) == 1
 
 
@@ -270,7 +273,7 @@ def test_a_repeated_id_is_called_once_and_counted(command: Command, service: Ser
     finished = command.delete(stdin=f"{flow}\n {flow} \r\n# comment\n\n{flow}\n")
     assert finished.status == 0
     assert service.called([flow]) == [flow]
-    assert "2 ids known already" in finished.err
+    assert "2 duplicates skipped" in finished.err
 
 
 def test_what_is_no_flow_id_is_recorded_with_its_line_and_never_sent(

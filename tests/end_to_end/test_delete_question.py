@@ -146,7 +146,7 @@ def test_where_nothing_is_left_to_do_nothing_is_asked(command: Command, service:
     command.delete("flows.txt")
     with Terminal(command, "delete", "flows.txt") as terminal:
         assert terminal.wait() == 0
-        assert "Nothing is left to do." in terminal.shown
+        assert "Nothing left to do." in terminal.shown
         assert QUESTION not in terminal.shown
     assert sorted(service.called(flows)) == flows
 

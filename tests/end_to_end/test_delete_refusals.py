@@ -35,7 +35,7 @@ def test_published_and_foreign_flows_are_refused_in_the_services_own_words(
     assert (records[published]["state"], records[published]["code"]) == ("refused", "Flow.StatusInvalid")
     assert records[published]["message"] == "Only a flow in the DRAFT state can be deleted."
     assert (records[foreign]["state"], records[foreign]["code"]) == ("refused", "Unknown.ResourceOwnerId")
-    assert "To list those refused: flowreaper results --state refused flows.txt.ckpt" in finished.told
+    assert "To list the refused flows: flowreaper results --state refused flows.txt.ckpt" in finished.told
 
 
 def test_a_flow_that_was_never_there_is_absent_and_no_failure(begin: Begin, bare: Command, ids: Ids) -> None:

@@ -82,7 +82,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_flow_stays_in_doubt(begin: Begin
         assert process.stderr
         wait_for(lambda: service.called(flows) == flows)
         process.send_signal(signal.SIGINT)
-        while not process.stderr.readline().startswith("Stopping: waiting for 1"):
+        while not process.stderr.readline().startswith("Stopping after the call in progress"):
             pass
         process.send_signal(signal.SIGINT)
         assert ended(process).status == 130
@@ -136,7 +136,7 @@ def test_two_signals_of_one_event_wait_for_the_calls_under_way(
             time.sleep(apart_s)
         finished = ended(process)
     assert finished.status == 143
-    assert "Stopping: waiting for 3 calls under way. Once more leaves at once." in finished.told
+    assert "Stopping after the 3 calls in progress. Press Ctrl-C again to quit now." in finished.told
     assert command.states("flows.txt.ckpt") == {"deleted": 3}
 
 

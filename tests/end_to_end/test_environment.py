@@ -235,7 +235,8 @@ def test_half_a_key_of_the_environment_does_not_complete_that_of_a_profile(
 def test_a_number_that_no_run_can_have_is_a_usage_error(command: Command, option: str, value: str) -> None:
     finished = command.run("delete", "-y", f"--{option}", value, stdin="1")
     assert finished.status == 2
-    assert f"{option} {float(value) if option == 'rate' else value} is out of range" in finished.err
+    assert f"Error: --{option} must be " in finished.err
+    assert finished.err.endswith(f", not {float(value) if option == 'rate' else value}\n")
     assert "defect" not in finished.err
 
 

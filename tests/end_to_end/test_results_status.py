@@ -141,7 +141,7 @@ def test_results_go_to_a_new_private_file_and_never_over_another(job: tuple[Comm
     file.write_text("mine")
     second = command.run(*arguments)
     assert second.status == 2
-    assert "out.jsonl exists already" in second.err
+    assert "out.jsonl already exists" in second.err
     assert file.read_text() == "mine"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from flowreaper.errors import ConfigurationError, InputError
 from flowreaper.job import plan as module
-from flowreaper.job.plan import Survey, survey
+from flowreaper.job.plan import Plan, plan
 from flowreaper.model import Entry, Flow, Identity, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
@@ -30,8 +30,8 @@ def half_done(path: Path) -> Iterator[Checkpoint]:
 
 
 def test_without_a_checkpoint_everything_is_new_and_nothing_is_made(path: Path) -> None:
-    found = survey([entries("1", "2", "1"), [*entries("2", "3"), invalid("x y")]], path, IDENTITY)
-    assert found == Survey(
+    found = plan([entries("1", "2", "1"), [*entries("2", "3"), invalid("x y")]], path, IDENTITY)
+    assert found == Plan(
         new=3,
         unfinished=0,
         finished=0,
@@ -48,7 +48,7 @@ def test_without_a_checkpoint_everything_is_new_and_nothing_is_made(path: Path) 
 def test_the_input_is_compared_with_the_checkpoint(path: Path) -> None:
     with half_done(path):
         pass
-    found = survey([entries("1", "2", "3", "4", "6", "7")], path, IDENTITY)
+    found = plan([entries("1", "2", "3", "4", "6", "7")], path, IDENTITY)
     assert (found.new, found.unfinished, found.finished, found.reopened) == (2, 2, 2, 0)
     assert found.unlisted == 1
     assert found.to_call == 4
@@ -57,37 +57,37 @@ def test_the_input_is_compared_with_the_checkpoint(path: Path) -> None:
 def test_without_an_input_everything_unfinished_and_all_that_is_taken_again_counts(path: Path) -> None:
     with half_done(path):
         pass
-    found = survey([], path, IDENTITY, Retry((State.REFUSED, State.GAVE_UP)), listed=False)
+    found = plan([], path, IDENTITY, Retry((State.REFUSED, State.GAVE_UP)), listed=False)
     assert (found.new, found.unfinished, found.reopened, found.to_call) == (0, 3, 1, 4)
     assert found.sample == tuple(map(Flow, "2345"))
-    assert survey([], path, IDENTITY, Retry((State.REFUSED,), ("no such code",)), listed=False).reopened == 0
+    assert plan([], path, IDENTITY, Retry((State.REFUSED,), ("no such code",)), listed=False).reopened == 0
 
 
 def test_flows_that_are_taken_again_count_where_the_input_lists_them(path: Path) -> None:
     with half_done(path):
         pass
     retry = Retry((State.REFUSED,))
-    assert survey([entries("6")], path, IDENTITY, retry).reopened == 0
-    found = survey([entries("1", "2", "3")], path, IDENTITY, retry)
+    assert plan([entries("6")], path, IDENTITY, retry).reopened == 0
+    found = plan([entries("1", "2", "3")], path, IDENTITY, retry)
     assert (found.unfinished, found.finished, found.reopened, found.unlisted) == (1, 1, 1, 2)
 
 
 def test_what_will_be_emptied_before_the_run_counts_for_nothing(path: Path) -> None:
     with half_done(path):
         pass
-    assert survey([entries("1", "2", "3")], path, IDENTITY, afresh=True).to_call == 3
+    assert plan([entries("1", "2", "3")], path, IDENTITY, afresh=True).to_call == 3
 
 
 def test_the_same_id_in_another_space_is_new(path: Path) -> None:
     with half_done(path):
         pass
-    assert survey([entries("1", space="cams-a")], path, IDENTITY).new == 1
+    assert plan([entries("1", space="cams-a")], path, IDENTITY).new == 1
 
 
 def test_what_a_run_would_do_is_told_while_one_goes_on_and_changes_nothing(path: Path) -> None:
     with half_done(path) as checkpoint:
         before = {f.name: f.read_bytes() for f in path.parent.iterdir() if f.suffix != ".ckpt-shm"}
-        assert survey([entries("5", "6")], path, IDENTITY).to_call == 2
+        assert plan([entries("5", "6")], path, IDENTITY).to_call == 2
         assert {f.name for f in path.parent.iterdir()} >= set(before)
         assert {name: (path.parent / name).read_bytes() for name in before} == before
         assert checkpoint.counts()[State.PENDING] == 2
@@ -97,14 +97,14 @@ def test_a_plain_checkpoint_is_left_byte_for_byte_as_it_was(path: Path) -> None:
     with half_done(path):
         pass
     before = path.read_bytes()
-    survey([entries("5", "6")], path, IDENTITY)
+    plan([entries("5", "6")], path, IDENTITY)
     assert [f.name for f in path.parent.iterdir()] == [path.name]
     assert path.read_bytes() == before
 
 
 def test_an_empty_file_as_a_crash_leaves_it_counts_as_no_checkpoint(path: Path) -> None:
     path.touch()
-    assert survey([entries("1")], path, IDENTITY).to_call == 1
+    assert plan([entries("1")], path, IDENTITY).to_call == 1
     assert path.read_bytes() == b""
 
 
@@ -120,7 +120,7 @@ def test_an_empty_file_as_a_crash_leaves_it_counts_as_no_checkpoint(path: Path) 
 def test_a_checkpoint_that_is_not_this_jobs_is_refused(path: Path, make: Callable[[Path], None]) -> None:
     make(path)
     with pytest.raises(ConfigurationError, match=r"ids\.txt\.ckpt"):
-        survey([entries("1")], path, IDENTITY)
+        plan([entries("1")], path, IDENTITY)
 
 
 def test_a_source_that_cannot_be_read_is_raised(path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_source_that_cannot_be_read_is_raised(path: Path) -> None:
         raise InputError("cannot read it")
 
     with pytest.raises(InputError, match="cannot read it"):
-        survey([unreadable()], path, IDENTITY)
+        plan([unreadable()], path, IDENTITY)
 
 
 def test_samples_are_short_however_the_input_is_cut_into_batches(
@@ -137,7 +137,7 @@ def test_samples_are_short_however_the_input_is_cut_into_batches(
 ) -> None:
     monkeypatch.setattr(module, "_BATCH", 4)
     lines = [*entries(*map(str, range(7))), *(invalid(f"x {n}") for n in range(7))]
-    found = survey([lines[:5], lines[5:]], path, IDENTITY)
+    found = plan([lines[:5], lines[5:]], path, IDENTITY)
     assert found.sample == tuple(Flow(str(n)) for n in range(5))
     assert [e.text for e in found.invalid_sample] == [f"x {n}" for n in range(5)]
     assert (found.new, found.invalid) == (7, 7)
@@ -146,8 +146,8 @@ def test_samples_are_short_however_the_input_is_cut_into_batches(
 def test_the_sample_is_of_flows_that_would_be_called_each_once(path: Path) -> None:
     with half_done(path):
         pass
-    found = survey([entries("1", "6", "2", "7", "6", "4")], path, IDENTITY)
+    found = plan([entries("1", "6", "2", "7", "6", "4")], path, IDENTITY)
     assert found.sample == tuple(map(Flow, "674"))
-    again = survey([entries("1", "6", "2")], path, IDENTITY, Retry((State.REFUSED,)))
+    again = plan([entries("1", "6", "2")], path, IDENTITY, Retry((State.REFUSED,)))
     assert again.sample == tuple(map(Flow, "62"))
-    assert survey([entries("1")], path, IDENTITY).failed == 2
+    assert plan([entries("1")], path, IDENTITY).failed == 2

@@ -14,7 +14,7 @@ from flowreaper.client.client import CredentialSource
 from flowreaper.client.credentials import ChainSource, StaticSource
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.client.official_chain import Found
-from flowreaper.job.run import Job
+from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
 from flowreaper.model import Credentials, State
 from flowreaper.producer.producer import IterableProducer
@@ -44,10 +44,10 @@ class Log:
         self._warned()
 
 
-def job_of(flow_ids: list[str], folder: Path, sandbox: Sandbox, source: CredentialSource, **how: Any) -> Job:
+def job_of(flow_ids: list[str], folder: Path, sandbox: Sandbox, source: CredentialSource, **how: Any) -> Run:
     """Make a job of 100 calls a second."""
     log = how.pop("log", Log())
-    return Job(
+    return Run(
         Settings(endpoint=parse_endpoint(sandbox.url), rate=100.0, **how),
         checkpoint=folder / "job.ckpt",
         credentials=source,
@@ -128,7 +128,7 @@ async def test_a_folder_that_runs_cannot_share_is_told_and_stops_nothing(
 ) -> None:
     folder = tmp_path / "turns"
     folder.symlink_to(tmp_path)
-    monkeypatch.setattr("flowreaper.job.run.shared_folder", lambda: folder)
+    monkeypatch.setattr("flowreaper.job.lane.shared_folder", lambda: folder)
     log = Log()
     async with Sandbox(SandboxOptions(window="none")) as sandbox:
         job = job_of(["1", "2"], tmp_path, sandbox, StaticSource(CREDENTIALS), log=log)

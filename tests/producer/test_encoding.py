@@ -93,12 +93,12 @@ def test_a_nul_byte_ends_it_with_its_offset_and_nothing_of_its_chunk_passes(
     assert b"".join(got) == b"".join(passed)
 
 
-def test_a_database_is_named_with_the_option_for_checkpoints() -> None:
+def test_a_database_says_that_it_may_be_a_checkpoint() -> None:
     content = b"SQLite format 3\0" + bytes(84)
     for size in (1, 5, 100):
         chunks = [content[at : at + size] for at in range(0, len(content), size)]
         with pytest.raises(
-            InputError, match=r"^ids: is an SQLite database: if it is a checkpoint, name it with -c"
+            InputError, match=r"^ids: is an SQLite database: if it is a checkpoint, name it as the checkpoint"
         ):
             list(require_text(chunks, "ids"))
 

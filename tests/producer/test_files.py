@@ -182,7 +182,10 @@ def test_a_file_that_vanished_after_the_check_is_an_input_error(tmp_path: Path) 
     [
         (b"1\n2\n\0\n", "has a NUL byte at offset 4"),
         (b"1\n" * 700_000 + b"\0", "has a NUL byte at offset 1400000"),
-        (b"SQLite format 3\0" + bytes(84), "is an SQLite database: if it is a checkpoint, name it with -c"),
+        (
+            b"SQLite format 3\0" + bytes(84),
+            "is an SQLite database: if it is a checkpoint, name it as the checkpoint",
+        ),
     ],
 )
 def test_a_file_that_is_no_text_is_refused_when_it_is_opened_wherever_it_shows(

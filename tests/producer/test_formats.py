@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowreaper.errors import InputError
+from flowreaper.errors import Advice, InputError
 from flowreaper.model import Entry, Flow, InvalidEntry
 from flowreaper.producer.flow_ids import is_plain, why_invalid
 from flowreaper.producer.formats import Format, InputSettings, detect, parse_entries
@@ -36,10 +36,14 @@ def brief(*chunks: bytes, suffix: str = "", **settings: Any) -> list[object]:
     return shown
 
 
-def refusal(*chunks: bytes, **settings: Any) -> str:
+def refusal_of(*chunks: bytes, **settings: Any) -> InputError:
     with pytest.raises(InputError) as caught:
         read(*chunks, **settings)
-    return str(caught.value)
+    return caught.value
+
+
+def refusal(*chunks: bytes, **settings: Any) -> str:
+    return str(refusal_of(*chunks, **settings))
 
 
 def so_far(chunks: list[bytes], **settings: Any) -> list[Entry | InvalidEntry]:
@@ -175,7 +179,7 @@ def test_other_text_is_invalid_says_why_and_names_the_option(form: Format, text:
     assert isinstance(bad, InvalidEntry)
     assert bad.text == text
     assert bad.reason.startswith(f"the flow id {why}")
-    assert bad.reason.endswith("(other ids: --id-pattern)")
+    assert bad.reason.endswith("(other ids need an id pattern)")
 
 
 @pytest.mark.parametrize("form", Format)
@@ -184,7 +188,7 @@ def test_a_pattern_stands_in_for_the_rule_and_must_match_the_whole_id(form: Form
     good, *bad = read(written(form, pairs), format=form, id_pattern="<.>")
     assert good == Entry(Flow("<\u00e4>"), "s", good.line)
     assert [entry.reason for entry in bad if isinstance(entry, InvalidEntry)] == [
-        "the flow id does not match --id-pattern <.>"
+        "the flow id does not match the id pattern <.>"
     ] * 2
 
 
@@ -217,7 +221,7 @@ def test_a_pattern_may_allow_a_comma_and_quotes_even_in_text(flow_id: str) -> No
 
 @pytest.mark.parametrize("pattern", ["[", "(?P<", "a{99999999999999999999}", "", "*"])
 def test_a_pattern_that_is_none_is_refused_by_its_name(pattern: str) -> None:
-    with pytest.raises(InputError, match=r"^--id-pattern .*expression"):
+    with pytest.raises(InputError, match=r"^the id pattern .*expression"):
         InputSettings(id_pattern=pattern)
 
 
@@ -388,18 +392,16 @@ def test_a_piece_of_csv_or_json_is_no_id_in_text(line: str) -> None:
     assert isinstance(entry, InvalidEntry)
     assert entry.text == line
     assert re.match(r"the line has [,;\"'] in it", entry.reason)
-    assert "--input-format csv" in entry.reason
+    assert "read CSV as CSV" in entry.reason
     assert "jq -r" in entry.reason
 
 
 def test_csv_without_the_id_column_names_the_columns_and_the_option() -> None:
-    message = refusal(b"id,Na\x1bme\n1,x\n", format=CSV)
-    assert (
-        message
-        == "s: there is no CSV column FlowId, there are id, Na\\x1bme; name the right one with --id-field"
-    )
-    assert "--space-field" in refusal(b"FlowId\n1\n", format=CSV, space_field="Where")
-    assert "--id-field" in refusal(b"FlowId\n1\n", format=CSV, id_field="flow_id")
+    refused = refusal_of(b"id,Na\x1bme\n1,x\n", format=CSV)
+    assert str(refused) == "s: there is no CSV column FlowId, there are id, Na\\x1bme"
+    assert refused.advice is Advice.NAME_ID_FIELD
+    assert refusal_of(b"FlowId\n1\n", format=CSV, id_field="flow_id").advice is Advice.NAME_ID_FIELD
+    assert refusal_of(b"FlowId\n1\n", format=CSV, space_field="Where").advice is Advice.NAME_SPACE_FIELD
 
 
 def test_csv_with_two_id_columns_is_refused_rather_than_guessed() -> None:

@@ -1,26 +1,22 @@
-"""What the worker pool costs, in counts that do not depend on the machine; tests/benchmarks measures the seconds."""
+"""What the engine costs, in counts that do not depend on the machine; tests/benchmarks measures the seconds."""
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
+from flowreaper.client.endpoint import parse_endpoint
+from flowreaper.events import SilentLog
+from flowreaper.job.lane import Lane, build_lane
+from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
-from flowreaper.sink.sink import GROUP_SIZE, Sink
-from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
-from flowreaper.workers.circuit_breaker import CircuitBreaker
-from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
+from flowreaper.sink.sink import GROUP_SIZE
 from tests.virtual import run_virtual
 
+ENDPOINT = parse_endpoint("http://127.0.0.1:1")
 COMMIT_S = 0.005
 LATENCY_S = 0.02
 WAKES_LATE_S = 0.001
@@ -28,7 +24,7 @@ WAKES_LATE_S = 0.001
 
 @dataclass
 class Store:
-    """A checkpoint with `pending` flows that counts its transactions."""
+    """A checkpoint of so many pending flows that counts its transactions."""
 
     pending: int
     transactions: int = 0
@@ -61,9 +57,9 @@ class Service:
     async def send(
         self,
         flow: Flow,
-        timeout_s: float | None = None,  # noqa: ARG002 -- the Protocol's signature
+        timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
         left: Callable[[], None] = lambda: None,
-        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the Protocol's signature
+        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the engine's port
     ) -> Reply:
         left()
         self.times.append(asyncio.get_running_loop().time())
@@ -73,58 +69,26 @@ class Service:
     async def renew_credentials(self) -> None:
         raise AssertionError
 
-    def correct_clock(self, date: str) -> bool:  # noqa: ARG002 -- the Protocol's signature
+    def correct_clock(self, date: str) -> bool:  # noqa: ARG002 -- the settlement's port
         raise AssertionError
 
 
-class Log:
-    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
-        return True
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-    def info(self, event: str, **fields: Any) -> None: ...
-    def warning(self, event: str, **fields: Any) -> None: ...
-
-
-def failed(error: Exception) -> None:
-    raise error
-
-
-def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> tuple[WorkerPool, Sink]:
-    backlog = Backlog(rate, None)
-    limiter = RateLimiter(Pace(rate))
-    breaker = CircuitBreaker(3600)
-    sink = Sink(store, (), failed)
-    replies = ReplyHandler(
-        backlog=backlog,
-        sink=sink,
-        limiter=limiter,
-        breaker=breaker,
-        retry=RetryPolicy(5, random.random),
-        repair=Repair(service, Log()),
-        absences=AbsenceBrake(0, has_deleted=False),
-        refusals=RefusalStreak(50),
-        overrides={},
-        log=Log(),
+def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> Lane:
+    return build_lane(
+        Settings(endpoint=ENDPOINT, rate=rate, concurrency=concurrency),
+        store=store,
+        client=service,
+        limiter=RateLimiter(Pace(rate)),
+        log=SilentLog(),
     )
-    pool = WorkerPool(
-        backlog=backlog,
-        sink=sink,
-        limiter=limiter,
-        breaker=breaker,
-        transport=service,
-        replies=replies,
-        concurrency=concurrency,
-    )
-    return pool, sink
 
 
 def delete_all(flows: int, rate: float) -> tuple[Store, Service]:
     store, service = Store(flows), Service()
-    pool, _ = make(store, service, rate)
-    pool.reading_ended()
-    run_virtual(pool.run(), lambda: WAKES_LATE_S)
-    assert pool.ending is Ending.FINISHED
+    workers = make(store, service, rate).workers
+    workers.reading_ended()
+    run_virtual(workers.run(), lambda: WAKES_LATE_S)
+    assert workers.ending is Ending.FINISHED
     assert store.recorded == flows
     return store, service
 
@@ -151,18 +115,18 @@ def test_calls_leave_at_the_rate(rate: float) -> None:
 
 def test_the_flows_in_memory_stay_few_while_a_million_are_added() -> None:
     store, service = Store(0), Service()
-    pool, sink = make(store, service, rate=5)
+    lane = make(store, service, rate=5)
 
     async def feed() -> None:
         batch: list[Entry | InvalidEntry] = [Entry(Flow("7"), "ids", 1)] * 10_000
         for _ in range(100):
-            await sink.add(batch)
-            pool.flows_added()
+            await lane.sink.add(batch)
+            lane.workers.flows_added()
         await asyncio.sleep(60)
-        pool.stop(Ending.INTERRUPTED)
+        lane.workers.stop(Ending.INTERRUPTED)
 
     async def run() -> None:
-        await asyncio.gather(pool.run(), feed())
+        await asyncio.gather(lane.workers.run(), feed())
 
     run_virtual(run())
     assert store.pending == 1_000_000

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
-from flowreaper.cli.run import Run
-from flowreaper.cli.terminal import confirm as question
+from flowreaper.cli.run import DeleteCommand
+from flowreaper.cli.terminal.confirm import require_terminal
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
@@ -43,9 +43,7 @@ _STDIN = 0
 @click.option(
     "--space-field", metavar="NAME", help="The same for spaces.  [default: CustSpaceId, cust_space_id, ...]"
 )
-@click.option(
-    "--cust-space-id", metavar="ID", default="", help="Space of the ids that bring none of their own."
-)
+@click.option("--cust-space-id", metavar="ID", default="", help="CustSpaceId for ids that come without one.")
 @click.option(
     "--id-pattern",
     metavar="REGEX",
@@ -56,9 +54,9 @@ _STDIN = 0
     type=float,
     default=settings.DEFAULT_RATE,
     show_default=True,
-    help="Calls a second for the account. More than 5 is for accounts with a raised quota.",
+    help="Calls per second for the account. More than 5 is for accounts with a raised quota.",
 )
-@click.option("--concurrency", type=int, help="Most calls under way at once.  [default: 10 seconds of calls]")
+@click.option("--concurrency", type=int, help="Maximum concurrent calls.  [default: 10 x rate]")
 @click.option(
     "--timeout",
     type=float,
@@ -71,7 +69,7 @@ _STDIN = 0
     type=int,
     default=settings.DEFAULT_MAX_ATTEMPTS,
     show_default=True,
-    help="Calls of a flow that meets transient trouble; throttled calls do not count.",
+    help="Maximum attempts per flow on transient errors; throttled calls do not count.",
 )
 @click.option(
     "--max-consecutive-refusals",
@@ -128,16 +126,16 @@ _STDIN = 0
     "--treat",
     multiple=True,
     metavar="CODE=CLASS",
-    help="Say what a code means: throttled, transient, fatal, refused or absent; repeatable.",
+    help="Treat an error code as throttled, transient, fatal, refused or absent; repeatable.",
 )
 @click.option(
     "--accept-lost-log",
     is_flag=True,
     help="Go on with a checkpoint whose -wal file is lost: every flow without an outcome counts as in doubt.",
 )
-@click.option("--limit", type=int, metavar="N", help="End after N flows of this run.")
+@click.option("--limit", type=int, metavar="N", help="Stop after N flows.")
 @click.option("--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
 @click.option("--sandbox", is_flag=True, help="Run against a sandbox that is started for this run.")
 @click.option(
     "--log-format",
@@ -151,7 +149,7 @@ _STDIN = 0
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
-    help="What is told on stderr.",
+    help="Lowest level logged to stderr.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
@@ -175,12 +173,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     sources: list[Source] = []
     try:
         sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
-        run = Run(ctx, sources, options)
+        delete = DeleteCommand(ctx, sources, options)
+        delete.check()
         if options["dry_run"]:
-            asyncio.run(run.tell_plan())
+            asyncio.run(delete.dry_run())
             return
-        terminal = None if options["yes"] else question.require_terminal()
-        ctx.exit(asyncio.run(run.run(terminal)))
+        terminal = None if options["yes"] else require_terminal()
+        ctx.exit(asyncio.run(delete.run(terminal)))
     finally:
         for source in sources:
             source.close()

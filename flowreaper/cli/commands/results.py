@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
-from flowreaper.cli.streams import tell
+from flowreaper.cli.streams import write_line
 from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
@@ -39,7 +39,7 @@ _STDOUT = Path("-")
     help="Write to this new file (mode 0600) instead of standard output (-).",
 )
 def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output: Path | None) -> None:
-    """Write what CHECKPOINT holds, one object a flow, in the order of reading, invalid lines last.
+    """Export the outcomes in CHECKPOINT, one record per flow, in the order of reading, invalid lines last.
 
     Also while a run is going on.
 
@@ -90,7 +90,7 @@ def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
             yield record
     if invalid:
         many = invalid != 1
-        tell(
+        write_line(
             f"{invalid:,} invalid line{'s are' if many else ' is'} left out: no flow id is in"
             f" {'them' if many else 'it'}"
         )
@@ -105,7 +105,7 @@ def _needs_spaces() -> ConfigurationError:
 
 @contextlib.contextmanager
 def _named(output: Path | None) -> Iterator[None]:
-    """Say of what cannot be written where it should have gone; a reader who wants no more is told nothing."""
+    """Name the output that cannot be written; a reader that closed the pipe gets no message."""
     try:
         yield
     except BrokenPipeError:
@@ -126,7 +126,7 @@ def _open(output: Path | None) -> BinaryIO:
         return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
     except FileExistsError:
         raise ConfigurationError(
-            f"{printable(str(output))} exists already: remove it or name another file"
+            f"{printable(str(output))} already exists; remove it or choose another name"
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None

@@ -57,7 +57,7 @@ def _as_table(checkpoint: Path, status: Status) -> str:
             continue
         note = f"  ({status.inferred:,} by inference)" if state is State.DELETED and status.inferred else ""
         if state is State.CLAIMED and status.under_way:
-            note = "  (under way)"
+            note = "  (in progress)"
         lines.append(f"{state.value:>10} {count:>12,}{note}")
         codes = [item for item in status.codes[state].items() if item[0] not in ("", "OK")]
         lines += [f"{'':>10} {n:>12,}  {printable(code, 80)}" for code, n in codes[:_CODES_SHOWN]]

@@ -60,7 +60,7 @@ def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     )
-    # Bound once: the lazy one makes a new logger for each question whether an event would be told.
+    # Bound once: the lazy one makes a new logger for each question whether an event is wanted.
     return cast("structlog.typing.FilteringBoundLogger", log.bind())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.escaping import printable
-from flowreaper.job.plan import Survey
+from flowreaper.job.plan import Plan
 from flowreaper.model import Flow, State
 
 _LABEL_WIDTH = 12
@@ -35,7 +35,7 @@ class Start:
     counts: Mapping[State, int]
     sources: tuple[str, ...]
     piped: bool = False
-    found: Survey | None = None
+    found: Plan | None = None
     known: int = 0
     rate: float
     limit: int | None = None
@@ -73,7 +73,7 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
     """Return the facts for a log event."""
     found = start.found
     counted = {"to_call": start.to_call} if start.is_counted else {"to_call": None, "known": start.to_call}
-    survey = (
+    planned = (
         {
             "new": found.new,
             "unfinished": found.unfinished,
@@ -95,7 +95,7 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
         "checkpoint_counts": {state.value: count for state, count in start.counts.items()},
         "sources": list(start.sources),
         **counted,
-        **survey,
+        **planned,
         "rate": start.rate,
         "expected_s": round(expected, 1) if start.is_counted else None,
         "expected_end": ends_at(expected, now).isoformat(timespec="seconds") if start.is_counted else None,
@@ -135,7 +135,7 @@ def expectation(flows: int, rate: float, now: datetime) -> str:
 
 
 def ends_at(seconds: float, now: datetime) -> datetime:
-    """Return the moment so many seconds from `now`; the last one that can be written, if that is later."""
+    """Return the moment `seconds` from `now`; the last one that can be written, if that is later."""
     try:
         return now + timedelta(seconds=seconds)
     except OverflowError:

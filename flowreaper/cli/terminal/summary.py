@@ -1,8 +1,10 @@
-"""What a run did, told at its end: counts, what is left, and what to type next."""
+"""A run's end in a few lines: counts, what is left, and what to type next."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from flowreaper.cli.advice import shown
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
@@ -25,42 +27,60 @@ def error_status(error: Exception) -> ExitStatus:
     return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
 
-def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = False) -> str:
-    """Write a run's end in a few lines.
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """The facts of a run's end.
 
-    `resume` is the command that goes on, empty where there is none; `piped`: ids came from a pipe.
+    `resume` is the command that goes on, empty where there is none; `piped`: ids came from a pipe; `limit` bounded
+    the run's flows, None: nothing did.
     """
-    file = quoted(str(checkpoint))
-    lines = _why(summary)
+
+    summary: Summary
+    checkpoint: Path
+    resume: str
+    piped: bool = False
+    limit: int | None = None
+
+
+def describe(end: RunEnd) -> str:
+    """Write the facts for a person, in a few lines."""
+    summary, file = end.summary, quoted(str(end.checkpoint))
+    lines = _why(summary, end.limit)
     nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
-    lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {_effort(summary)}")
-    if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
+    resumed = any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL)
+    effort = _effort(summary, resumed=resumed)
+    lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {effort}")
+    if resumed:
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
-    lines.append(f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}")
-    lines += _warnings(summary, checkpoint, piped=piped)
+    lines.append(
+        f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}"
+        if summary.left
+        else f"Nothing left to do. Checkpoint: {file}"
+    )
+    lines += _warnings(end)
     lines += [
-        f"To list those {_words(state)}: flowreaper results --state {state.value} {file}"
+        f"To list the {_words(state)} {'lines' if state is State.INVALID else 'flows'}:"
+        f" flowreaper results --state {state.value} {file}"
         for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
         if summary.counts.get(state)
     ]
     # Typed at once, it would begin a fresh checkpoint in place of the one that must be put back.
-    if isinstance(summary.error, CheckpointTouchedError):
-        resume = ""
+    resume = "" if isinstance(summary.error, CheckpointTouchedError) else end.resume
     if resume and (summary.left or summary.ending is not Ending.FINISHED):
         lines.append(f"To go on: {resume}")
     return "\n".join(lines)
 
 
-def _why(summary: Summary) -> list[str]:
+def _why(summary: Summary, limit: int | None) -> list[str]:
     """Say why the run ended, where it did not simply finish."""
     doubtful = summary.in_doubt
     if summary.error:
-        return [f"Stopped: {summary.error}"]
+        return [f"Stopped: {shown(summary.error)}"]
     if not any(summary.counts.values()):
         return ["No flow id was read."]
     if summary.ending is Ending.LIMIT:
-        return ["The limit of this run is reached."]
+        return [f"Stopped at --limit {limit}."]
     if summary.ending is not Ending.INTERRUPTED:
         return []
     if not doubtful:
@@ -71,7 +91,8 @@ def _why(summary: Summary) -> list[str]:
     ]
 
 
-def _warnings(summary: Summary, checkpoint: Path, *, piped: bool) -> list[str]:
+def _warnings(end: RunEnd) -> list[str]:
+    summary, checkpoint = end.summary, end.checkpoint
     lines = []
     if summary.unlisted:
         lines.append(left_alone(summary.unlisted, checkpoint))
@@ -81,8 +102,8 @@ def _warnings(summary: Summary, checkpoint: Path, *, piped: bool) -> list[str]:
             " right account, and that the flows are in this region and space. Once it is right:"
             f" {everything_command(checkpoint)} --retry absent"
         )
-    if piped and not summary.read_all:
-        lines.append("The pipe was not read to its end: what it had not brought yet is not in the checkpoint")
+    if end.piped and not summary.read_all:
+        lines.append("The pipe was not read to its end; what was still to come is not in the checkpoint")
     return lines
 
 
@@ -103,10 +124,12 @@ def _words(state: State) -> str:
     return {State.GAVE_UP: "given up"}.get(state, state.value)
 
 
-def _effort(summary: Summary) -> str:
+def _effort(summary: Summary, *, resumed: bool) -> str:
     parts = [f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} in {duration(summary.seconds)}"]
     if summary.throttled:
         parts.append(f"{summary.throttled:,} throttled")
     if summary.repeated:
-        parts.append(f"{summary.repeated:,} id{'' if summary.repeated == 1 else 's'} known already")
+        ending = "" if summary.repeated == 1 else "s"
+        what = f"id{ending} skipped: done before or repeated" if resumed else f"duplicate{ending} skipped"
+        parts.append(f"{summary.repeated:,} {what}")
     return ", ".join(parts)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.errors import CheckpointError, CheckpointRefusedError
+from flowreaper.errors import Advice, CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import descriptors, lock
 from flowreaper.store.sqlite.run_mark import holder
@@ -69,8 +69,8 @@ class GuardedFile:
         if not lock.take(self._fd):
             raise CheckpointRefusedError(
                 f"the checkpoint {printable(str(self.path))} is in use by another run"
-                f" ({holder(self.path) or 'it has not said who it is'}): wait for it, stop it, or give this run a"
-                " checkpoint of its own with -c"
+                f" ({holder(self.path) or 'it has not said who it is'}): wait for it, or stop it",
+                Advice.OTHER_CHECKPOINT,
             )
 
     def folded(self) -> None:
@@ -242,7 +242,8 @@ def refuse_lone_log(path: Path) -> None:
             raise CheckpointRefusedError(
                 f"the checkpoint {printable(str(path))} {'is empty' if now else 'does not exist'}, but there is"
                 f" {printable(path.name + end)}, which SQLite would remove: put the checkpoint that it belongs"
-                " to back in its place, or move it away, or name another file with -c"
+                " to back in its place, or move it away",
+                Advice.OTHER_CHECKPOINT,
             )
 
 
@@ -275,11 +276,9 @@ def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
         _refuse_beside_saved(path, name)
     elif stat.S_ISLNK(now.st_mode):
         # A second name means a second log: two runs could share the file. And the link may be planted.
-        raise CheckpointRefusedError(
-            f"the checkpoint {name} is a symbolic link: name the file itself with -c"
-        )
+        raise CheckpointRefusedError(f"the checkpoint {name} is a symbolic link: name the file itself")
     elif not stat.S_ISREG(now.st_mode):
-        raise CheckpointRefusedError(f"the checkpoint {name} is no regular file: name another with -c")
+        raise CheckpointRefusedError(f"the checkpoint {name} is no regular file", Advice.OTHER_CHECKPOINT)
     elif now.st_nlink > 1:
         raise CheckpointRefusedError(
             f"the checkpoint {name} is a hard link: the file has {now.st_nlink} names, and each would have a log of"
@@ -308,5 +307,6 @@ def _look(path: Path | str) -> os.stat_result | None:
 def _unwritable(path: Path, name: str, why: str | None) -> CheckpointRefusedError:
     return CheckpointRefusedError(
         f"the checkpoint {name} cannot be made, written or locked in {printable(str(path.parent.resolve()))}:"
-        f" {why}. Name one in a folder that can be written, with --checkpoint"
+        f" {why}. Choose one in a folder that can be written",
+        Advice.OTHER_CHECKPOINT,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from flowreaper.errors import CheckpointError, InputError
+from flowreaper.errors import Advice, CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import Identity, InvalidEntry, Record, State
 from flowreaper.store.records import record_of_invalid, utc_time
@@ -270,7 +270,7 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     name = printable(str(path))
     try:
         if not path.is_file():
-            raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
+            raise InputError(f"there is no checkpoint {name}", Advice.KNOWN_CHECKPOINT)
         file_guard.refuse_lone_log(path)
         with descriptors.reading(path), contextlib.closing(_open(path)) as db:
             schema.check(db, name)

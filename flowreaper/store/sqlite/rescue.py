@@ -16,7 +16,7 @@ def advice(trouble: Trouble) -> str:
     """Say what a trouble did to the record, and what to do before going on."""
     if not trouble.intact:
         return (
-            "What was recorded since it was last copied is only in what --results wrote. Put a copy of it back before"
+            "What was recorded since it was last copied is only in the results that were streamed. Put a copy of it back before"
             f" you go on: {_FRESH}"
         )
     return (
@@ -41,7 +41,7 @@ def save(db: sqlite3.Connection, path: Path) -> str:
             os.fsync(file.fileno())
     except (OSError, sqlite3.Error) as error:
         return (
-            f"What it held could not be saved ({printable(str(error))}), and is only in what --results wrote:"
+            f"What it held could not be saved ({printable(str(error))}), and is only in the results that were streamed:"
             f" {_FRESH}"
         )
     return (

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from pathlib import Path
 
-from flowreaper.errors import CheckpointRefusedError
+from flowreaper.errors import Advice, CheckpointRefusedError
 from flowreaper.escaping import printable
 
 NAME = "log"
@@ -149,7 +149,9 @@ def require_log(path: Path, *, accept_lost: bool) -> bool:
     if found is Log.FOREIGN:
         raise CheckpointRefusedError(f"the checkpoint {name} has a log that is not its own: {foreign(name)}")
     if found is Log.MISSING and not accept_lost:
-        raise CheckpointRefusedError(f"the checkpoint {name} is not whole: {missing(name)}")
+        raise CheckpointRefusedError(
+            f"the checkpoint {name} is not whole: {missing(name)}", Advice.ACCEPT_LOST_LOG
+        )
     return found is Log.MISSING
 
 
@@ -166,7 +168,7 @@ def missing(name: str) -> str:
     return (
         f"its last run was cut off, and {name}-wal, the log that holds what that run recorded last, is not beside it."
         " Without it, flows that were deleted would be called again and end as absent. Put it back (a copy of a"
-        " checkpoint needs it, too); if it is lost, go on with --accept-lost-log: every unfinished and every new"
+        " checkpoint needs it, too); if it is lost, a run has to accept that: every unfinished and every new"
         " flow then counts as in doubt, and one that is gone as deleted, by inference"
     )
 

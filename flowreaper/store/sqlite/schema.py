@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import NoReturn
 
-from flowreaper.errors import CheckpointRefusedError
+from flowreaper.errors import Advice, CheckpointRefusedError
 from flowreaper.escaping import printable
 from flowreaper.model import Flow, Identity, State
 
@@ -201,5 +201,6 @@ def refuse(name: str) -> NoReturn:
 
 def _refused(name: str, why: str) -> CheckpointRefusedError:
     return CheckpointRefusedError(
-        f"the checkpoint {name} {why}: run it as it was run before, or name another file with -c"
+        f"the checkpoint {name} {why}. Use the same endpoint as before",
+        Advice.OTHER_CHECKPOINT,
     )

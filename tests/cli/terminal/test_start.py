@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
-from flowreaper.job.plan import Survey
+from flowreaper.job.plan import Plan
 from flowreaper.model import Flow, InvalidEntry, State
 
 NOW = datetime(2026, 11, 25, 14, 0, 0, tzinfo=UTC)
 HOSTILE = "\x1b[2J\n\u202e"
 
 
-def survey(**found: Any) -> Survey:
+def plan(**found: Any) -> Plan:
     nothing: dict[str, Any] = {
         "new": 0,
         "unfinished": 0,
@@ -25,10 +25,10 @@ def survey(**found: Any) -> Survey:
         "sample": (),
         "invalid_sample": (),
     }
-    return Survey(**(nothing | found))
+    return Plan(**(nothing | found))
 
 
-def start(found: Survey | None = None, **how: Any) -> Start:
+def start(found: Plan | None = None, **how: Any) -> Start:
     usual: dict[str, Any] = {
         "endpoint": "https://cams.ap-southeast-1.aliyuncs.com",
         "access_key": "LTAI****0001",
@@ -42,12 +42,12 @@ def start(found: Survey | None = None, **how: Any) -> Start:
     return Start(**(usual | how))
 
 
-def lines(found: Survey | None = None, **how: Any) -> list[str]:
+def lines(found: Plan | None = None, **how: Any) -> list[str]:
     return describe(start(found, **how), "Would permanently delete", NOW).split("\n")
 
 
 def test_a_start_is_one_fact_a_line() -> None:
-    assert lines(survey(new=1500, sample=(Flow("1"), Flow("2", "cams-x")))) == [
+    assert lines(plan(new=1500, sample=(Flow("1"), Flow("2", "cams-x")))) == [
         "Would permanently delete 1,500 flows",
         "  Endpoint:    https://cams.ap-southeast-1.aliyuncs.com",
         "  Access key:  LTAI****0001, from the environment",
@@ -60,7 +60,7 @@ def test_a_start_is_one_fact_a_line() -> None:
 
 
 def test_each_number_of_the_input_is_shown_and_what_is_left_out() -> None:
-    shown = lines(survey(new=1, unfinished=2, reopened=3, finished=4, repeated=5, invalid=6))
+    shown = lines(plan(new=1, unfinished=2, reopened=3, finished=4, repeated=5, invalid=6))
     assert shown[0] == "Would permanently delete 6 flows"
     assert (
         "  Input:       ids.txt: 1 new, 2 unfinished, 3 taken again (--retry);"
@@ -69,7 +69,7 @@ def test_each_number_of_the_input_is_shown_and_what_is_left_out() -> None:
 
 
 def test_flows_that_the_input_does_not_list_are_counted_with_the_way_to_take_them() -> None:
-    shown = lines(survey(new=1, unlisted=14), counts={State.PENDING: 14})
+    shown = lines(plan(new=1, unlisted=14), counts={State.PENDING: 14})
     assert "  Checkpoint:  ids.txt.ckpt (0 done, 14 unfinished)" in shown
     assert shown[-1] == (
         "  14 unfinished flows of earlier inputs are not in this input and were left alone;"
@@ -82,26 +82,26 @@ def test_flows_that_the_input_does_not_list_are_counted_with_the_way_to_take_the
 
 
 def test_another_access_key_than_last_time_is_a_note() -> None:
-    assert lines(survey(new=1), former_key="LTAI****\x1b[31m")[-1] == (
+    assert lines(plan(new=1), former_key="LTAI****\x1b[31m")[-1] == (
         "  Note: the checkpoint was last used with the access key LTAI****\\x1b[31m. If the present one belongs to"
         " another account, none of these flows will be found, and all will be recorded as absent."
     )
 
 
 def test_one_flow_is_one_flow() -> None:
-    assert lines(survey(new=1))[0] == "Would permanently delete 1 flow"
+    assert lines(plan(new=1))[0] == "Would permanently delete 1 flow"
 
 
 def test_a_limit_is_what_would_be_deleted() -> None:
-    shown = lines(survey(new=100), limit=10)
+    shown = lines(plan(new=100), limit=10)
     assert shown[0] == "Would permanently delete 10 flows"
     assert "  Limit:       the first 10 of 100" in shown
     assert "  Expected:    2 s, until 14:00:02" in shown
-    assert not any("Limit" in line for line in lines(survey(new=10), limit=10))
+    assert not any("Limit" in line for line in lines(plan(new=10), limit=10))
 
 
 def test_the_pace_is_the_one_that_was_asked_for() -> None:
-    shown = lines(survey(new=100), rate=2.5)
+    shown = lines(plan(new=100), rate=2.5)
     assert "  Rate:        2.5 calls per second" in shown
     assert "  Expected:    40 s, until 14:00:40" in shown
 
@@ -119,19 +119,19 @@ def test_the_end_is_given_by_the_clock(flows: int, said: str) -> None:
 
 
 def test_without_a_key_it_is_said_that_none_was_found() -> None:
-    assert "  Access key:  none found" in lines(survey(new=2), access_key=None)
+    assert "  Access key:  none found" in lines(plan(new=2), access_key=None)
 
 
 def test_what_a_pipe_will_bring_is_not_counted() -> None:
-    shown = lines(survey(), piped=True, sources=("-",))
+    shown = lines(plan(), piped=True, sources=("-",))
     assert shown[0] == "Would permanently delete the flows that come from the pipe"
     assert "  Expected:    unknown: the pipe is read as it comes" in shown
-    assert lines(survey(unfinished=3), piped=True)[0] == (
+    assert lines(plan(unfinished=3), piped=True)[0] == (
         "Would permanently delete 3 flows, and the flows that come from the pipe"
     )
 
     assert "  Input:       standard input: read as it comes" in shown
-    both = lines(survey(new=2), piped=True, sources=("a.txt", "-"))
+    both = lines(plan(new=2), piped=True, sources=("a.txt", "-"))
     assert "  Input:       a.txt, standard input: 2 new, and what the pipe brings" in both
 
 
@@ -152,19 +152,19 @@ def test_without_an_input_everything_unfinished_is_taken() -> None:
 def test_of_many_sources_a_few_are_named() -> None:
     sources = ("a.txt", "-", "b.txt", "c.txt", "d.txt")
     assert "  Input:       a.txt, standard input, b.txt and 2 more: 1 new" in lines(
-        survey(new=1), sources=sources
+        plan(new=1), sources=sources
     )
 
 
 def test_lines_that_are_no_id_are_shown_with_their_place_and_reason() -> None:
     sample = (InvalidEntry("9.26E+17", "a number that a spreadsheet has rounded", "ids.csv", 7),)
     assert "  Not a flow id: ids.csv, line 7: 9.26E+17 (a number that a spreadsheet has rounded)" in lines(
-        survey(new=1, invalid=1, invalid_sample=sample)
+        plan(new=1, invalid=1, invalid_sample=sample)
     )
 
 
 def test_nothing_foreign_can_steer_the_terminal() -> None:
-    found = survey(
+    found = plan(
         new=1,
         invalid=1,
         sample=(Flow(HOSTILE, HOSTILE), Flow("9" * 200)),
@@ -177,7 +177,7 @@ def test_nothing_foreign_can_steer_the_terminal() -> None:
 
 
 def test_a_program_gets_the_same_facts() -> None:
-    facts = fields(start(survey(new=10, unlisted=2), counts={State.PENDING: 2}), NOW)
+    facts = fields(start(plan(new=10, unlisted=2), counts={State.PENDING: 2}), NOW)
     assert facts["to_call"] == 10
     assert facts["unlisted"] == 2
     assert facts["checkpoint_counts"] == {"pending": 2}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowreaper.cli.terminal.summary import describe, error_status, exit_status
+from flowreaper.cli.terminal.summary import RunEnd, describe, error_status, exit_status
 from flowreaper.errors import ConfigurationError, CredentialsError, FatalReplyError, InputError
 from flowreaper.model import Ending, ExitStatus, State, Summary
 
@@ -27,7 +27,7 @@ def summary(ending: Ending = Ending.FINISHED, **fields: Any) -> Summary:
 
 
 def told(ending: Ending = Ending.FINISHED, *, checkpoint: Path = CHECKPOINT, **fields: Any) -> list[str]:
-    return describe(summary(ending, **fields), checkpoint, RESUME).split("\n")
+    return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, limit=2)).split("\n")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_error_before_anything_was_sent_tells_usage_from_the_rest(
 def test_a_finished_run_is_three_facts_and_no_more() -> None:
     assert told(counts={State.DELETED: 30}) == [
         "This run: 30 deleted; 30 calls in 6 s",
-        "Checkpoint: ids.txt.ckpt, 0 left to do",
+        "Nothing left to do. Checkpoint: ids.txt.ckpt",
     ]
 
 
@@ -79,10 +79,10 @@ def test_what_failed_comes_with_the_command_that_shows_it() -> None:
     counts = {State.DELETED: 1, State.ABSENT: 2, State.REFUSED: 3, State.GAVE_UP: 4, State.INVALID: 5}
     assert told(counts=counts) == [
         "This run: 1 deleted, 2 absent, 3 refused, 4 given up, 5 invalid; 30 calls in 6 s",
-        "Checkpoint: ids.txt.ckpt, 0 left to do",
-        "To list those refused: flowreaper results --state refused ids.txt.ckpt",
-        "To list those given up: flowreaper results --state gave_up ids.txt.ckpt",
-        "To list those invalid: flowreaper results --state invalid ids.txt.ckpt",
+        "Nothing left to do. Checkpoint: ids.txt.ckpt",
+        "To list the refused flows: flowreaper results --state refused ids.txt.ckpt",
+        "To list the given up flows: flowreaper results --state gave_up ids.txt.ckpt",
+        "To list the invalid lines: flowreaper results --state invalid ids.txt.ckpt",
     ]
 
 
@@ -95,7 +95,7 @@ def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
     ("ending", "first"),
     [
         (Ending.INTERRUPTED, "Interrupted; no outcome is lost."),
-        (Ending.LIMIT, "The limit of this run is reached."),
+        (Ending.LIMIT, "Stopped at --limit 2."),
     ],
 )
 def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: Ending, first: str) -> None:
@@ -122,8 +122,14 @@ def test_a_run_without_outcomes_says_so() -> None:
 
 def test_the_effort_tells_throttled_calls_and_known_ids() -> None:
     assert told(counts={State.DELETED: 1}, calls=1, throttled=1234, repeated=5)[0] == (
-        "This run: 1 deleted; 1 call in 6 s, 1,234 throttled, 5 ids known already"
+        "This run: 1 deleted; 1 call in 6 s, 1,234 throttled, 5 duplicates skipped"
     )
+    assert told(counts={State.DELETED: 1}, repeated=1)[0].endswith(", 1 duplicate skipped")
+
+
+def test_ids_that_an_earlier_run_has_done_are_no_duplicates() -> None:
+    lines = told(counts={State.DELETED: 7}, run={State.DELETED: 2}, repeated=5)
+    assert lines[0].endswith(", 5 ids skipped: done before or repeated")
 
 
 def test_what_was_deleted_by_inference_is_told_apart() -> None:
@@ -135,8 +141,8 @@ def test_what_was_deleted_by_inference_is_told_apart() -> None:
 
 def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_the_terminal() -> None:
     lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"))
-    assert "To list those refused: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
-    assert told(checkpoint=Path("my job.ckpt"))[-1] == "Checkpoint: 'my job.ckpt', 0 left to do"
+    assert "To list the refused flows: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
+    assert told(checkpoint=Path("my job.ckpt"))[-1] == "Nothing left to do. Checkpoint: 'my job.ckpt'"
     assert all(line.isprintable() for line in lines)
 
 
@@ -157,7 +163,7 @@ def test_an_input_without_ids_is_told() -> None:
 
 def test_flows_that_the_input_does_not_list_are_neither_left_to_do_nor_silent() -> None:
     lines = told(counts={State.DELETED: 3, State.PENDING: 14}, run={State.DELETED: 3}, unlisted=14)
-    assert lines[-2] == "Checkpoint: ids.txt.ckpt, 0 left to do"
+    assert lines[-2] == "Nothing left to do. Checkpoint: ids.txt.ckpt"
     assert lines[-1].startswith(
         "14 unfinished flows of earlier inputs are not in this input and were left alone;"
     )
@@ -181,5 +187,5 @@ def test_other_runs_say_nothing_of_that(run: dict[State, int], *, never_deleted:
 
 
 def test_a_rehearsal_has_no_command_to_go_on() -> None:
-    end = describe(summary(Ending.LIMIT, counts={State.PENDING: 1}), CHECKPOINT, "")
+    end = describe(RunEnd(summary(Ending.LIMIT, counts={State.PENDING: 1}), CHECKPOINT, ""))
     assert "To go on" not in end

@@ -706,7 +706,7 @@ def of(identity: Identity) -> Callable[[Path], None]:
         (newer, "of version 2, and this flowreaper knows version 1: use"),
         (
             of(Identity("https://else.example", sandbox=False, access_key="k")),
-            "was made for https://else.example, not for https://cams.example: run it as",
+            "was made for https://else.example, not for https://cams.example. Use the same endpoint",
         ),
         (of(Identity(IDENTITY.endpoint, sandbox=True, access_key="k")), "was made for the sandbox"),
     ],

@@ -1,0 +1,47 @@
+"""Errors as the command shows them: the core's message, with the flags and commands that help."""
+
+from collections.abc import Mapping
+
+from flowreaper.errors import Advice, FlowreaperError
+
+_ADVICE: Mapping[Advice, str] = {
+    Advice.WAIT_LONGER: "To wait longer: --outage-limit",
+    Advice.RETRY_REFUSED: "If the account is the problem, fix it, then run again with --retry refused."
+    " If only these flows are, run again with --max-consecutive-refusals 0",
+    Advice.ACCEPT_ABSENCES: "For flows of a space: --cust-space-id. If the flows really are gone, run again with"
+    " --max-consecutive-absent 0",
+    Advice.ACCEPT_LOST_LOG: "To accept that: --accept-lost-log",
+    Advice.EXPORT_RESULTS: "To write it out again: `flowreaper results`",
+    Advice.OTHER_RESULTS: "Name another file with --results",
+    Advice.NEW_RESULTS: "Name a new file with --results, or with -c the checkpoint that began this one",
+    Advice.OTHER_CHECKPOINT: "Name another checkpoint with -c",
+    Advice.KNOWN_CHECKPOINT: "Name the file that `flowreaper delete` printed",
+    Advice.NAME_PROFILE: "To name a profile: --profile",
+    Advice.TREAT_CODE: "To treat the code so: --treat CODE=refused",
+    Advice.NAME_ID_FIELD: "Name the right one with --id-field",
+    Advice.NAME_SPACE_FIELD: "Name the right one with --space-field",
+    Advice.READ_AS_TEXT: "If each line is a bare id: --input-format text",
+    Advice.READ_AS_JSON_LINES: "If each line is a flow: --input-format jsonl",
+}
+
+_FLAGS = {
+    "rate": "--rate",
+    "concurrency": "--concurrency",
+    "timeout_s": "--timeout",
+    "max_attempts": "--max-attempts",
+    "outage_limit_s": "--outage-limit",
+    "max_refusals": "--max-consecutive-refusals",
+    "max_absent": "--max-consecutive-absent",
+    "limit": "--limit",
+}
+"""The flag of each setting that an error may name."""
+
+
+def shown(error: BaseException) -> str:
+    """Return an error's message with the flags of this command line, and what to do about it."""
+    text = str(error)
+    if not isinstance(error, FlowreaperError):
+        return text
+    if flag := _FLAGS.get(error.setting):
+        text = flag + text.removeprefix(error.setting)
+    return text if error.advice is None else f"{text.removesuffix('.')}. {_ADVICE[error.advice]}"

@@ -1,0 +1,100 @@
+"""What is checked before a run asks or sends: paths, other jobs, another access key, unusual settings."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
+from flowreaper.errors import ConfigurationError
+from flowreaper.escaping import printable
+from flowreaper.job.settings import DEFAULT_RATE, Settings
+from flowreaper.model import Credentials, State
+from flowreaper.producer.sources import Source
+from flowreaper.store.sqlite.file_guard import companion_named
+from flowreaper.store.sqlite.reader import last_access_key, left_elsewhere, read_status
+
+_SHOWN = 3
+_TEMPORARY = "STS."  # what the access keys of roles begin with
+
+Warned = tuple[str, Mapping[str, Any]]
+"""A log event's name and its fields."""
+
+
+def check_paths(sources: Sequence[Source], checkpoint: Path, results: str | None) -> None:
+    """Refuse a file that is named for two purposes, and one that SQLite makes beside the checkpoint.
+
+    Raises:
+        ConfigurationError: it names the option and the path.
+    """
+    given = [("a SOURCE", source.path) for source in sources if source.path]
+    taken = {Path(path).resolve(): what for what, path in given}
+    for option, path in (("--checkpoint", checkpoint), ("--results", results)):
+        if not path or path == "-":
+            continue
+        whole = Path(path).resolve()
+        if whole in taken:
+            raise ConfigurationError(
+                f"{option} {printable(str(path))} is {taken[whole]} too: give it a file of its own"
+            )
+        taken[whole] = "the checkpoint"
+    for what, path in (*given, ("--results", results)):
+        if path and path != "-" and (file := companion_named(checkpoint, Path(path))):
+            raise ConfigurationError(
+                f"{what} {printable(str(path))} is {printable(file)}, a file that SQLite makes and removes"
+                f" beside the checkpoint {printable(str(checkpoint))}: give it another name, or name another"
+                " checkpoint with -c"
+            )
+
+
+def refuse_another_job(sources: Sequence[Source], checkpoint: Path) -> None:
+    """Refuse a checkpoint that holds unfinished flows of other sources: another file of the same name began it.
+
+    For a checkpoint that the user did not name.
+
+    Raises:
+        ConfigurationError: it holds such flows, or is no checkpoint.
+        CheckpointError: it cannot be read.
+    """
+    mine = {os.path.realpath(s.path) for s in sources if s.path} | {s.name for s in sources}
+    others = left_elsewhere(
+        checkpoint,
+        lambda name: name in mine or os.path.realpath(name) in mine,
+        (State.PENDING, State.CLAIMED),
+    )
+    if others:
+        name = printable(str(checkpoint))
+        raise ConfigurationError(
+            f"the checkpoint {name} holds unfinished flows of other sources: {_listed(others)}. To keep the jobs apart,"
+            f" name another checkpoint (-c NEW); to add to that job, name its checkpoint (-c {name}): only flows of the"
+            " present input are called"
+        )
+
+
+def former_key(checkpoint: Path, credentials: Credentials) -> str | None:
+    """Return the masked access key that the checkpoint was last used with, where that may be another account's."""
+    former = last_access_key(checkpoint) or credentials.masked_id
+    # A role has another key each hour.
+    same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY)
+    return None if former == credentials.masked_id or same_role else former
+
+
+def counts_before(checkpoint: Path) -> Mapping[State, int]:
+    """Return the checkpoint's flows by state, empty where there is none; raises ConfigurationError, CheckpointError."""
+    begun = checkpoint.exists() and checkpoint.stat().st_size > 0
+    return read_status(checkpoint).states if begun else {}
+
+
+def unusual_settings(settings: Settings, region: str) -> list[Warned]:
+    """Return warnings of settings that are allowed, but outside of what the service documents."""
+    warnings: list[Warned] = []
+    if settings.rate > DEFAULT_RATE:
+        warnings.append(("rate.above_documented_quota", {"rate": settings.rate, "documented": DEFAULT_RATE}))
+    if region != DEFAULT_REGION and settings.endpoint == region_endpoint(region):
+        warnings.append(("region.undocumented", {"endpoint": settings.endpoint.url}))
+    return warnings
+
+
+def _listed(flows: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{count:,} of {printable(name)}" for name, count in list(flows.items())[:_SHOWN])
+    return shown + (f" and of {len(flows) - _SHOWN:,} more" if len(flows) > _SHOWN else "")

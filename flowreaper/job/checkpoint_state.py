@@ -1,0 +1,97 @@
+"""What a run needs to know of its checkpoint when it begins, and what it reports of it when it ends."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flowreaper.errors import RunError
+from flowreaper.job.settings import Settings
+from flowreaper.limiter.saved_pace import NOTE
+from flowreaper.model import Flow, State
+from flowreaper.store.sqlite.checkpoint import Checkpoint
+
+_REGARDLESS = "absences_regardless"
+"""The note that a run was told not to stop where nothing is there: what it found absent is accepted."""
+
+_SOUGHT = 10_000
+# Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
+
+
+@dataclass(frozen=True, slots=True)
+class StartState:
+    """What a checkpoint holds when a run begins.
+
+    `to_call` counts the flows that will be called for sure, `left_claimed` are rows among them that a crash left
+    claimed. Where only listed flows are called, these are not known yet, and the input is searched for `sought`.
+    """
+
+    counts: dict[State, int]
+    to_call: int
+    left_claimed: Sequence[int]
+    sought: Sequence[Flow]
+    pace: str
+    has_answer: bool
+    has_deleted: bool
+    absent_before: Sequence[int]
+
+
+def prepare(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> StartState:
+    """Make a checkpoint ready for a run: what a crash left claimed is in doubt, what is retried is pending again.
+
+    `listed`: the run calls only flows that its input lists. A rehearsal begins with an empty checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read or written.
+    """
+    if settings.sandbox:
+        checkpoint.clear()  # the embedded sandbox has forgotten all that an earlier rehearsal did
+    left_claimed = checkpoint.mark_claimed_in_doubt()
+    if listed:
+        checkpoint.take_listed(settings.taken_again)
+    else:
+        checkpoint.reopen(settings.taken_again)
+    counts = checkpoint.counts()
+    return StartState(
+        counts,
+        to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
+        left_claimed=[] if listed else left_claimed,
+        sought=checkpoint.unfinished(_SOUGHT) if listed else [],
+        pace=checkpoint.noted(NOTE),
+        has_answer=checkpoint.has_answer(),
+        has_deleted=(has_deleted := checkpoint.has_deleted()),
+        absent_before=[] if has_deleted else _absent_before(checkpoint, settings),
+    )
+
+
+def _absent_before(checkpoint: Checkpoint, settings: Settings) -> list[int]:
+    """Return the flows that earlier runs found absent; none where the user accepted that, or wants them called again."""
+    if settings.max_absent == 0:
+        checkpoint.note(_REGARDLESS, "yes")
+    if checkpoint.noted(_REGARDLESS) or State.ABSENT in settings.taken_again.states:
+        return []
+    return checkpoint.latest_absent(settings.max_absent - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class EndState:
+    """What a checkpoint holds at a run's end; `unlisted` is None where the input was not read to its end."""
+
+    counts: dict[State, int]
+    in_doubt: int = 0
+    unlisted: int | None = None
+    never_deleted: bool = False
+
+
+def read_end(
+    checkpoint: Checkpoint, before: Mapping[State, int], recorded: Counter[State], *, read_all: bool
+) -> EndState:
+    """Return what a checkpoint holds; where it cannot be read, what it held `before` and what was `recorded` since."""
+    try:
+        return EndState(
+            checkpoint.counts(),
+            checkpoint.in_doubt(),
+            checkpoint.unlisted() if read_all else None,
+            not checkpoint.has_deleted(),
+        )
+    except RunError:
+        return EndState(dict(Counter(before) + recorded))

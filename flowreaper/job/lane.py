@@ -1,0 +1,110 @@
+"""One account's lane: limiter, client, workers and sink, wired."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from flowreaper.events import Log
+from flowreaper.job.settings import Settings
+from flowreaper.limiter.limiter import RateLimiter
+from flowreaper.limiter.peers import Peers
+from flowreaper.limiter.shared_file import FileSharedPace, shared_folder
+from flowreaper.model import Ending
+from flowreaper.sink.sink import Sink, Store, Stream
+from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.ports import Signer, Transport
+from flowreaper.workers.repair import Repair
+from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.retry import RetryPolicy
+
+
+class AccountClient(Transport, Signer, Protocol):
+    """What sends an account's calls, and renews its credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One account's parts. Flows enter and outcomes leave through `sink`; `workers` send the calls between."""
+
+    sink: Sink
+    workers: WorkerPool
+    replies: ReplyHandler
+    breaker: CircuitBreaker
+
+    def fail(self, error: Exception) -> None:
+        """Stop for what concerns every flow: send no more, and end with this error."""
+        self.workers.stop(Ending.STOPPED, error)
+
+
+def build_lane(
+    settings: Settings,
+    *,
+    store: Store,
+    client: AccountClient,
+    limiter: RateLimiter,
+    log: Log,
+    streams: Sequence[Stream] = (),
+    left_claimed: Sequence[int] = (),
+    has_answered: bool = False,
+    has_deleted: bool = False,
+    absent_before: Sequence[int] = (),
+    luck: Callable[[], float] = random.random,
+    now: Callable[[], float] = time.time,
+) -> Lane:
+    """Wire one account's parts; nothing is sent before its workers run.
+
+    `left_claimed` are rows that a crash left claimed: they are called first. `has_answered` and `has_deleted` are
+    whether the service has answered in an earlier run of the job, and has deleted a flow; `absent_before` are the rows
+    of flows that earlier runs found absent one after another, up to now. `luck` returns a random
+    number from 0 to 1, `now` seconds since the epoch. The first outcome that cannot be recorded stops the lane.
+    """
+    backlog = Backlog(settings.rate, settings.limit)
+    backlog.take_first(left_claimed)
+    breaker = CircuitBreaker(settings.outage_limit_s, has_answered=has_answered)
+    sink = Sink(store, streams, lambda error: lane.fail(error))  # noqa: PLW0108 -- the lane is made below
+    replies = ReplyHandler(
+        backlog=backlog,
+        sink=sink,
+        limiter=limiter,
+        breaker=breaker,
+        retry=RetryPolicy(settings.max_attempts, luck),
+        repair=Repair(client, log),
+        absences=AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before),
+        refusals=RefusalStreak(settings.max_refusals),
+        overrides=settings.treat,
+        log=log,
+        now=now,
+    )
+    workers = WorkerPool(
+        backlog=backlog,
+        sink=sink,
+        limiter=limiter,
+        breaker=breaker,
+        transport=client,
+        replies=replies,
+        concurrency=settings.concurrency,
+    )
+    lane = Lane(sink, workers, replies, breaker)
+    return lane
+
+
+def share_pace(account: str, peers: Peers, log: Log) -> FileSharedPace:
+    """Return the pace that an account's runs on this machine share; `log` gets what becomes of the sharing."""
+    folder = shared_folder()
+
+    def failed(error: OSError) -> None:
+        # No part is known where the system does not say how many runs there are.
+        meanwhile = "its part of the rate" if peers.signal() else "nothing"
+        log.warning("pace.not_shared_on_this_machine", folder=str(folder), error=str(error), sends=meanwhile)
+
+    clock = asyncio.get_running_loop().time
+    works = partial(log.info, "pace.shared_again_on_this_machine")
+    met = partial(log.info, "pace.shared_with_another_run_on_this_machine")
+    return FileSharedPace(folder, account, peers, clock, failed=failed, works=works, met=met)

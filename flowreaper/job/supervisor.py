@@ -1,0 +1,141 @@
+"""What goes on side by side during a run: the input is read, the workers send, the pace is saved, the file watched."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+
+from flowreaper.errors import FlowreaperError, RunError
+from flowreaper.events import Log
+from flowreaper.job.lane import Lane
+from flowreaper.job.settings import Settings
+from flowreaper.job.summary import InputRead, Snapshot
+from flowreaper.limiter.saved_pace import SavedPace
+from flowreaper.model import Entry, InvalidEntry, State
+from flowreaper.producer.producer import Deliver, Producer
+from flowreaper.store.sqlite.writer import Writer
+
+
+class Supervisor:
+    """Runs a lane until nothing is left to do, with all that goes on beside it.
+
+    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `to_call` counts the flows that
+    will be called for sure. `expires_at` is when the credentials expire, in seconds since the epoch, None: never.
+    `input_read` is called once the input was read to its end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        lane: Lane,
+        writer: Writer,
+        pace: SavedPace,
+        *,
+        make_producer: Callable[[Deliver], Producer] | None,
+        to_call: int,
+        expires_at: float | None,
+        input_read: Callable[[InputRead], None],
+        log: Log,
+    ) -> None:
+        self._settings = settings
+        self._lane = lane
+        self._writer = writer
+        self._pace = pace
+        self._producer = make_producer(self._deliver) if make_producer else None
+        self._to_call = to_call
+        self._expires_at = expires_at
+        self._input_read = input_read
+        self._log = log
+        self._reading = make_producer is not None
+        self._warned_of_expiry = False
+        self._started_at = asyncio.get_running_loop().time()
+
+    async def run(self) -> bool:
+        """Run to the end; return whether all of the input was read.
+
+        Raises:
+            Exception: what the input raised and is no FlowreaperError, or a defect, once all is recorded.
+        """
+        lane = self._lane
+        reading = asyncio.create_task(self._read())
+        saving = asyncio.create_task(self._pace.run())
+        watching = asyncio.create_task(self._writer.watch(lane.fail))
+        try:
+            await lane.workers.run()
+            read_all = not self._reading
+            with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
+                await self._pace.save()
+        finally:
+            saving.cancel()
+            watching.cancel()
+            if self._producer:
+                self._producer.stop()
+            await asyncio.wait((reading, saving))
+        if error := reading.exception():
+            raise error
+        if lane.workers.error and not isinstance(lane.workers.error, FlowreaperError):
+            raise lane.workers.error
+        return read_all
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return asyncio.get_running_loop().time() - self._started_at
+
+    def snapshot(self) -> Snapshot:
+        """Return how far the run is."""
+        lane = self._lane
+        done = dict(lane.sink.recorded)
+        finished = sum(count for state, count in done.items() if state is not State.INVALID)
+        since = lane.breaker.since
+        return Snapshot(
+            done=done,
+            left=self._to_call - finished,
+            in_flight=lane.workers.in_flight,
+            calls=lane.workers.calls,
+            throttled=lane.replies.throttled,
+            silent_s=None if since is None else asyncio.get_running_loop().time() - since,
+            reading=self._reading,
+            elapsed_s=self.elapsed_s,
+        )
+
+    async def _read(self) -> None:
+        self._warn_of_expiry()
+        try:
+            if self._producer:
+                await self._producer.run()
+                await self._report_input()
+        except FlowreaperError as error:
+            self._lane.fail(error)
+        except Exception as error:  # the caller's iterable raised it: `run` raises it when all is recorded
+            self._lane.fail(error)
+            raise
+        finally:
+            self._reading = False
+            self._warn_of_expiry()
+            self._lane.workers.reading_ended()
+
+    async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
+        new = await self._lane.sink.add(batch)
+        self._to_call += new
+        if new:
+            self._lane.workers.flows_added()
+
+    async def _report_input(self) -> None:
+        if self._lane.workers.ending:
+            return  # the reading was stopped before its end
+        unlisted = await self._writer.unlisted()
+        self._input_read(InputRead(self._to_call, self._lane.sink.repeated, unlisted))
+
+    def _warn_of_expiry(self) -> None:
+        """Warn, once, that the credentials expire before what is known to be left can be done."""
+        if self._expires_at is None or self._warned_of_expiry:
+            return
+        left_s = min(self.snapshot().left, self._settings.limit or sys.maxsize) / self._settings.rate
+        valid_s = self._expires_at - time.time()
+        if left_s > valid_s:
+            self._warned_of_expiry = True
+            self._log.warning(
+                "credentials.expire_before_the_end", valid_s=round(valid_s, 1), estimated_s=round(left_s, 1)
+            )

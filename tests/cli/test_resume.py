@@ -1,0 +1,57 @@
+"""The command that goes on with a job: what it repeats, and what it leaves out."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from flowreaper.cli import cli
+from flowreaper.cli.commands.delete import command as delete
+from flowreaper.cli.resume import is_piped, resume_command
+from flowreaper.producer.sources import Source
+
+FILE = Source("ids.txt", "ids.txt", rereadable=True)
+DASHED = Source("-ids.txt", "-ids.txt", rereadable=True)
+PIPE = Source("-", "", rereadable=False, fd=0)
+REDIRECTED = Source("-", "", rereadable=True, fd=0)
+CHECKPOINT = Path("job.ckpt")
+
+
+def resume(arguments: list[str], *sources: Source, read_all: bool = True) -> str:
+    parent = click.Context(cli, info_name="flowreaper", **cli.context_settings)
+    ctx = delete.make_context("delete", list(arguments), parent)
+    return resume_command(ctx, sources, CHECKPOINT, read_all=read_all)
+
+
+def test_a_file_is_read_again_with_the_checkpoint_that_was_made_for_it() -> None:
+    assert resume(["--yes", "ids.txt"], FILE) == "flowreaper delete --yes --checkpoint job.ckpt ids.txt"
+
+
+def test_a_checkpoint_that_was_typed_is_not_named_twice() -> None:
+    assert resume(["-c", "job.ckpt", "ids.txt"], FILE) == "flowreaper delete --checkpoint job.ckpt ids.txt"
+
+
+def test_what_concerned_this_run_alone_is_left_out() -> None:
+    words = ["--retry", "refused", "--retry-code", "X", "--accept-lost-log", "-c", "job.ckpt"]
+    assert resume(words) == "flowreaper delete --checkpoint job.ckpt"
+
+
+def test_a_pipe_goes_on_from_its_checkpoint() -> None:
+    assert resume(["-y", "-"], PIPE, read_all=False) == "flowreaper delete --yes --checkpoint job.ckpt"
+
+
+@pytest.mark.parametrize(("source", "name"), [(FILE, "ids.txt"), (DASHED, "./-ids.txt")])
+def test_files_beside_a_pipe_that_were_not_read_to_their_end_are_read_first(
+    source: Source, name: str
+) -> None:
+    everything = "flowreaper delete --checkpoint job.ckpt"
+    words = ["--", source.path, "-"]
+    assert resume(words, source, PIPE, read_all=False) == f"{everything} {name}; {everything}"
+    assert resume(words, source, PIPE, read_all=True) == everything
+
+
+def test_standard_input_is_a_pipe_to_the_next_command_even_where_it_is_a_file() -> None:
+    assert is_piped([PIPE])
+    assert is_piped([FILE, REDIRECTED])
+    assert not is_piped([FILE])
+    assert not is_piped([])

@@ -1,0 +1,168 @@
+"""What goes on beside the workers: the input is read and reported, a failure stops everything, expiry is warned of."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from flowreaper.errors import CheckpointError, InputError, RunError
+from flowreaper.events import SilentLog
+from flowreaper.job.lane import build_lane
+from flowreaper.job.settings import Settings
+from flowreaper.job.summary import InputRead
+from flowreaper.job.supervisor import Supervisor
+from flowreaper.limiter.limiter import RateLimiter
+from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.saved_pace import SavedPace
+from flowreaper.model import Added, Change, Claim, Ending, Entry, InvalidEntry, State
+from flowreaper.producer.producer import Deliver
+from flowreaper.store.sqlite.writer import Writer
+from tests.job.memory import SETTINGS, Client, Store
+from tests.samples import entries
+from tests.virtual import run_virtual
+
+
+class MemoryWriter(Writer):
+    """A writer without a thread, whose file fails after `fails_after_s` seconds."""
+
+    def __init__(self, fails_after_s: float = 1e9) -> None:
+        self._store = Store()
+        self._fails_after_s = fails_after_s
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        return await self._store.add(entries)
+
+    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+        return await self._store.write(changes, new, again)
+
+    async def note(self, name: str, value: str) -> None: ...
+
+    async def unlisted(self) -> int:
+        return 4
+
+    async def watch(self, failed: Callable[[RunError], None]) -> None:
+        await asyncio.sleep(self._fails_after_s)
+        failed(CheckpointError("the file is gone"))
+
+
+class Input:
+    """Delivers flows one by one, each after `wait_s`; raises `error` at its end."""
+
+    def __init__(self, count: int, error: Exception | None = None, wait_s: float = 0.0) -> None:
+        self._count = count
+        self._error = error
+        self._wait_s = wait_s
+        self._stopped = False
+
+    def __call__(self, deliver: Deliver) -> "Input":
+        self._deliver = deliver
+        return self
+
+    async def run(self) -> None:
+        for flow_id in range(1, self._count + 1):
+            if self._stopped:
+                return
+            await self._deliver(entries(str(flow_id)))
+            await asyncio.sleep(self._wait_s)
+        if self._error:
+            raise self._error
+
+    def stop(self) -> None:
+        self._stopped = True
+
+
+class Log(SilentLog):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, event: str, **_fields: object) -> None:
+        self.warnings.append(event)
+
+
+class Rig:
+    """A supervisor over memory, after its run."""
+
+    def __init__(
+        self,
+        source: Input | None,
+        writer: MemoryWriter | None = None,
+        *,
+        settings: Settings = SETTINGS,
+        expires_at: float | None = None,
+    ) -> None:
+        self.client = Client()
+        self.read: list[InputRead] = []
+        self.log = Log()
+        self.raised: Exception | None = None
+        self.read_all = False
+        run_virtual(self._run(source, writer or MemoryWriter(), settings, expires_at))
+
+    async def _run(
+        self, source: Input | None, writer: MemoryWriter, settings: Settings, expires_at: float | None
+    ) -> None:
+        pace = Pace(settings.rate)
+        limiter = RateLimiter(pace)
+        self.lane = build_lane(settings, store=writer, client=self.client, limiter=limiter, log=self.log)
+        supervisor = Supervisor(
+            settings,
+            self.lane,
+            writer,
+            SavedPace(pace, writer.note, self.lane.fail),
+            make_producer=source,
+            to_call=0,
+            expires_at=expires_at,
+            input_read=self.read.append,
+            log=self.log,
+        )
+        try:
+            self.read_all = await supervisor.run()
+        except ValueError as error:
+            self.raised = error
+        self.snapshot = supervisor.snapshot()
+
+
+def test_the_input_is_called_and_reported_when_it_was_read() -> None:
+    rig = Rig(Input(3))
+    assert rig.client.sent == ["1", "2", "3"]
+    assert rig.read == [InputRead(to_call=3, repeated=0, unlisted=4)]
+    assert rig.read_all
+    assert (rig.snapshot.left, rig.snapshot.reading, rig.snapshot.calls) == (0, False, 3)
+    assert rig.snapshot.done == {State.DELETED: 3}
+
+
+def test_without_an_input_there_is_nothing_to_report() -> None:
+    rig = Rig(None)
+    assert (rig.read, rig.read_all, rig.lane.workers.ending) == ([], True, Ending.FINISHED)
+
+
+def test_an_input_that_was_stopped_before_its_end_is_not_reported_as_read() -> None:
+    rig = Rig(Input(100, wait_s=1.0), settings=Settings(endpoint=SETTINGS.endpoint, rate=10.0, limit=2))
+    assert (rig.read, rig.read_all) == ([], False)
+    assert rig.client.sent == ["1", "2"]
+
+
+def test_an_input_that_cannot_be_read_stops_the_run_and_is_its_error() -> None:
+    rig = Rig(Input(2, InputError("unreadable")))
+    assert isinstance(rig.lane.workers.error, InputError)
+    assert rig.raised is None
+    assert not rig.read
+
+
+def test_what_a_callers_own_input_raises_is_raised_once_all_is_recorded() -> None:
+    rig = Rig(Input(2, ValueError("the caller's")))
+    assert str(rig.raised) == "the caller's"
+    assert rig.lane.sink.recorded[State.DELETED] == len(rig.client.sent)
+
+
+def test_a_file_that_fails_while_nothing_is_recorded_stops_the_run() -> None:
+    rig = Rig(Input(100, wait_s=1.0), MemoryWriter(fails_after_s=5.5))
+    assert str(rig.lane.workers.error) == "the file is gone"
+    assert len(rig.client.sent) < 100
+
+
+@pytest.mark.parametrize(("valid_s", "warned"), [(10, True), (1000, False), (None, False)])
+def test_credentials_that_expire_too_early_are_warned_of_once(valid_s: float | None, *, warned: bool) -> None:
+    expires_at = None if valid_s is None else time.time() + valid_s
+    rig = Rig(Input(1000), expires_at=expires_at)
+    assert rig.log.warnings == ["credentials.expire_before_the_end"] * warned
