@@ -24,7 +24,17 @@ class State(StrEnum):
     @property
     def final(self) -> bool:
         """Whether a flow in this state is never called again unless the user names it."""
-        return self not in (State.PENDING, State.CLAIMED)
+        return self not in UNFINISHED
+
+
+UNFINISHED = (State.PENDING, State.CLAIMED)
+"""States of flows that have no outcome yet: a run calls them."""
+
+FINAL = tuple(state for state in State if state.final)
+"""States of flows and lines that have their outcome."""
+
+FAILED = (State.REFUSED, State.GAVE_UP, State.INVALID)
+"""Final states of what was neither deleted nor absent."""
 
 
 class Flow(NamedTuple):
@@ -271,7 +281,7 @@ class Summary:
     @property
     def unfinished(self) -> int:
         """Flows of the checkpoint that have no final outcome yet."""
-        return self.counts.get(State.PENDING, 0) + self.counts.get(State.CLAIMED, 0)
+        return sum(self.counts.get(state, 0) for state in UNFINISHED)
 
     @property
     def left(self) -> int:
@@ -281,4 +291,4 @@ class Summary:
     @property
     def failed(self) -> int:
         """Flows and lines that ended, but neither deleted nor absent."""
-        return sum(self.counts.get(s, 0) for s in (State.REFUSED, State.GAVE_UP, State.INVALID))
+        return sum(self.counts.get(state, 0) for state in FAILED)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowreaper.model import Credentials, Ending, State, Summary
+from flowreaper.model import FAILED, FINAL, UNFINISHED, Credentials, Ending, State, Summary
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,6 +90,11 @@ def test_masked_id_never_shows_a_key_whole(key: str) -> None:
 
 def test_final_states_are_all_but_pending_and_claimed() -> None:
     assert {s for s in State if not s.final} == {State.PENDING, State.CLAIMED}
+
+
+def test_every_state_is_unfinished_or_final_and_what_failed_is_final() -> None:
+    assert sorted((*UNFINISHED, *FINAL)) == sorted(State)
+    assert set(FINAL) - set(FAILED) == {State.DELETED, State.ABSENT}
 
 
 def test_summary_counts_what_is_left_and_what_failed() -> None:

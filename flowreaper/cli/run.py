@@ -30,7 +30,7 @@ from flowreaper.escaping import printable
 from flowreaper.job.plan import Survey, survey
 from flowreaper.job.run import Beside, Deliver, InputRead, Job, Opened, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
-from flowreaper.model import Credentials, Ending, ExitStatus, Flow, State, Summary
+from flowreaper.model import UNFINISHED, Credentials, Ending, ExitStatus, Flow, State, Summary
 from flowreaper.producer.files import Producer, read_entries
 from flowreaper.producer.first_listed import first_listed
 from flowreaper.producer.formats import Format, InputSettings
@@ -111,7 +111,7 @@ class Run:
         others = left_elsewhere(
             self._checkpoint,
             lambda name: name in mine or os.path.realpath(name) in mine,
-            (State.PENDING, State.CLAIMED),
+            UNFINISHED,
         )
         if others:
             raise ConfigurationError(

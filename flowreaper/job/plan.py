@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.model import Entry, Flow, Identity, InvalidEntry, Retry, State
+from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, Identity, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.gathered import Gathered
 from flowreaper.store.sqlite.reader import Status, read_status
 
@@ -75,7 +75,7 @@ def survey(
             invalid += len(added.invalid)
         known, unfinished, reopened = gathered.compare(retry)
         sample = gathered.sample(_SAMPLE, retry, listed=listed)
-    in_all = sum(_in(status, (State.PENDING, State.CLAIMED)))
+    in_all = sum(_in(status, UNFINISHED))
     return Survey(
         new=new - known,
         unfinished=unfinished if listed else in_all,
@@ -86,7 +86,7 @@ def survey(
         invalid=invalid,
         sample=sample,
         invalid_sample=tuple(invalid_sample),
-        failed=sum(_in(status, (State.REFUSED, State.GAVE_UP, State.INVALID))),
+        failed=sum(_in(status, FAILED)),
     )
 
 

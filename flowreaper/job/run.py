@@ -22,7 +22,7 @@ from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter.shared_pace import SharedPace, account_of, turns_folder
-from flowreaper.model import Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
+from flowreaper.model import UNFINISHED, Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.lock import network_file_system
@@ -372,7 +372,7 @@ def _begin(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> _Begu
     counts = checkpoint.counts()
     return _Begun(
         counts,
-        to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
+        to_call=0 if listed else sum(counts.get(state, 0) for state in UNFINISHED),
         left_claimed=[] if listed else left_claimed,
         sought=checkpoint.unfinished(_SOUGHT) if listed else [],
         pace=checkpoint.noted(NOTE),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flowreaper.errors import CheckpointError, ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
-from flowreaper.model import Record, State
+from flowreaper.model import FINAL, Record
 from flowreaper.sink.results_note import PREFIX, ResultsNote, key_of, key_of_line, mend, note_name
 from flowreaper.sink.stream import JsonLines, cannot_write, open_target, started
 from flowreaper.store.records import utc_time
@@ -22,7 +22,6 @@ Note = Callable[[str, str], None]
 
 _LINE_LIMIT = 1024 * 1024
 _BATCH = 2000
-_FINAL = tuple(state for state in State if state.final)
 
 
 class ResultsFile:
@@ -196,7 +195,7 @@ class ResultsFile:
                 for batch in _batches(_keys(fd)):
                     held.executemany("INSERT OR IGNORE INTO held VALUES (?)", ((key,) for key in batch))
                     yield None
-                for number, record in enumerate(read_records(self._checkpoint, _FINAL)):
+                for number, record in enumerate(read_records(self._checkpoint, FINAL)):
                     if number % _BATCH == 0:
                         yield None
                     if (record.finished_at or "") > after and not held.execute(

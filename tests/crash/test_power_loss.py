@@ -16,7 +16,7 @@ import pytest
 from flowreaper.errors import CheckpointRefusedError, FlowreaperError
 from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.store.sqlite.schema import NUMBER
+from flowreaper.store.sqlite.states import NUMBER
 from tests.crash.disk import Disk, Op, Platter, connect_to, everything, nothing, some, torn
 from tests.crash.rig import SYNCHRONOUS, How, Service, Shown, Store, Transport, hasty, run
 from tests.samples import IDENTITY, entries, invalid

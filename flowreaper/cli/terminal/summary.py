@@ -7,9 +7,7 @@ from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
 from flowreaper.errors import ConfigurationError
-from flowreaper.model import Ending, ExitStatus, State, Summary
-
-_FINAL = tuple(state for state in State if state.final)
+from flowreaper.model import FAILED, FINAL, Ending, ExitStatus, State, Summary
 
 
 def exit_status(summary: Summary) -> ExitStatus:
@@ -34,14 +32,14 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
     lines = _why(summary)
     nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
     lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {_effort(summary)}")
-    if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL):
+    if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in FINAL):
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
     lines.append(f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}")
     lines += _warnings(summary, checkpoint, piped=piped)
     lines += [
         f"To list those {_words(state)}: flowreaper results --state {state.value} {file}"
-        for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
+        for state in FAILED
         if summary.counts.get(state)
     ]
     if resume and (summary.left or summary.ending is not Ending.FINISHED):
@@ -90,7 +88,7 @@ def _found_nothing(summary: Summary) -> bool:
 
 
 def _counts(counts: Mapping[State, int], inferred: int = 0) -> str:
-    parts = [f"{counts[state]:,} {_words(state)}" for state in _FINAL if counts.get(state)]
+    parts = [f"{counts[state]:,} {_words(state)}" for state in FINAL if counts.get(state)]
     if inferred:  # the first: none is inferred but of those deleted
         parts[0] += f" ({inferred:,} by inference: a call had no answer, and the next one found nothing)"
     return ", ".join(parts)

@@ -27,8 +27,9 @@ from flowreaper.model import (
     Retry,
     State,
 )
-from flowreaper.store.sqlite import file_guard, listed, run_mark, schema, statements
+from flowreaper.store.sqlite import columns, file_guard, listed, run_mark, schema, statements
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
+from flowreaper.store.sqlite.states import IS_UNFINISHED
 
 Connect = Callable[[str], sqlite3.Connection]
 
@@ -137,8 +138,7 @@ class Checkpoint:
         They are claimed by naming them, never as pending flows.
         """
         with self._transaction() as db:
-            db.execute("UPDATE flow SET in_doubt = 1 WHERE state = 1")
-            rows = [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")]
+            rows = statements.mark_claimed_in_doubt(db)
         self._left_claimed = frozenset(rows)
         return rows
 
@@ -163,7 +163,7 @@ class Checkpoint:
         """Return how many flows and invalid lines are in each state that occurs."""
         with self._database.errors():
             states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
-            found = {schema.state(state): count for state, count in states}
+            found = {columns.state(state): count for state, count in states}
             (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
         return found | ({State.INVALID: invalid} if invalid else {})
 
@@ -171,7 +171,7 @@ class Checkpoint:
         """Return how many unfinished flows had a call of which no answer is known."""
         with self._database.errors():
             (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
-        return schema.number(count)
+        return columns.number(count)
 
     def note(self, name: str, value: str) -> None:
         """Keep something about the job as a whole, in place of what had this name."""
@@ -214,8 +214,8 @@ class Checkpoint:
 
     def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
         found = db.execute(
-            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
-            " WHERE id = ? AND state < 2",
+            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"  # noqa: S608 -- a constant
+            f" WHERE id = ? AND state {IS_UNFINISHED}",
             (row,),
         ).fetchone()
         if found is None:
@@ -244,9 +244,9 @@ class Checkpoint:
         name = self._source_names.get(source)
         if name is None:
             (kept,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
-            name = self._source_names[source] = schema.text(kept)
-        flow = schema.flow(flow_id, space)
-        return Claim(row, flow, schema.number(attempts), bool(in_doubt), name, schema.number(line))
+            name = self._source_names[source] = columns.text(kept)
+        flow = columns.flow(flow_id, space)
+        return Claim(row, flow, columns.number(attempts), bool(in_doubt), name, columns.number(line))
 
     def _expect(self, count: int, changed: int) -> None:
         if changed != count:

@@ -10,6 +10,8 @@ from flowreaper.escaping import printable
 from flowreaper.store.sqlite import rescue, run_mark
 from flowreaper.store.sqlite.file_guard import GuardedFile, Trouble
 from flowreaper.store.sqlite.folding import Folding
+from flowreaper.store.sqlite.states import IS_UNFINISHED
+from flowreaper.store.sqlite.transaction import transaction
 
 # ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
 DAMAGE = (sqlite3.Error, ValueError, OverflowError)
@@ -33,15 +35,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit what is done within, or nothing of it."""
-        with self.errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self.errors(), transaction(self._db):
+            yield self._db
 
     def check(self) -> None:
         """Make sure that the file is still this run's."""
@@ -94,7 +89,7 @@ class GuardedDatabase(Database):
         with self._folding.committing():
             self._db.execute(run_mark.WRITE, (run_mark.RUN, run_mark.this_run()))
             if log_is_lost:
-                self._db.execute("UPDATE flow SET in_doubt = 1 WHERE state < 2")
+                self._db.execute(f"UPDATE flow SET in_doubt = 1 WHERE state {IS_UNFINISHED}")  # noqa: S608 -- a constant
                 self._db.execute(run_mark.WRITE, (_LOST, "yes"))
         if self._folding.noted(_LOST):
             self._last_row = self._find_last_row()

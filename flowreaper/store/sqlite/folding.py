@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from flowreaper.store.sqlite import run_mark
 from flowreaper.store.sqlite.file_guard import GuardedFile
 from flowreaper.store.sqlite.run_mark import Mark
+from flowreaper.store.sqlite.transaction import transaction
 
 FOLD_BYTES = 16_000_000
 """The log is folded when it is longer than this. Fewer folds than SQLite's (4 MB): each costs two commits more."""
@@ -61,15 +62,8 @@ class Folding:
     @contextlib.contextmanager
     def committing(self) -> Iterator[None]:
         """Commit what is done within, or nothing of it."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            # SQLite rolls back by itself after some errors (disk full).
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
         self._size = self._file.committed()
         self.unfolded = True
 

@@ -10,9 +10,10 @@ from typing import NamedTuple, Self
 from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import Added, Entry, Flow, InvalidEntry, Retry
-from flowreaper.store.sqlite import schema, statements
+from flowreaper.store.sqlite import columns, schema, statements
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect
 from flowreaper.store.sqlite.database import DAMAGE
+from flowreaper.store.sqlite.states import IS_UNFINISHED
 
 _SAME = "(theirs.flow_id, theirs.cust_space_id) = (mine.flow_id, mine.cust_space_id)"
 
@@ -61,7 +62,7 @@ class Gathered:
         again, parameters = statements.retry_condition(retry, "theirs")
         with self._errors():
             found = self._opened.execute(
-                "SELECT count(*), coalesce(sum(theirs.state < 2), 0),"  # noqa: S608 -- constants and question marks
+                f"SELECT count(*), coalesce(sum(theirs.state {IS_UNFINISHED}), 0),"  # noqa: S608 -- constants and question marks
                 f" coalesce(sum({again}), 0)"
                 f" FROM main.flow AS mine CROSS JOIN other.flow AS theirs ON {_SAME}",
                 parameters,
@@ -71,7 +72,7 @@ class Gathered:
     def sample(self, count: int, retry: Retry, *, listed: bool) -> tuple[Flow, ...]:
         """Return the first flows that a run would call; `listed`: only gathered ones, else all of the checkpoint."""
         again, parameters = statements.retry_condition(retry, "theirs")
-        wanted = f"(theirs.state < 2 OR ({again}))"
+        wanted = f"(theirs.state {IS_UNFINISHED} OR ({again}))"
         if not self._exists:
             source, parameters = "main.flow AS mine", []
         elif listed:
@@ -87,7 +88,7 @@ class Gathered:
                 f"SELECT {table}.flow_id, {table}.cust_space_id FROM {source} ORDER BY {table}.id LIMIT ?",  # noqa: S608 -- as above
                 (*parameters, count),
             ).fetchall()
-            return tuple(schema.flow(flow_id, space) for flow_id, space in found)
+            return tuple(columns.flow(flow_id, space) for flow_id, space in found)
 
     @property
     def _opened(self) -> sqlite3.Connection:

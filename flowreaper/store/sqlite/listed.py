@@ -12,8 +12,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from flowreaper.model import Flow, Retry
-from flowreaper.store.sqlite import schema
+from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.statements import REOPEN, ManyRows, retry_condition
+from flowreaper.store.sqlite.states import CLAIMED, IS_UNFINISHED, PENDING
 
 # CROSS JOIN and "+": each given flow is looked up by its id. Without them SQLite might walk all unfinished flows.
 _GIVEN = " FROM (VALUES {rows}) AS given CROSS JOIN flow ON (flow_id, cust_space_id) = (column1, column2)"
@@ -21,7 +22,7 @@ _GIVEN = " FROM (VALUES {rows}) AS given CROSS JOIN flow ON (flow_id, cust_space
 _LIST = ManyRows(
     "INSERT OR IGNORE INTO temp.listed (row) SELECT flow.id"
     + _GIVEN
-    + " WHERE +flow.id <= ? AND +flow.state < 2 ORDER BY flow.state DESC, flow.id",
+    + f" WHERE +flow.id <= ? AND +flow.state {IS_UNFINISHED} ORDER BY flow.state DESC, flow.id",
     2,
     128,
 )
@@ -31,7 +32,7 @@ def begin(db: sqlite3.Connection) -> int:
     """Make the table, empty; return the last row that was known before."""
     db.execute("CREATE TEMP TABLE listed (place INTEGER PRIMARY KEY, row INTEGER NOT NULL UNIQUE)")
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM flow").fetchone()
-    return schema.number(last)
+    return columns.number(last)
 
 
 def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry: Retry) -> int:
@@ -50,12 +51,12 @@ def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry:
 def unfinished(db: sqlite3.Connection, count: int) -> list[Flow]:
     """Return up to `count` unfinished flows: those that a crash left claimed, then pending ones, in order of reading."""
     found: list[Flow] = []
-    for state in (1, 0):
+    for state in (CLAIMED, PENDING):
         rows = db.execute(
             "SELECT flow_id, cust_space_id FROM flow WHERE state = ? AND code IS NULL ORDER BY id LIMIT ?",
             (state, count - len(found)),
         )
-        found += [schema.flow(flow_id, space) for flow_id, space in rows]
+        found += [columns.flow(flow_id, space) for flow_id, space in rows]
     return found
 
 
@@ -65,19 +66,20 @@ def next_rows(db: sqlite3.Connection, after: int, count: int) -> tuple[int, list
     `after` is the place up to which they were taken. Each flow as `statements.next_pending` has it.
     """
     (found,) = db.execute(
-        "SELECT json_group_array(json_array(place, id, flow_id, cust_space_id, attempts, in_doubt, source, line))"
+        "SELECT json_group_array(json_array(place, id, flow_id, cust_space_id, attempts, in_doubt, source, line))"  # noqa: S608 -- a constant
         " FROM (SELECT listed.place, flow.* FROM temp.listed CROSS JOIN flow ON flow.id = listed.row"
-        " WHERE listed.place > ? AND +flow.state < 2 ORDER BY listed.place LIMIT ?)",
+        f" WHERE listed.place > ? AND +flow.state {IS_UNFINISHED} ORDER BY listed.place LIMIT ?)",
         (after, count),
     ).fetchone()
     rows: list[list[object]] = json.loads(found)
-    return (schema.number(rows[-1][0]) if rows else after), [row[1:] for row in rows]
+    return (columns.number(rows[-1][0]) if rows else after), [row[1:] for row in rows]
 
 
 def count_unlisted(db: sqlite3.Connection, last_known: int) -> int:
     """Return how many unfinished flows that were known before are not listed."""
     (count,) = db.execute(
-        "SELECT count(*) FROM flow WHERE state < 2 AND id <= ? AND id NOT IN (SELECT row FROM temp.listed)",
+        f"SELECT count(*) FROM flow WHERE state {IS_UNFINISHED} AND id <= ?"  # noqa: S608 -- a constant
+        " AND id NOT IN (SELECT row FROM temp.listed)",
         (last_known,),
     ).fetchone()
-    return schema.number(count)
+    return columns.number(count)

@@ -17,7 +17,8 @@ from flowreaper.errors import CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import Identity, InvalidEntry, Record, State
 from flowreaper.store.records import record_of_invalid, utc_time
-from flowreaper.store.sqlite import descriptors, file_guard, run_mark, schema
+from flowreaper.store.sqlite import columns, descriptors, file_guard, run_mark, schema
+from flowreaper.store.sqlite.states import NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
             "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
         ).fetchall()
         for number, code, count in found:
-            codes.setdefault(schema.state(number), {})[_text(code) or ""] = count
+            codes.setdefault(columns.state(number), {})[_text(code) or ""] = count
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
         if invalid:
             codes[State.INVALID] = {"": invalid}
@@ -68,7 +69,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         inferred = sum(
             db.execute(
                 "SELECT count(*) FROM flow WHERE state = ? AND code IS ? AND inferred = 1",
-                (schema.NUMBER[State.DELETED], code or None),
+                (NUMBER[State.DELETED], code or None),
             ).fetchone()[0]
             for code in codes.get(State.DELETED, {})
             if code != "OK"
@@ -133,16 +134,17 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         return {}
     with _reading(path) as db:
         names = {
-            number: schema.text(name) for number, name in db.execute("SELECT id, name FROM source").fetchall()
+            number: columns.text(name)
+            for number, name in db.execute("SELECT id, name FROM source").fetchall()
         }
         if all(map(belongs, names.values())):
             return {}  # nearly always; to count takes some 0.2 s for a million flows
         marks = ", ".join("?" * len(states))
         found = db.execute(
             f"SELECT source, count(*) FROM flow WHERE state IN ({marks}) GROUP BY source",  # noqa: S608 -- question marks
-            [schema.NUMBER[state] for state in states],
+            [NUMBER[state] for state in states],
         ).fetchall()
-        counts = {schema.text(names.get(source)): schema.number(count) for source, count in found}
+        counts = {columns.text(names.get(source)): columns.number(count) for source, count in found}
         return {name: count for name, count in counts.items() if not belongs(name)}
 
 
@@ -174,12 +176,12 @@ def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> 
             with contextlib.closing(selected) as lines:
                 for text, reason, source, line, at in lines:
                     entry = InvalidEntry(
-                        schema.text(text),
-                        schema.text(reason),
-                        schema.text(sources.get(source, "")),
-                        schema.number(line),
+                        columns.text(text),
+                        columns.text(reason),
+                        columns.text(sources.get(source, "")),
+                        columns.number(line),
                     )
-                    yield record_of_invalid(entry, schema.number(at))
+                    yield record_of_invalid(entry, columns.number(at))
 
 
 def has_space(path: Path, states: Sequence[State] = ()) -> bool:
@@ -227,21 +229,21 @@ def outcomes_after(path: Path, after_ms: int) -> Outcomes:
             f"SELECT count(*), coalesce(max(at), 0), coalesce(sum(at & 0xFFFFFFFF), 0) FROM ({ended} UNION ALL {found})",  # noqa: S608 -- constants
             (after_ms,),
         ).fetchone()
-        return Outcomes(*map(schema.number, row))
+        return Outcomes(*map(columns.number, row))
 
 
 def _only(states: Sequence[State]) -> tuple[str, list[int]]:
     """Return the condition for flows in these states, and its parameters; all flows where there are none."""
     if not states:
         return "TRUE", []
-    wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
+    wanted = [NUMBER[s] for s in states if s in NUMBER]
     return f"state IN ({', '.join('?' * len(wanted))})", wanted
 
 
 def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
     flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
-    flow = schema.flow(flow_id, space)
-    state = schema.state(number)
+    flow = columns.flow(flow_id, space)
+    state = columns.state(number)
     return Record(
         flow.flow_id,
         flow.cust_space_id or None,
@@ -249,19 +251,19 @@ def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
         bool(inferred),
         # Whoever claimed it may have sent a call, and no answer is known.
         bool(doubt) or state is State.CLAIMED,
-        schema.number(attempts),
-        None if status is None else schema.number(status),
+        columns.number(attempts),
+        None if status is None else columns.number(status),
         _text(code),
         _text(message),
         _text(request),
         _text(sources.get(source)),
-        schema.number(line),
-        None if at is None else utc_time(schema.number(at)),
+        columns.number(line),
+        None if at is None else utc_time(columns.number(at)),
     )
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else schema.text(value)
+    return None if value is None else columns.text(value)
 
 
 @contextlib.contextmanager

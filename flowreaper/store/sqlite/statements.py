@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowreaper.model import Outcome, Retry, State
-from flowreaper.store.sqlite import schema
+from flowreaper.store.sqlite.states import CLAIMED, IS_CLAIMED, IS_FINAL, IS_PENDING, NUMBER, PENDING
 
 
 class ManyRows:
@@ -53,10 +53,10 @@ ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line
 # Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
 # looks for its values among all that are given, so more than 64 of them would cost more than they save.
 RELEASE = ManyRows(
-    "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"
-    " UPDATE flow SET state = 0,"
+    "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"  # noqa: S608 -- constants
+    f" UPDATE flow SET state = {PENDING},"
     " (attempts, in_doubt) = (SELECT attempts, in_doubt FROM given WHERE given.id = flow.id)"
-    " WHERE id IN (SELECT id FROM given) AND +state = 1",
+    f" WHERE id IN (SELECT id FROM given) AND +state {IS_CLAIMED}",
     3,
     64,
 )
@@ -66,7 +66,7 @@ _OUTCOME = "state, inferred, in_doubt, attempts, http_status, code, message, req
 FINISH = ManyRows(
     f"WITH given (id, {_OUTCOME}) AS (VALUES {{rows}})"  # noqa: S608 -- constants
     f" UPDATE flow SET ({_OUTCOME}) = (SELECT {_OUTCOME} FROM given WHERE given.id = flow.id)"
-    " WHERE id IN (SELECT id FROM given) AND +state = 1",
+    f" WHERE id IN (SELECT id FROM given) AND +state {IS_CLAIMED}",
     10,
     64,
 )
@@ -75,8 +75,16 @@ FINISH = ManyRows(
 def claim(db: sqlite3.Connection, rows: Sequence[int]) -> int:
     """Mark these rows as claimed, in one step; return how many of them there are."""
     return db.execute(
-        "UPDATE flow SET state = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(rows),)
+        f"UPDATE flow SET state = {CLAIMED} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608 -- a constant
+        (json.dumps(rows),),
     ).rowcount
+
+
+def mark_claimed_in_doubt(db: sqlite3.Connection) -> list[int]:
+    """Put all claimed flows in doubt; return their rows in order of reading."""
+    db.execute(f"UPDATE flow SET in_doubt = 1 WHERE state {IS_CLAIMED}")  # noqa: S608 -- a constant
+    found = db.execute(f"SELECT id FROM flow WHERE state {IS_CLAIMED} ORDER BY id")  # noqa: S608 -- a constant
+    return [row for (row,) in found]
 
 
 def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:
@@ -86,8 +94,8 @@ def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[ob
     """
     # Pending rows have no code, which makes (state, code, id) an ordered index scan.
     (found,) = db.execute(
-        "SELECT json_group_array(json_array(id, flow_id, cust_space_id, attempts, in_doubt, source, line))"
-        " FROM (SELECT * FROM flow WHERE state = 0 AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
+        "SELECT json_group_array(json_array(id, flow_id, cust_space_id, attempts, in_doubt, source, line))"  # noqa: S608 -- a constant
+        f" FROM (SELECT * FROM flow WHERE state {IS_PENDING} AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
         (after, count),
     ).fetchone()
     rows: list[list[object]] = json.loads(found)
@@ -99,7 +107,7 @@ def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
     reply = outcome.reply
     return (
         outcome.claim.row,
-        schema.NUMBER[outcome.state],
+        NUMBER[outcome.state],
         # sqlite3 looks for an adapter of whatever is not exactly an int: 0.2 us a value.
         int(outcome.inferred),
         int(outcome.in_doubt),
@@ -113,7 +121,7 @@ def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
 
 
 REOPEN = (
-    "UPDATE flow SET state = 0, attempts = 0, inferred = 0, http_status = NULL, code = NULL, message = NULL,"
+    f"UPDATE flow SET state = {PENDING}, attempts = 0, inferred = 0, http_status = NULL, code = NULL, message = NULL,"  # noqa: S608 -- a constant
     " request_id = NULL, finished_at_ms = NULL"
 )
 
@@ -127,7 +135,7 @@ def reopen(db: sqlite3.Connection, retry: Retry) -> int:
 def reopen_rows(db: sqlite3.Connection, rows: Sequence[int]) -> int:
     """Make these rows pending again where they are final; return how many were."""
     return db.execute(
-        f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state >= 2",  # noqa: S608 -- a constant
+        f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state {IS_FINAL}",  # noqa: S608 -- a constant
         (json.dumps(rows),),
     ).rowcount
 
@@ -136,7 +144,7 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
     """Return the SQL condition for the rows of `table` that `retry` names, and its parameters."""
     marks = ", ".join("?" * len(retry.states))
     condition = f"{table}.state IN ({marks})"
-    parameters: list[object] = [schema.NUMBER[state] for state in retry.states]
+    parameters: list[object] = [NUMBER[state] for state in retry.states]
     if retry.codes:
         condition += f" AND {table}.code IN ({', '.join('?' * len(retry.codes))})"
         parameters += retry.codes
@@ -146,12 +154,12 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
 def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
     """Return whether a flow is in this state with this code."""
     found = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (schema.NUMBER[state], code)
+        "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (NUMBER[state], code)
     )
     return bool(found.fetchone()[0])
 
 
 def any_answered(db: sqlite3.Connection) -> bool:
     """Return whether a flow is final by an answer of the service that has a code."""
-    found = db.execute("SELECT EXISTS (SELECT 1 FROM flow WHERE state >= 2 AND code IS NOT NULL)")
+    found = db.execute(f"SELECT EXISTS (SELECT 1 FROM flow WHERE state {IS_FINAL} AND code IS NOT NULL)")  # noqa: S608 -- a constant
     return bool(found.fetchone()[0])

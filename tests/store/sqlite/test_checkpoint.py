@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Claim, Flow, Identity, Reopen, Reply, Requeue, Retry, State
-from flowreaper.store.sqlite import run_mark, schema
+from flowreaper.model import FINAL, Added, Claim, Flow, Identity, Reopen, Reply, Requeue, Retry, State
+from flowreaper.store.sqlite import columns, run_mark, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect, open_checkpoint
 from tests.samples import AT_MS, IDENTITY, REFUSAL, claim, entries, invalid, outcome
 
@@ -159,7 +159,7 @@ def test_what_the_reply_did_not_say_is_null(path: Path, checkpoint: Checkpoint) 
     assert kept(path)["flow"][0][9:] == (None, None, None, None, AT_MS)
 
 
-@pytest.mark.parametrize("state", [s for s in schema.STATES if s.final])
+@pytest.mark.parametrize("state", [s for s in FINAL if s is not State.INVALID])
 def test_a_flow_in_a_final_state_is_never_claimed_again(path: Path, state: State) -> None:
     with opened(path) as earlier:
         earlier.add(entries("1"))
@@ -409,7 +409,7 @@ def test_no_run_ever_claims_a_flow_that_its_input_does_not_list(steps: list[Any]
 
 
 def _states(path: Path) -> list[tuple[str, State]]:
-    return [(row[1], schema.state(row[3])) for row in kept(path)["flow"]]
+    return [(row[1], columns.state(row[3])) for row in kept(path)["flow"]]
 
 
 def test_outcomes_that_do_not_count_after_all_are_pending_again(checkpoint: Checkpoint) -> None:
