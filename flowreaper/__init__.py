@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
     from flowreaper.job.run import Job
     from flowreaper.job.settings import Settings
-    from flowreaper.model import Credentials, Flow, Record, State, Summary
+    from flowreaper.job.summary import Summary
+    from flowreaper.model import Credentials, Flow, Record, State
     from flowreaper.store.sqlite.reader import read_records, read_status
 
 __version__ = "0.1.0"
@@ -40,7 +41,8 @@ _HOMES = {
     "errors": ("ConfigurationError", "FlowreaperError", "RunError"),
     "job.run": ("Job",),
     "job.settings": ("Settings",),
-    "model": ("Credentials", "Flow", "Record", "State", "Summary"),
+    "job.summary": ("Summary",),
+    "model": ("Credentials", "Flow", "Record", "State"),
     "store.sqlite.reader": ("read_records", "read_status"),
 }
 

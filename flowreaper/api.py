@@ -13,7 +13,8 @@ from flowreaper.escaping import printable
 from flowreaper.events import Log, SilentLog
 from flowreaper.job.run import Deliver, Job
 from flowreaper.job.settings import Settings
-from flowreaper.model import Credentials, Entry, InvalidEntry, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import Credentials, Entry, InvalidEntry
 from flowreaper.producer.flow_ids import EntryFactory, compiled
 from flowreaper.sink.sink import Stream
 

@@ -1,12 +1,11 @@
-"""The frozen values that cross the borders between rooms; no behaviour beyond naming them.
+"""A flow's life in frozen values, which pass from module to module: states, replies, outcomes, records.
 
 The values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are named tuples: they
 are made a million times, and a frozen dataclass costs three times as much to make.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -227,68 +226,3 @@ class Ending(StrEnum):
     LIMIT = "limit"  # --limit flows were dealt with
     INTERRUPTED = "interrupted"  # a signal, or the caller's wish
     STOPPED = "stopped"  # something that concerns every flow; `error` says what
-
-
-class ExitStatus(IntEnum):
-    """The command's exit statuses; 130 and 143 (128 + signal) come on top."""
-
-    DONE = 0  # every flow deleted or absent
-    INCOMPLETE = 1  # finished, but some refused, invalid or gave up
-    USAGE = 2  # bad options, input or configuration; nothing sent
-    STOPPED = 3  # stopped by something that concerns every flow
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a checkpoint belongs to: it is never used for anything else.
-
-    `access_key` is masked; it may change (keys are rotated), the rest may not.
-    """
-
-    endpoint: str
-    sandbox: bool
-    access_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run did and what the checkpoint now holds.
-
-    `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
-    how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
-    their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
-    was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known,
-    `inferred` those of this run's deletions that are known only by their absence after such a call. `unlisted`
-    counts the unfinished flows that this run's input does not list, and that it therefore left alone: 0 where the
-    run had no input, None where the input was not read to its end. `never_deleted`: the service has not confirmed
-    a single deletion of this job.
-    """
-
-    ending: Ending
-    counts: Mapping[State, int]
-    run: Mapping[State, int]
-    seconds: float
-    calls: int
-    throttled: int
-    repeated: int
-    read_all: bool = True
-    error: Exception | None = None
-    in_doubt: int = 0
-    inferred: int = 0
-    unlisted: int | None = 0
-    never_deleted: bool = False
-
-    @property
-    def unfinished(self) -> int:
-        """Flows of the checkpoint that have no final outcome yet."""
-        return sum(self.counts.get(state, 0) for state in UNFINISHED)
-
-    @property
-    def left(self) -> int:
-        """Unfinished flows that this run would have taken, as far as is known."""
-        return self.unfinished - (self.unlisted or 0)
-
-    @property
-    def failed(self) -> int:
-        """Flows and lines that ended, but neither deleted nor absent."""
-        return sum(self.counts.get(state, 0) for state in FAILED)

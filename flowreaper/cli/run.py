@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from flowreaper.cli.arguments import default_checkpoint, rehearsal_checkpoint, settings_of, typed
+from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.options import command_line
 from flowreaper.cli.results_target import ResultsTarget
@@ -30,7 +31,8 @@ from flowreaper.escaping import printable
 from flowreaper.job.plan import Survey, survey
 from flowreaper.job.run import Beside, Deliver, InputRead, Job, Opened, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
-from flowreaper.model import UNFINISHED, Credentials, Ending, ExitStatus, Flow, State, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import UNFINISHED, Credentials, Ending, Flow, State
 from flowreaper.producer.files import Producer, read_entries
 from flowreaper.producer.first_listed import first_listed
 from flowreaper.producer.formats import Format, InputSettings

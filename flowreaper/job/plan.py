@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, Identity, InvalidEntry, Retry, State
+from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.gathered import Gathered
-from flowreaper.store.sqlite.reader import Status, read_status
+from flowreaper.store.sqlite.reader import read_status
+from flowreaper.store.store import Identity, Status
 
 _BATCH = 10_000
 _SAMPLE = 5

@@ -17,16 +17,17 @@ from flowreaper.client.client import Client, CredentialSource
 from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.events import Log
 from flowreaper.job.settings import Settings
-from flowreaper.job.summary import Snapshot
+from flowreaper.job.summary import Snapshot, Summary
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
 from flowreaper.limiter.shared_pace import SharedPace, account_of, turns_folder
-from flowreaper.model import UNFINISHED, Ending, Entry, Flow, Identity, InvalidEntry, State, Summary
+from flowreaper.model import UNFINISHED, Ending, Entry, Flow, InvalidEntry, State
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.lock import network_file_system
 from flowreaper.store.sqlite.writer import Writer
+from flowreaper.store.store import Identity
 from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
@@ -217,7 +218,7 @@ class Job:
         left = await writer.call(partial(_left, checkpoint, begun.counts, sink.recorded, read_all=read_all))
         return Summary(
             ending=engine.ending or Ending.FINISHED,
-            run=dict(+sink.recorded),
+            this_run=dict(+sink.recorded),
             seconds=asyncio.get_running_loop().time() - parts.started_at,
             calls=engine.calls,
             throttled=parts.settlement.throttled,

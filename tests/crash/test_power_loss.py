@@ -61,9 +61,9 @@ class Watched(Store):
         with self._noted():
             return await super().add(entries)
 
-    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
         with self._noted():
-            return await super().write(changes, new, again)
+            return await super().write(changes, new, rows)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:

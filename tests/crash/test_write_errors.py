@@ -18,7 +18,8 @@ from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
 from flowreaper.job.run import Deliver, Job
 from flowreaper.job.settings import Settings
-from flowreaper.model import Ending, Flow, State, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import Ending, Flow, State
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.store.sqlite.checkpoint import open_checkpoint
 from flowreaper.store.sqlite.reader import read_records

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
 from flowreaper.errors import ConfigurationError
-from flowreaper.model import FAILED, FINAL, Ending, ExitStatus, State, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import FAILED, FINAL, Ending, State
 
 
 def exit_status(summary: Summary) -> ExitStatus:
@@ -31,8 +33,8 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
     file = quoted(str(checkpoint))
     lines = _why(summary)
     nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
-    lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {_effort(summary)}")
-    if any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in FINAL):
+    lines.append(f"This run: {_counts(summary.this_run, summary.inferred) or nothing}; {_effort(summary)}")
+    if any(summary.counts.get(s, 0) != summary.this_run.get(s, 0) for s in FINAL):
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
     lines.append(f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}")
@@ -82,8 +84,8 @@ def _warnings(summary: Summary, checkpoint: Path, *, piped: bool) -> list[str]:
 
 
 def _found_nothing(summary: Summary) -> bool:
-    absent = summary.run.get(State.ABSENT, 0)
-    called = sum(count for state, count in summary.run.items() if state is not State.INVALID)
+    absent = summary.this_run.get(State.ABSENT, 0)
+    called = sum(count for state, count in summary.this_run.items() if state is not State.INVALID)
     return summary.never_deleted and absent > 0 and absent == called
 
 

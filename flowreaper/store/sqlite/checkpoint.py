@@ -19,7 +19,6 @@ from flowreaper.model import (
     Claim,
     Entry,
     Flow,
-    Identity,
     InvalidEntry,
     Outcome,
     Reopen,
@@ -30,6 +29,7 @@ from flowreaper.model import (
 from flowreaper.store.sqlite import columns, file_guard, listed, run_mark, schema, statements
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
 from flowreaper.store.sqlite.states import IS_UNFINISHED
+from flowreaper.store.store import Identity
 
 Connect = Callable[[str], sqlite3.Connection]
 
@@ -107,12 +107,8 @@ class Checkpoint:
                 resumed = listed.enter(db, named, self._last_known, self._retry)
         return Added(new, len(entries) - new - len(invalid), invalid, resumed)
 
-    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
-        """Record `changes`, then claim the rows `again` and up to `new` pending flows that come next.
-
-        The claims are in that order; pending flows are claimed in the order of reading, each once: to claim
-        one again, name its row.
-        """
+    def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
+        """Record `changes` and claim flows, as `flowreaper.store.store.Store.write`."""
         with self._transaction() as db:
             outcomes = [statements.outcome_row(change) for change in changes if isinstance(change, Outcome)]
             self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
@@ -121,7 +117,7 @@ class Checkpoint:
             reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
             if reopened:
                 self._expect(len(reopened), statements.reopen_rows(db, reopened))
-            claims = [self._claim_row(db, row) for row in again]
+            claims = [self._claim_row(db, row) for row in rows]
             listed_up_to, known = self._next_listed(db, new)
             pending = self._next_pending(db, new - len(known))
             claims += known + pending

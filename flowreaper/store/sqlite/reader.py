@@ -9,38 +9,16 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.errors import CheckpointError, InputError
 from flowreaper.escaping import printable
-from flowreaper.model import Identity, InvalidEntry, Record, State
+from flowreaper.model import InvalidEntry, Record, State
 from flowreaper.store.records import record_of_invalid, utc_time
 from flowreaper.store.sqlite import columns, descriptors, file_guard, run_mark, schema
 from flowreaper.store.sqlite.states import NUMBER
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
-
-    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final
-    state to its codes and their counts, most frequent first; "" stands for none. `live`: a run is going on, `run`
-    says which, as far as it has said so itself, and `under_way` counts the flows that it has claimed; only those
-    that it took over in doubt are in doubt, too.
-    """
-
-    endpoint: str
-    sandbox: bool
-    access_key: str
-    states: dict[State, int]
-    inferred: int
-    in_doubt: int
-    codes: dict[State, dict[str, int]]
-    live: bool = False
-    run: str = ""
-    under_way: int = 0
+from flowreaper.store.store import Identity, Status
 
 
 def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:

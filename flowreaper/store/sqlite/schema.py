@@ -9,10 +9,10 @@ from typing import NoReturn
 
 from flowreaper.errors import CheckpointRefusedError
 from flowreaper.escaping import printable
-from flowreaper.model import Identity
 from flowreaper.store.sqlite.columns import text
 from flowreaper.store.sqlite.states import IS_CLAIMED, IS_PENDING, PENDING
 from flowreaper.store.sqlite.transaction import transaction
+from flowreaper.store.store import Identity
 
 APPLICATION_ID = 0x666C7270
 """SQLite's application id of a checkpoint: "flrp"."""

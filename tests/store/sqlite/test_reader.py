@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
-from flowreaper.model import Identity, Reply, Requeue, Retry, State
+from flowreaper.model import Reply, Requeue, Retry, State
 from flowreaper.sink.formats import RecordFormat, writer_for
 from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
@@ -26,6 +26,7 @@ from flowreaper.store.sqlite.reader import (
     read_records,
     read_status,
 )
+from flowreaper.store.store import Identity
 from tests.samples import AT_MS, IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
@@ -87,7 +88,7 @@ def test_records_come_in_the_order_of_reading_with_invalid_lines_last(path: Path
 
 def test_a_record_holds_what_was_recorded(path: Path) -> None:
     with running(path) as checkpoint:
-        (claimed,) = checkpoint.write([Requeue(5, 1, in_doubt=True)], again=[5])
+        (claimed,) = checkpoint.write([Requeue(5, 1, in_doubt=True)], rows=[5])
         recorded = outcome(claimed, State.ABSENT, REFUSAL, in_doubt=True, attempts=2)
         checkpoint.write([recorded])
     records = list(read_records(path))
@@ -126,7 +127,7 @@ def test_a_claimed_flow_is_under_way_while_its_run_goes_on_and_then_in_doubt(pat
 
 def test_a_flow_that_a_run_took_over_in_doubt_is_in_doubt_and_under_way(path: Path) -> None:
     with contextlib.closing(open_checkpoint(finished(path), IDENTITY)) as checkpoint:
-        checkpoint.write([], new=1, again=checkpoint.mark_claimed_in_doubt())
+        checkpoint.write([], new=1, rows=checkpoint.mark_claimed_in_doubt())
         status = read_status(path)
         assert (status.live, status.under_way, status.in_doubt) == (True, 2, 1)
 
@@ -162,7 +163,7 @@ def test_outcomes_are_known_by_their_number_and_times(path: Path) -> None:
         assert every.newest_ms == later.newest_ms > AT_MS
         checkpoint.reopen(Retry((State.REFUSED,)))
         assert outcomes_after(path, 0).total == 4
-        (three,) = checkpoint.write([], again=[3])
+        (three,) = checkpoint.write([], rows=[3])
         checkpoint.write([outcome(three)._replace(finished_at_ms=AT_MS + 1)])
         again = outcomes_after(path, 0)
         assert (again.total, again == every) == (5, False)
@@ -441,7 +442,7 @@ def read_all(path: Path) -> None:
         with contextlib.suppress(FlowreaperError):
             checkpoint.add([*entries("1", "8"), invalid("x y")])
         with contextlib.suppress(FlowreaperError):
-            checkpoint.write([], new=3, again=checkpoint.mark_claimed_in_doubt())
+            checkpoint.write([], new=3, rows=checkpoint.mark_claimed_in_doubt())
         with contextlib.suppress(FlowreaperError):
             checkpoint.reopen(Retry((State.REFUSED,)))
 

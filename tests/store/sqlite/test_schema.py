@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from flowreaper.errors import CheckpointRefusedError
-from flowreaper.model import Identity
 from flowreaper.store.sqlite import schema
+from flowreaper.store.store import Identity
 from tests.samples import IDENTITY
 
 
