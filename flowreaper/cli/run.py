@@ -39,7 +39,7 @@ from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
 from flowreaper.store.sqlite.file_guard import companion_named
-from flowreaper.store.sqlite.reader import last_access_key, left_elsewhere, read_status
+from flowreaper.store.sqlite.reader import is_begun, last_access_key, left_elsewhere, read_status
 
 _STDIN = 0
 _SANDBOX_LATENCY_S = 0.02
@@ -161,8 +161,8 @@ class Run:
         )
 
     def _counts_before(self) -> Mapping[State, int]:
-        begun = self._checkpoint.exists() and self._checkpoint.stat().st_size > 0
-        return read_status(self._checkpoint).states if begun and not self._settings.sandbox else {}
+        begun = is_begun(self._checkpoint) and not self._settings.sandbox
+        return read_status(self._checkpoint).states if begun else {}
 
     async def tell_plan(self) -> None:
         """Say what a run would do, and nothing else."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.gathered import Gathered
-from flowreaper.store.sqlite.reader import read_status
+from flowreaper.store.sqlite.reader import is_begun, read_status
 from flowreaper.store.store import Identity, Status
 
 _BATCH = 10_000
@@ -58,8 +58,7 @@ def survey(
     Raises:
         ConfigurationError: a source cannot be read, or the checkpoint is not this job's.
     """
-    # An empty file is what a run leaves that is killed before its first write.
-    exists = checkpoint.exists() and checkpoint.stat().st_size > 0
+    exists = is_begun(checkpoint)
     status = read_status(checkpoint, identity) if exists else None
     if afresh:
         exists, status = False, None

@@ -15,10 +15,18 @@ from typing import NamedTuple
 from flowreaper.errors import CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import InvalidEntry, Record, State
-from flowreaper.store.records import record_of_invalid, utc_time
+from flowreaper.store.records import record_of_invalid, record_of_row
 from flowreaper.store.sqlite import columns, descriptors, file_guard, run_mark, schema
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.store import Identity, Status
+
+
+def is_begun(path: Path) -> bool:
+    """Return whether a run has written into this checkpoint.
+
+    False where there is none, or an empty file: what a run leaves that is killed before its first write.
+    """
+    return path.exists() and path.stat().st_size > 0
 
 
 def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:
@@ -39,7 +47,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
             "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
         ).fetchall()
         for number, code, count in found:
-            codes.setdefault(columns.state(number), {})[_text(code) or ""] = count
+            codes.setdefault(columns.state(number), {})[columns.optional_text(code) or ""] = count
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
         if invalid:
             codes[State.INVALID] = {"": invalid}
@@ -71,7 +79,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
 
 def what_is_missing(path: Path) -> str:
     """Say what a checkpoint lacks that no run has: its log; empty where it is whole."""
-    if not _is_begun(path):
+    if not is_begun(path):
         return ""
     name = printable(str(path))
     try:
@@ -93,7 +101,7 @@ def last_access_key(path: Path) -> str | None:
         ConfigurationError: it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    if not _is_begun(path):
+    if not is_begun(path):
         return None
     with _reading(path) as db:
         return schema.job(db).get("access_key")
@@ -108,7 +116,7 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         ConfigurationError: it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    if not _is_begun(path):
+    if not is_begun(path):
         return {}
     with _reading(path) as db:
         names = {
@@ -124,11 +132,6 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         ).fetchall()
         counts = {columns.text(names.get(source)): columns.number(count) for source, count in found}
         return {name: count for name, count in counts.items() if not belongs(name)}
-
-
-def _is_begun(path: Path) -> bool:
-    # An empty file is what a run leaves that is killed before its first write.
-    return path.is_file() and path.stat().st_size > 0
 
 
 def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> Iterator[Record]:
@@ -178,7 +181,7 @@ def read_notes(path: Path, prefix: str) -> dict[str, str]:
 
     Raises as `last_access_key`.
     """
-    if not _is_begun(path):
+    if not is_begun(path):
         return {}
     with _reading(path) as db:
         return {name: value for name, value in schema.job(db).items() if name.startswith(prefix)}
@@ -220,28 +223,20 @@ def _only(states: Sequence[State]) -> tuple[str, list[int]]:
 
 def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
     flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
-    flow = columns.flow(flow_id, space)
-    state = columns.state(number)
-    return Record(
-        flow.flow_id,
-        flow.cust_space_id or None,
-        state,
-        bool(inferred),
-        # Whoever claimed it may have sent a call, and no answer is known.
-        bool(doubt) or state is State.CLAIMED,
-        columns.number(attempts),
-        None if status is None else columns.number(status),
-        _text(code),
-        _text(message),
-        _text(request),
-        _text(sources.get(source)),
-        columns.number(line),
-        None if at is None else utc_time(columns.number(at)),
+    return record_of_row(
+        columns.flow(flow_id, space),
+        columns.state(number),
+        inferred=bool(inferred),
+        in_doubt=bool(doubt),
+        attempts=columns.number(attempts),
+        http_status=columns.optional_number(status),
+        code=columns.optional_text(code),
+        message=columns.optional_text(message),
+        request_id=columns.optional_text(request),
+        source=columns.optional_text(sources.get(source)),
+        line=columns.number(line),
+        finished_at_ms=columns.optional_number(at),
     )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else columns.text(value)
 
 
 @contextlib.contextmanager
@@ -249,6 +244,8 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     path = Path(at)
     name = printable(str(path))
     try:
+        if path.is_dir():
+            raise InputError(f"the checkpoint {name} is a folder: name a file")
         if not path.is_file():
             raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
         with descriptors.reading(path), contextlib.closing(_open(path)) as db:

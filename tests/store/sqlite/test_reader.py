@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.reader import (
     has_space,
+    is_begun,
     last_access_key,
     left_elsewhere,
     outcomes_after,
@@ -339,7 +340,23 @@ def test_a_transaction_that_a_kill_cut_short_is_rolled_back(path: Path, tmp_path
 # --- what is no checkpoint
 
 
-@pytest.mark.parametrize("make", [lambda _path: None, Path.mkdir, lambda path: path.symlink_to(path)])
+def test_a_checkpoint_is_begun_once_something_was_written_into_it(path: Path) -> None:
+    assert not is_begun(path)
+    path.touch()
+    assert not is_begun(path)
+    open_checkpoint(path, IDENTITY).close()
+    assert is_begun(path)
+
+
+@pytest.mark.parametrize("read", [read_status, last_access_key, lambda path: next(read_records(path))])
+def test_a_folder_is_no_checkpoint(path: Path, read: Callable[[Path], object]) -> None:
+    path.mkdir()
+    (path / "file").touch()
+    with pytest.raises(InputError, match=r"ids\.txt\.ckpt is a folder: name a file"):
+        read(path)
+
+
+@pytest.mark.parametrize("make", [lambda _path: None, lambda path: path.symlink_to(path)])
 def test_a_file_that_is_not_there_is_an_input_error(path: Path, make: object) -> None:
     assert callable(make)
     make(path)
