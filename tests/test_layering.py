@@ -43,7 +43,7 @@ PURE = (
     "sink/results_note.py",
     "store/records.py",
     "store/sqlite/columns.py",
-    "store/sqlite/listed.py",
+    "store/sqlite/listed_flows.py",
     "store/sqlite/network_fs.py",
     "store/sqlite/schema.py",
     "store/sqlite/states.py",

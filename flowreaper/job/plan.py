@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, InvalidEntry, Retry, State
-from flowreaper.store.sqlite.gathered import Gathered
+from flowreaper.store.sqlite.input_index import InputIndex
 from flowreaper.store.sqlite.reader import is_begun, read_status
 from flowreaper.store.store import Identity, Status
 
@@ -64,17 +64,17 @@ def survey(
         exists, status = False, None
     invalid_sample: list[InvalidEntry] = []
     new = repeated = invalid = 0
-    with Gathered(checkpoint, exists=exists) as gathered:
+    with InputIndex(checkpoint, exists=exists) as index:
         for batch in _batches(sources):
             for entry in batch:
                 if isinstance(entry, InvalidEntry) and len(invalid_sample) < _SAMPLE:
                     invalid_sample.append(entry)
-            added = gathered.add(batch)
+            added = index.add(batch)
             new += added.new
             repeated += added.repeated
             invalid += len(added.invalid)
-        known, unfinished, reopened = gathered.compare(retry)
-        sample = gathered.sample(_SAMPLE, retry, listed=listed)
+        known, unfinished, reopened = index.compare(retry)
+        sample = index.sample(_SAMPLE, retry, listed=listed)
     in_all = sum(_in(status, UNFINISHED))
     return Survey(
         new=new - known,

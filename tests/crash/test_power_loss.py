@@ -189,7 +189,7 @@ def power_cuts(ops: Sequence[Op], chain: Sequence[Rows], folder: Path, seed: int
 @pytest.fixture(autouse=True)
 def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold the log every few transactions, so that a small run does so often."""
-    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 30_000)
+    monkeypatch.setattr("flowreaper.store.sqlite.wal.FOLD_BYTES", 30_000)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ FLOWS = [str(n) for n in range(1, 6)]
 @pytest.fixture(autouse=True)
 def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold the log every few transactions, so that a small run does so often."""
-    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 30_000)
+    monkeypatch.setattr("flowreaper.store.sqlite.wal.FOLD_BYTES", 30_000)
 
 
 def on_disk(path: Path) -> dict[str, State]:

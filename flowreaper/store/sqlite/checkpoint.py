@@ -1,7 +1,7 @@
-"""The checkpoint file: one SQLite database a job. All SQL that changes flows lives here.
+"""The checkpoint: a job's flows in one SQLite file, changed by one transaction a method.
 
-Every public method that writes is one transaction, durable when it returns (WAL, synchronous=FULL: SQLite
-syncs the log at each commit). One thread at a time may call.
+A method's changes are durable when it returns (WAL, synchronous=FULL: SQLite syncs the log at each commit). One
+thread at a time may call. The SQL is here and in `statements`, `listed_flows`, `schema` and `sources`.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from flowreaper.model import (
     Retry,
     State,
 )
-from flowreaper.store.sqlite import columns, file_guard, listed, run_mark, schema, statements
+from flowreaper.store.sqlite import columns, file_guard, listed_flows, run_mark, schema, statements
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
-from flowreaper.store.sqlite.states import IS_UNFINISHED
+from flowreaper.store.sqlite.sources import Sources
 from flowreaper.store.store import Identity
 
 Connect = Callable[[str], sqlite3.Connection]
@@ -40,18 +40,18 @@ def connect(uri: str) -> sqlite3.Connection:
 
 
 class Checkpoint:
-    """A job's flows and what became of them.
+    """A job's flows and what became of them. Made by `open_checkpoint`.
 
-    After `take_listed`, only flows that `add` is given are claimed; else every unfinished one. Made by `open_checkpoint`. Raises CheckpointError from every method when the file cannot be read or
-    written: nothing of that call was kept then.
+    `write` claims every unfinished flow; after `take_listed`, only those that `add` is given.
+
+    Every method raises CheckpointError where the file cannot be read or written: nothing of that call was kept then.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, database: Database | None = None) -> None:
         self.path = path
         self._db = db
         self._database = database or Database(path, db)
-        self._sources: dict[str, int] = {}
-        self._source_names: dict[int, str] = {}
+        self._sources = Sources()
         self._read_up_to = 0
         self._left_claimed: frozenset[int] = frozenset()
         self._last_known: int | None = None  # the last row before this run's own; None: all rows are taken
@@ -59,7 +59,7 @@ class Checkpoint:
         self._retry = Retry()
 
     def clear(self) -> None:
-        """Forget every flow, and all that is kept about the job but what the checkpoint belongs to."""
+        """Forget every flow and every note; keep what the checkpoint belongs to, and which run has it."""
         with self._transaction() as db:
             for table in ("flow", "invalid", "source"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
@@ -69,34 +69,34 @@ class Checkpoint:
     def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
         """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
         with self._transaction() as db:
-            self._last_known = self._read_up_to = listed.begin(db)
+            self._last_known = self._read_up_to = listed_flows.begin(db)
             self._retry = retry
 
     def unfinished(self, count: int) -> list[Flow]:
         """Return the first unfinished flows, up to `count`."""
         with self._database.errors():
-            return listed.unfinished(self._db, count)
+            return listed_flows.unfinished(self._db, count)
 
     def list_known(self, flows: Sequence[Flow]) -> int:
         """Enter unfinished flows that the input is known to list; return how many were not entered before."""
         if self._last_known is None:
             return 0
         with self._transaction() as db:
-            return listed.enter(db, flows, self._last_known, Retry())
+            return listed_flows.enter(db, flows, self._last_known, Retry())
 
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
         if self._last_known is None:
             return 0
         with self._database.errors():
-            return listed.count_unlisted(self._db, self._last_known)
+            return listed_flows.count_unlisted(self._db, self._last_known)
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
         """Keep what was read. A flow or line that is known already is only counted."""
         with self._transaction() as db:
             invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
             flows = [
-                (e.flow.flow_id, e.flow.cust_space_id, self._source(db, e.source), e.line)
+                (e.flow.flow_id, e.flow.cust_space_id, self._sources.number(db, e.source), e.line)
                 for e in entries
                 if isinstance(e, Entry)
             ]
@@ -104,7 +104,7 @@ class Checkpoint:
             resumed = 0
             if self._last_known is not None and new < len(flows):
                 named = [e.flow for e in entries if isinstance(e, Entry)]
-                resumed = listed.enter(db, named, self._last_known, self._retry)
+                resumed = listed_flows.enter(db, named, self._last_known, self._retry)
         return Added(new, len(entries) - new - len(invalid), invalid, resumed)
 
     def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
@@ -131,7 +131,7 @@ class Checkpoint:
     def mark_claimed_in_doubt(self) -> list[int]:
         """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading.
 
-        They are claimed by naming them, never as pending flows.
+        `write` claims them by these rows alone, never as pending flows.
         """
         with self._transaction() as db:
             rows = statements.mark_claimed_in_doubt(db)
@@ -164,7 +164,7 @@ class Checkpoint:
         return found | ({State.INVALID: invalid} if invalid else {})
 
     def in_doubt(self) -> int:
-        """Return how many unfinished flows had a call of which no answer is known."""
+        """Return how many unfinished flows had a call without a reply."""
         with self._database.errors():
             (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
         return columns.number(count)
@@ -188,32 +188,12 @@ class Checkpoint:
         self._database.close()
 
     def _add_invalid(self, db: sqlite3.Connection, entry: InvalidEntry) -> bool:
-        added = db.execute(
-            "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)",
-            (
-                entry.text,
-                entry.reason,
-                self._source(db, entry.source),
-                entry.line,
-                int(time.time() * 1000),
-            ),
-        )
-        return added.rowcount == 1
-
-    def _source(self, db: sqlite3.Connection, name: str) -> int:
-        number = self._sources.get(name)
-        if number is None:
-            db.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
-            (number,) = db.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()
-            self._sources[name] = number
-        return number
+        source = self._sources.number(db, entry.source)
+        row = (entry.text, entry.reason, source, entry.line, int(time.time() * 1000))
+        return db.execute(statements.ADD_INVALID, row).rowcount == 1
 
     def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
-        found = db.execute(
-            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"  # noqa: S608 -- a constant
-            f" WHERE id = ? AND state {IS_UNFINISHED}",
-            (row,),
-        ).fetchone()
+        found = statements.unfinished_row(db, row)
         if found is None:
             raise CheckpointError(
                 f"{printable(str(self.path))}: row {row} is not to be called again: the checkpoint was changed"
@@ -224,23 +204,20 @@ class Checkpoint:
     def _next_listed(self, db: sqlite3.Connection, count: int) -> tuple[int, list[Claim]]:
         if self._last_known is None or count <= 0:
             return self._listed_up_to, []
-        place, found = listed.next_rows(db, self._listed_up_to, count)
+        place, found = listed_flows.next_rows(db, self._listed_up_to, count)
         return place, [self._claim(db, row) for row in found]
 
     def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
         if count <= 0:
             return []
         found = statements.next_pending(db, self._read_up_to, count + len(self._left_claimed))
-        # A row that was left claimed may have been put back since: who named it once names it again.
+        # Rows that a crash left claimed are claimed by naming them alone, also after they were requeued.
         fresh = [row for row in found if row[0] not in self._left_claimed]
         return [self._claim(db, row) for row in fresh[:count]]
 
     def _claim(self, db: sqlite3.Connection, found: Sequence[Any]) -> Claim:
         row, flow_id, space, attempts, in_doubt, source, line = found
-        name = self._source_names.get(source)
-        if name is None:
-            (kept,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
-            name = self._source_names[source] = columns.text(kept)
+        name = self._sources.name(db, source)
         flow = columns.flow(flow_id, space)
         return Claim(row, flow, columns.number(attempts), bool(in_doubt), name, columns.number(line))
 
@@ -257,7 +234,7 @@ class Checkpoint:
             with self._database.transaction() as db:
                 yield db
         except BaseException:
-            self._sources.clear()  # the names may be gone with the transaction
+            self._sources.forget_new()
             raise
 
 

@@ -9,9 +9,9 @@ from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import rescue, run_mark
 from flowreaper.store.sqlite.file_guard import GuardedFile, Trouble
-from flowreaper.store.sqlite.folding import Folding
 from flowreaper.store.sqlite.states import IS_UNFINISHED
 from flowreaper.store.sqlite.transaction import transaction
+from flowreaper.store.sqlite.wal import WriteAheadLog
 
 # ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
 DAMAGE = (sqlite3.Error, ValueError, OverflowError)
@@ -72,7 +72,7 @@ class GuardedDatabase(Database):
     def __init__(self, path: Path, db: sqlite3.Connection, file: GuardedFile) -> None:
         super().__init__(path, db)
         self._file = file
-        self._folding = Folding(db, file)
+        self._wal = WriteAheadLog(db, file)
         self._error: CheckpointError | None = None
         self._last_row: int | None = None
 
@@ -85,15 +85,15 @@ class GuardedDatabase(Database):
         Raises:
             sqlite3.Error: the file cannot be read or written.
         """
-        self._folding.begin()
-        with self._folding.committing():
+        self._wal.begin()
+        with self._wal.committing():
             self._db.execute(run_mark.WRITE, (run_mark.RUN, run_mark.this_run()))
             if log_is_lost:
                 self._db.execute(f"UPDATE flow SET in_doubt = 1 WHERE state {IS_UNFINISHED}")  # noqa: S608 -- a constant
                 self._db.execute(run_mark.WRITE, (_LOST, "yes"))
-        if self._folding.noted(_LOST):
+        if self._wal.noted(_LOST):
             self._last_row = self._find_last_row()
-        self._folding.leave_mark(log_is_lost=log_is_lost)
+        self._wal.leave_mark(log_is_lost=log_is_lost)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -101,7 +101,7 @@ class GuardedDatabase(Database):
         with self.errors():
             self._raise_again()
             self._fold_if_due()
-            with self._folding.committing():
+            with self._wal.committing():
                 yield self._db
                 if self._last_row is not None:
                     self._db.execute("UPDATE flow SET in_doubt = 1 WHERE id > ?", (self._last_row,))
@@ -139,25 +139,25 @@ class GuardedDatabase(Database):
                 self._db.execute("PRAGMA busy_timeout = 0")
                 self._end()
         finally:
-            self._folding.keep_files_if_needed()
+            self._wal.keep_files_if_needed()
             self._db.close()
             self._file.close()
 
     def _end(self) -> None:
         trouble = self._trouble_if_readable()
         if trouble and (trouble is _TAKEN or not trouble.intact):
-            self._folding.keep_files()
+            self._wal.keep_files()
         else:
-            self._folding.end()
+            self._wal.end()
 
     def _raise_again(self) -> None:
         if self._error:
             raise self._error
 
     def _fold_if_due(self) -> None:
-        if self._folding.is_due:
+        if self._wal.is_due:
             self._verify()  # nothing is written over what somebody else put there
-            self._folding.fold()
+            self._wal.fold()
 
     def _verify(self) -> None:
         if trouble := self._trouble():
@@ -168,12 +168,12 @@ class GuardedDatabase(Database):
         if trouble and trouble.intact:
             return trouble
         try:
-            mark = self._folding.noted(run_mark.NAME)
+            mark = self._wal.noted(run_mark.NAME)
         except DAMAGE:
             if trouble is None:
                 raise
             return trouble
-        if mark == self._folding.mark.text() or (trouble and not run_mark.parse(mark)):
+        if mark == self._wal.mark.text() or (trouble and not run_mark.parse(mark)):
             return trouble
         return _TAKEN  # another run writes into the file, too
 
@@ -185,7 +185,7 @@ class GuardedDatabase(Database):
     def _changed(self, trouble: Trouble) -> CheckpointError:
         if trouble.lost:
             with contextlib.suppress(*DAMAGE):
-                self._folding.close_mark()  # what it is copied into has no log
+                self._wal.close_mark()  # what it is copied into has no log
             then = rescue.save(self._db, self._file.path)
         else:
             then = rescue.advice(trouble)

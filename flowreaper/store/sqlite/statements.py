@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowreaper.model import Outcome, Retry, State
-from flowreaper.store.sqlite.states import CLAIMED, IS_CLAIMED, IS_FINAL, IS_PENDING, NUMBER, PENDING
+from flowreaper.store.sqlite.states import (
+    CLAIMED,
+    IS_CLAIMED,
+    IS_FINAL,
+    IS_PENDING,
+    IS_UNFINISHED,
+    NUMBER,
+    PENDING,
+)
 
 
 class ManyRows:
@@ -50,6 +58,8 @@ class ManyRows:
 # No step has more than the 999 parameters that any SQLite takes (its "Limits In SQLite").
 ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4, 128)
 
+ADD_INVALID = "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)"
+
 # Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
 # looks for its values among all that are given, so more than 64 of them would cost more than they save.
 RELEASE = ManyRows(
@@ -72,6 +82,9 @@ FINISH = ManyRows(
 )
 
 
+CLAIM_COLUMNS = "id, flow_id, cust_space_id, attempts, in_doubt, source, line"
+
+
 def claim(db: sqlite3.Connection, rows: Sequence[int]) -> int:
     """Mark these rows as claimed, in one step; return how many of them there are."""
     return db.execute(
@@ -87,6 +100,15 @@ def mark_claimed_in_doubt(db: sqlite3.Connection) -> list[int]:
     return [row for (row,) in found]
 
 
+def unfinished_row(db: sqlite3.Connection, row: int) -> Sequence[object] | None:
+    """Return this row where it is unfinished, as `next_pending` has it; else None."""
+    found: Sequence[object] | None = db.execute(
+        f"SELECT {CLAIM_COLUMNS} FROM flow WHERE id = ? AND state {IS_UNFINISHED}",  # noqa: S608 -- constants
+        (row,),
+    ).fetchone()
+    return found
+
+
 def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:
     """Return up to `count` pending rows behind the row `after`, in order of reading.
 
@@ -94,7 +116,7 @@ def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[ob
     """
     # Pending rows have no code, which makes (state, code, id) an ordered index scan.
     (found,) = db.execute(
-        "SELECT json_group_array(json_array(id, flow_id, cust_space_id, attempts, in_doubt, source, line))"  # noqa: S608 -- a constant
+        f"SELECT json_group_array(json_array({CLAIM_COLUMNS}))"  # noqa: S608 -- a constant
         f" FROM (SELECT * FROM flow WHERE state {IS_PENDING} AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
         (after, count),
     ).fetchone()

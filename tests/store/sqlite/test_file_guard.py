@@ -398,7 +398,7 @@ def test_a_second_run_does_not_get_in_through_a_copy_under_the_same_name(
 def test_folding_is_no_change_of_somebody_elses(
     path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 1)
+    monkeypatch.setattr("flowreaper.store.sqlite.wal.FOLD_BYTES", 1)
     for number in range(20):
         checkpoint.add(entries(str(100 + number)))
         checkpoint.check()

@@ -26,7 +26,7 @@ class Comparison(NamedTuple):
     reopened: int
 
 
-class Gathered:
+class InputIndex:
     """The flows of an input, from `__enter__` to `__exit__`; `checkpoint` is what they are compared with.
 
     Every method raises CheckpointError where the checkpoint or the temporary file cannot be used.

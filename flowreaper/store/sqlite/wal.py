@@ -21,7 +21,7 @@ _FOLD_AFTER_S = 50.0
 _RETRY_S = 1.0
 
 
-class Folding:
+class WriteAheadLog:
     """The log of a database that is open. Every method may raise sqlite3.Error."""
 
     def __init__(self, db: sqlite3.Connection, file: GuardedFile) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from flowreaper.model import Flow, Retry
 from flowreaper.store.sqlite import columns
-from flowreaper.store.sqlite.statements import REOPEN, ManyRows, retry_condition
+from flowreaper.store.sqlite.statements import CLAIM_COLUMNS, REOPEN, ManyRows, retry_condition
 from flowreaper.store.sqlite.states import CLAIMED, IS_UNFINISHED, PENDING
 
 # CROSS JOIN and "+": each given flow is looked up by its id. Without them SQLite might walk all unfinished flows.
@@ -66,7 +66,7 @@ def next_rows(db: sqlite3.Connection, after: int, count: int) -> tuple[int, list
     `after` is the place up to which they were taken. Each flow as `statements.next_pending` has it.
     """
     (found,) = db.execute(
-        "SELECT json_group_array(json_array(place, id, flow_id, cust_space_id, attempts, in_doubt, source, line))"  # noqa: S608 -- a constant
+        f"SELECT json_group_array(json_array(place, {CLAIM_COLUMNS}))"  # noqa: S608 -- a constant
         " FROM (SELECT listed.place, flow.* FROM temp.listed CROSS JOIN flow ON flow.id = listed.row"
         f" WHERE listed.place > ? AND +flow.state {IS_UNFINISHED} ORDER BY listed.place LIMIT ?)",
         (after, count),
