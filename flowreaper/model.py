@@ -1,7 +1,7 @@
 """A flow's life in frozen values, which pass from module to module: states, replies, outcomes, records.
 
-The values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are named tuples: they
-are made a million times, and a frozen dataclass costs three times as much to make.
+Values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are named tuples: a run makes a million
+of them, and a frozen dataclass takes three times as long to make.
 """
 
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 
 class State(StrEnum):
-    """Where a flow is in its life."""
+    """A flow's state, from reading to its outcome."""
 
-    PENDING = "pending"  # read, not called, or to be called again
-    CLAIMED = "claimed"  # a request may be on its way
-    DELETED = "deleted"  # by us: Code OK, or absent after an answer that was lost
-    ABSENT = "absent"  # was not there when we came
-    REFUSED = "refused"  # the service's final no
-    GAVE_UP = "gave_up"  # attempts used up on transient trouble
-    INVALID = "invalid"  # the input is no flow id; never sent
+    PENDING = "pending"  # read; not called yet, or to be called again
+    CLAIMED = "claimed"  # a request may have been sent
+    DELETED = "deleted"  # Code OK; or inferred: absent after a call without a reply
+    ABSENT = "absent"  # did not exist
+    REFUSED = "refused"  # rejected by the service for good
+    GAVE_UP = "gave_up"  # attempts used up on transient errors
+    INVALID = "invalid"  # the input line is no flow id; never sent
 
     @property
     def final(self) -> bool:
@@ -44,7 +44,7 @@ class Flow(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A flow as it was read: where from (`source`, and `line` counted from 1)."""
+    """A flow as it was read, and where: `source`, and `line` counted from 1."""
 
     flow: Flow
     source: str
@@ -64,10 +64,10 @@ class InvalidEntry(NamedTuple):
 
 
 class Added(NamedTuple):
-    """What became of a batch of entries: how many were new or known already, and which were invalid.
+    """How many entries of a batch were new, how many repeated (known already), and which were invalid.
 
-    `invalid` holds only what was not in the checkpoint before. `resumed` counts the flows among those known
-    already that this run takes: unfinished ones of earlier runs, and finished ones that the user asked for again.
+    `invalid` holds only lines that the checkpoint did not know. `resumed` counts the known flows that this run takes:
+    unfinished ones of earlier runs, and finished ones that the user asked to retry.
     """
 
     new: int
@@ -77,7 +77,7 @@ class Added(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """Which finished flows to take again: in one of `states`; with `codes`, only those with one of these codes."""
+    """Which finished flows to retry: those in one of `states`, and if there are `codes`, with one of these."""
 
     states: tuple[State, ...] = ()
     codes: tuple[str, ...] = ()
@@ -89,8 +89,8 @@ class Retry(NamedTuple):
 class Claim(NamedTuple):
     """A flow that is durably claimed: its request may be sent.
 
-    `row` is its place in the checkpoint, `attempts` the calls that were made for it (throttled ones not
-    counted), `in_doubt` whether an earlier call may have deleted it unseen.
+    `row` is its number in the store. `attempts` counts its calls, without throttled ones. `in_doubt`: an earlier call
+    without a reply may have deleted it.
     """
 
     row: int
@@ -105,8 +105,7 @@ class Claim(NamedTuple):
 class Credentials:
     """An access key, with a security token where it is temporary (STS).
 
-    `expires_at` is in seconds since the epoch, None where it is not known. The secret and the token show
-    in no repr.
+    `expires_at` is in seconds since the epoch, None where it is not known. No repr shows the secret or the token.
     """
 
     access_key_id: str
@@ -125,13 +124,12 @@ class Credentials:
 
 
 class Reply(NamedTuple):
-    """What came back for one call, the service's words unchanged.
+    """The reply to one call, in the service's own words.
 
-    `status` is the HTTP status, 0 where no answer came. `code`, `message` and `request_id` are empty where
-    the answer has none. `readable` is False where no answer came or its body is not the service's JSON.
-    `reached` is False where the request certainly never left (no connection could be made).
-    `retry_after_ms` is the service's own wish in milliseconds, 0 where it has none; `date` is the Date
-    header, empty where there is none.
+    `status` is the HTTP status, 0 where no reply came. `code`, `message` and `request_id` are empty where the reply has
+    none. `readable` is False where no reply came or its body is not the service's JSON. `reached` is False where the
+    request was certainly not sent (no connection could be made). `retry_after_ms` is the service's Retry-After in
+    milliseconds, 0 where there is none; `date` is the Date header, empty where there is none.
     """
 
     status: int
@@ -145,24 +143,24 @@ class Reply(NamedTuple):
 
 
 HELD_BACK = Reply(0, message="its permit was stale", readable=False, reached=False)
-"""This very reply is for a call that was not sent because its permit was stale: it says nothing of service and flow."""
+"""Stands for a call that was not sent because its permit was stale. Compare it by identity: it is no reply at all."""
 
 
 class ReplyClass(StrEnum):
     """What a reply means for the run and for the flow."""
 
-    DELETED = "deleted"  # the flow is gone, by this call
-    ABSENT = "absent"  # the flow is not there
-    REFUSED = "refused"  # this flow's final no
-    THROTTLED = "throttled"  # the account's pace is too high; not the flow's fault
+    DELETED = "deleted"  # this call deleted the flow
+    ABSENT = "absent"  # the flow does not exist
+    REFUSED = "refused"  # this flow is rejected for good
+    THROTTLED = "throttled"  # the account's rate is too high; not the flow's fault
     TRANSIENT = "transient"  # try this flow again, with back-off
-    RENEW = "renew"  # the credentials are stale: fetch them again, once
+    RENEW = "renew"  # the credentials have expired: fetch them again, once
     CLOCK = "clock"  # this machine's clock is off: correct it, then try again
-    FATAL = "fatal"  # every flow would get the same: stop
+    FATAL = "fatal"  # every flow would get the same reply: stop
 
 
 class Classification(NamedTuple):
-    """The reading of one reply. `doubt`: after this reply nobody knows whether the flow still exists."""
+    """What one reply means. `doubt`: the flow may or may not exist after it."""
 
     reply_class: ReplyClass
     doubt: bool = False
@@ -181,7 +179,7 @@ class Outcome(NamedTuple):
 
 
 class Requeue(NamedTuple):
-    """A claimed flow that goes back to pending, with what its calls so far have taught."""
+    """A claimed flow that becomes pending again, with its attempts and doubt so far."""
 
     row: int
     attempts: int
@@ -189,19 +187,19 @@ class Requeue(NamedTuple):
 
 
 class Reopen(NamedTuple):
-    """Final outcomes of this run that do not count after all: these rows are pending again."""
+    """Final outcomes of this run that are taken back: these rows become pending again."""
 
     rows: tuple[int, ...]
 
 
 Change = Outcome | Requeue | Reopen
-"""What a reply changes in the checkpoint."""
+"""What a reply changes in the store."""
 
 
 class Record(NamedTuple):
-    """What the checkpoint holds of one flow or invalid line: the shape of `results`' objects.
+    """What the store holds about one flow or invalid line: the fields of `flowreaper results`.
 
-    None stands for what is not known or does not apply; `finished_at` is UTC, ISO 8601 with milliseconds.
+    None: not known, or does not apply. `finished_at` is UTC, ISO 8601 with milliseconds.
     """
 
     flow_id: str
@@ -223,6 +221,6 @@ class Ending(StrEnum):
     """Why a run ended."""
 
     FINISHED = "finished"  # nothing is left to do
-    LIMIT = "limit"  # --limit flows were dealt with
-    INTERRUPTED = "interrupted"  # a signal, or the caller's wish
+    LIMIT = "limit"  # the limit of flows for one run is reached
+    INTERRUPTED = "interrupted"  # by a signal or by the caller
     STOPPED = "stopped"  # something that concerns every flow; `error` says what

@@ -1,1 +1,1 @@
-"""Where outcomes go."""
+"""Where outcomes go: the store, streams, files."""

@@ -1,4 +1,4 @@
-"""Where outcomes go, and in which order: recorded, then streamed, then shown."""
+"""Where outcomes go: recorded in the store, in groups, then streamed. Claims share the transactions of outcomes."""
 
 import asyncio
 import time
@@ -13,17 +13,17 @@ from flowreaper.store.store import Store
 T = TypeVar("T")
 
 GROUP_S = 0.2
-"""Outcomes are committed at most this many seconds after they came."""
+"""An outcome is committed at most this many seconds after it came."""
 
 GROUP_SIZE = 256
-"""Or when this many are waiting: above 1,280 calls a second.
+"""A group is committed at once when it has this many, as it has above 1,280 calls a second.
 
-Each transaction passes the interpreter's lock to and fro some twenty times, which is what it costs most.
+A transaction releases and re-acquires the GIL about 20 times; that is its main cost.
 """
 
 
 class Stream(Protocol):
-    """Whatever wants each outcome once it is recorded."""
+    """What gets each outcome once it is recorded."""
 
     def put(self, record: Record) -> None:
         """Take one outcome; may raise RunError."""
@@ -31,10 +31,10 @@ class Stream(Protocol):
 
 
 class Sink:
-    """Groups outcomes into transactions, and passes on only what is recorded.
+    """Groups outcomes into transactions, and streams only what is recorded.
 
-    `failed` is called with the first failure, once. After a failed write nothing is recorded any more; a
-    stream that fails does not stop the recording.
+    `failed` is called once, with the first failure. After a failed write nothing is recorded any more; a stream that
+    fails does not stop the recording.
     """
 
     def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[Exception], None]) -> None:
@@ -65,7 +65,7 @@ class Sink:
         return added.new + added.resumed
 
     async def claim(self, new: int, rows: Sequence[int]) -> list[Claim]:
-        """Claim flows, as `Store.write`; what waits to be recorded goes into the same transaction, and costs no fsync.
+        """Claim flows, as `Store.write`; what waits to be recorded shares the transaction, and so its fsync.
 
         Raises:
             RunError: they could not be claimed.
@@ -98,7 +98,7 @@ class Sink:
     def _written(self, task: asyncio.Task[list[Claim]]) -> None:
         self._writes.discard(task)
         if not task.cancelled():
-            task.exception()  # asked for, so that asyncio does not complain: `_fail` has told it
+            task.exception()  # retrieved, so that asyncio logs nothing: `_fail` has reported it
 
     async def _write(self, new: int, rows: Sequence[int]) -> list[Claim]:
         if self._broken:

@@ -1,4 +1,4 @@
-"""What a store of flows and outcomes is, whatever keeps it: the protocol of its use, whose it is, what it holds."""
+"""The store of flows and outcomes, whatever database keeps it: its protocol, its identity, its status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a checkpoint belongs to: it is never used for anything else.
+    """What a checkpoint belongs to; a run with another endpoint or kind of service refuses it.
 
-    `access_key` is masked; it may change (keys are rotated), the rest may not.
+    `access_key` is masked. It may change, since keys are rotated.
     """
 
     endpoint: str
@@ -42,10 +42,10 @@ class Identity:
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
-    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final
-    state to its codes and their counts, most frequent first; "" stands for none. `live`: a run is going on, `run`
-    says which, as far as it has said so itself, and `under_way` counts the flows that it has claimed; only those
-    that it took over in doubt are in doubt, too.
+    `in_doubt` counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and
+    their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `run` says which, as
+    it noted itself, and `under_way` counts the flows that it has claimed; these are in doubt only if an earlier run
+    left them so.
     """
 
     endpoint: str

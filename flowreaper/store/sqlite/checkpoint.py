@@ -67,7 +67,7 @@ class Checkpoint:
             db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
 
     def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
-        """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
+        """Claim from now on only flows that this run's input lists, and finished ones of them that `retry` names."""
         with self._transaction() as db:
             self._last_known = self._read_up_to = listed_flows.begin(db)
             self._retry = retry
@@ -78,7 +78,7 @@ class Checkpoint:
             return listed_flows.unfinished(self._db, count)
 
     def list_known(self, flows: Sequence[Flow]) -> int:
-        """Enter unfinished flows that the input is known to list; return how many were not entered before."""
+        """Note that the input lists these unfinished flows; return how many were not noted before."""
         if self._last_known is None:
             return 0
         with self._transaction() as db:
@@ -92,7 +92,7 @@ class Checkpoint:
             return listed_flows.count_unlisted(self._db, self._last_known)
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
-        """Keep what was read. A flow or line that is known already is only counted."""
+        """Keep what was read; only count what is known already."""
         with self._transaction() as db:
             invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
             flows = [
@@ -139,7 +139,7 @@ class Checkpoint:
         return rows
 
     def reopen(self, retry: Retry) -> int:
-        """Make the finished flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+        """Make the finished flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
         if not retry:
             return 0
         with self._transaction() as db:
@@ -170,7 +170,7 @@ class Checkpoint:
         return columns.number(count)
 
     def note(self, name: str, value: str) -> None:
-        """Keep something about the job as a whole, in place of what had this name."""
+        """Keep a value about the whole job under this name, in place of the former one."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))
 
@@ -180,7 +180,7 @@ class Checkpoint:
             return schema.job(self._db).get(name, "")
 
     def check(self) -> None:
-        """Make sure that the file is still this run's; keep its log short. Call it every second."""
+        """Check that the file is still this run's; keep its log short. Call it every second."""
         self._database.check()
 
     def close(self) -> None:
@@ -243,12 +243,12 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Open the job's checkpoint for this run alone, or make it (mode 0600) where there is none.
 
-    With `accept_lost_log`, one whose log is missing is gone on with: every unfinished flow is in doubt then.
+    `accept_lost_log`: open it although its log is missing; every unfinished flow is in doubt then.
 
     Raises:
         CheckpointRefusedError: another run has the file; it is no checkpoint, or one of another endpoint, of the
-            sandbox (or not of it), or of a newer flowreaper; it is a link, or no regular file; or its log is
-            missing. It is left as it was.
+            sandbox (or not of it), or of another version; it is a link, or no regular file; or its log is missing.
+            The file stays as it was.
         CheckpointError: it cannot be made, read or written.
     """
     name = printable(str(path))
@@ -261,7 +261,7 @@ def open_checkpoint(
             file.keep_locked()
             db = undo.enter_context(contextlib.closing(connect(f"{path.resolve().as_uri()}?mode=rw")))
             schema.prepare(db, name, identity)
-            # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
+            # WAL comes after the tables: a crash leaves an empty file or a checkpoint, nothing in between.
             database = GuardedDatabase(path, db, file)
             database.begin(log_is_lost=log_is_lost)
             undo.pop_all()

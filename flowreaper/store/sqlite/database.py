@@ -1,4 +1,7 @@
-"""A run's connection to its checkpoint: transactions that keep watch over the file, and the close."""
+"""A run's connection to its checkpoint: transactions, errors in one form, and the close.
+
+`GuardedDatabase` also checks, around each transaction, that nothing else changed or moved the file.
+"""
 
 import contextlib
 import sqlite3
@@ -13,11 +16,11 @@ from flowreaper.store.sqlite.states import IS_UNFINISHED
 from flowreaper.store.sqlite.transaction import transaction
 from flowreaper.store.sqlite.wal import WriteAheadLog
 
-# ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
+# ValueError: a damaged file holds the wrong type. OverflowError: a number is too large for SQLite.
 DAMAGE = (sqlite3.Error, ValueError, OverflowError)
 
 _LOST = "log_lost"
-"""The note that a log was lost once, in the table ``job``."""
+"""The note, in the table ``job``, that a log was lost once."""
 
 _TAKEN = Trouble(
     "was taken by another run, which its lock did not reach",
@@ -34,7 +37,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what is done within, or nothing of it."""
+        """Commit what the block does, or nothing of it."""
         with self.errors(), transaction(self._db):
             yield self._db
 
@@ -43,7 +46,7 @@ class Database:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what goes wrong with the file into a CheckpointError."""
+        """Turn errors of SQLite and of damaged files into a CheckpointError."""
         try:
             yield
         except DAMAGE as error:
@@ -64,9 +67,9 @@ class _FileChangedError(Exception):
 
 
 class GuardedDatabase(Database):
-    """A database in a file that one run alone has, from `begin` to `close`.
+    """A database in a file that this run alone has, from `begin` to `close`.
 
-    Once something has happened to the file, every transaction raises the same error.
+    Once the file was changed by something else, every transaction raises the same error.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, file: GuardedFile) -> None:
@@ -77,10 +80,10 @@ class GuardedDatabase(Database):
         self._last_row: int | None = None
 
     def begin(self, *, log_is_lost: bool = False) -> None:
-        """Say in the file which run has it, and that there is a log from now on.
+        """Note in the file which run has it, and mark that it has a log from now on.
 
-        With `log_is_lost`, every unfinished flow is in doubt, and every flow that is read from now on, in later runs,
-        too: what became of it may have been in the log.
+        With `log_is_lost`, every unfinished flow is in doubt, and so is every flow that this and later runs read: the
+        lost log may have held its outcome.
 
         Raises:
             sqlite3.Error: the file cannot be read or written.
@@ -97,7 +100,7 @@ class GuardedDatabase(Database):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what is done within, or nothing of it, to the file that is still this run's."""
+        """Commit what the block does, or nothing of it; check before the commit that the file is still this run's."""
         with self.errors():
             self._raise_again()
             self._fold_if_due()
@@ -110,7 +113,7 @@ class GuardedDatabase(Database):
                 self._last_row = self._find_last_row()
 
     def check(self) -> None:
-        """Make sure that the file is still there and this run's own; fold the log when it is time."""
+        """Make sure that the file is still there and this run's; fold the log when it is time."""
         with self.errors():
             self._raise_again()
             self._verify()
@@ -118,7 +121,7 @@ class GuardedDatabase(Database):
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what goes wrong with the file into a CheckpointError that says what happened to it."""
+        """As in `Database`, with what happened to the file in the message, where it was changed."""
         try:
             with super().errors():
                 yield
@@ -133,7 +136,7 @@ class GuardedDatabase(Database):
             raise
 
     def close(self) -> None:
-        """Fold the log into the file and close it, so that one plain file is left where nobody reads it."""
+        """Fold the log into the file and close it: one plain file is left, unless a reader uses it."""
         try:
             with contextlib.suppress(CheckpointError) if self._error else super().errors():
                 self._db.execute("PRAGMA busy_timeout = 0")
@@ -156,7 +159,7 @@ class GuardedDatabase(Database):
 
     def _fold_if_due(self) -> None:
         if self._wal.is_due:
-            self._verify()  # nothing is written over what somebody else put there
+            self._verify()  # a fold must not overwrite what another process put there
             self._wal.fold()
 
     def _verify(self) -> None:
@@ -175,7 +178,7 @@ class GuardedDatabase(Database):
             return trouble
         if mark == self._wal.mark.text() or (trouble and not run_mark.parse(mark)):
             return trouble
-        return _TAKEN  # another run writes into the file, too
+        return _TAKEN
 
     def _trouble_if_readable(self) -> Trouble | None:
         with contextlib.suppress(*DAMAGE):
@@ -185,7 +188,7 @@ class GuardedDatabase(Database):
     def _changed(self, trouble: Trouble) -> CheckpointError:
         if trouble.lost:
             with contextlib.suppress(*DAMAGE):
-                self._wal.close_mark()  # what it is copied into has no log
+                self._wal.close_mark()  # the copy has no log
             then = rescue.save(self._db, self._file.path)
         else:
             then = rescue.advice(trouble)

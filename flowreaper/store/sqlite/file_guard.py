@@ -1,8 +1,7 @@
-"""The checkpoint's file while a run has it: locked, and watched, so that no outcome goes to a file nobody will find.
+"""The checkpoint's file while a run has it: locked against other runs, and watched for changes by anything else.
 
-Between two folds of the log SQLite writes nothing into the main file, so its size and first pages must stay as they
-were; the names must lead to the files that are open. Only names are looked up, and one descriptor stays open from
-before SQLite's to after it (see `flowreaper.store.sqlite.descriptors`).
+Between two folds of the log SQLite writes nothing into the main file: its size and first pages must stay the same, and
+the names must lead to the open files. The guard keeps one descriptor open for longer than SQLite's (`descriptors`).
 """
 
 import errno
@@ -27,10 +26,9 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happened to the file, in words that follow its name.
+    """What happened to the file: `what` is words that follow its name, `then` what to do before going on.
 
-    `then`: what to do before going on. `intact`: what is open still holds this run's pages and nothing else;
-    `lost`: no name leads to it any more.
+    `intact`: the open file still holds this run's pages and nothing else. `lost`: the file has no name any more.
     """
 
     what: str
@@ -59,7 +57,7 @@ class GuardedFile:
         return os.fstat(self._fd).st_size
 
     def keep_locked(self) -> None:
-        """Lock the file again: where locks belong to the process, SQLite lost this one by closing the file.
+        """Lock the file, or lock it again: where locks belong to the process, closing any descriptor drops them.
 
         Raises:
             CheckpointRefusedError: another run has it.
@@ -72,7 +70,7 @@ class GuardedFile:
             )
 
     def folded(self) -> None:
-        """Remember the main file as it is now; call it when SQLite has just written it."""
+        """Remember the main file as it is now; call it after each fold."""
         self._size = os.fstat(self._fd).st_size
         self._pages = os.pread(self._fd, _FIRST_PAGES, 0)
 
@@ -83,7 +81,7 @@ class GuardedFile:
                 # SQLite locks nothing on this file: its descriptors may be closed at any time.
                 self._log_fd = os.open(self.log, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             except OSError:
-                return 0  # `trouble` has words for it
+                return 0  # `trouble` reports it
         self._log_size = os.fstat(self._log_fd).st_size
         self._log_header = os.pread(self._log_fd, _LOG_HEADER, 0)
         return self._log_size
@@ -93,7 +91,7 @@ class GuardedFile:
         try:
             return self._main_trouble() or self._log_trouble() or self._folder_trouble()
         except OSError as error:
-            return Trouble(f"cannot be looked at any more: {error.strerror}", "put that right")
+            return Trouble(f"cannot be examined any more: {error.strerror}", "put that right")
 
     def log_is_foreign(self) -> bool:
         """Whether the log's name leads to a file that is not this run's."""
@@ -101,11 +99,11 @@ class GuardedFile:
         return now is not None and not (self._log_fd >= 0 and os.path.samestat(now, os.fstat(self._log_fd)))
 
     def keep_as_it_is(self) -> None:
-        """Let SQLite, when it closes, neither write into the file nor remove the log's name."""
+        """Keep SQLite from writing the file and from removing the log when it closes."""
         lock.pose_as_reader(self._fd)
 
     def close(self) -> None:
-        """Give the lock back; SQLite must have closed the file."""
+        """Release the lock; SQLite must have closed the file before."""
         if self._log_fd >= 0:
             os.close(self._log_fd)
             self._log_fd = -1
@@ -173,7 +171,7 @@ def hold(path: Path) -> GuardedFile:
     name = printable(str(path))
     try:
         while (file := _try_to_hold(path, name)) is None:
-            pass  # it came or went meanwhile
+            pass  # the file appeared or vanished in between
     except OSError as error:
         if error.errno in _UNWRITABLE:
             raise _unwritable(path, name, error.strerror) from error
@@ -187,7 +185,7 @@ def _try_to_hold(path: Path, name: str) -> GuardedFile | None:
     exists = _refuse_what_is_not_its_own(path, name)
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        # O_EXCL follows no symbolic link, so nothing is made where a planted one points.
+        # O_EXCL follows no symbolic link: no file is made where a planted link points.
         fd = os.open(path, flags if exists else flags | os.O_CREAT | os.O_EXCL, 0o600)
     except (FileExistsError, FileNotFoundError):
         return None
@@ -205,7 +203,7 @@ def _try_to_hold(path: Path, name: str) -> GuardedFile | None:
 
 
 def has_run(path: Path) -> bool:
-    """Return whether a run has this checkpoint; False where that cannot be found out."""
+    """Return whether a run has this checkpoint; False where that cannot be determined."""
     try:
         with descriptors.reading(path) as fd:
             return lock.is_taken(fd)
@@ -226,7 +224,7 @@ def companion_named(checkpoint: Path, path: Path) -> str:
 
 
 def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
-    """Return whether there is such a file; nothing was made beside what is refused."""
+    """Return whether the file exists. Raises before anything is made, so a refusal leaves no file behind."""
     if not path.parent.is_dir():
         raise CheckpointRefusedError(
             f"the checkpoint {name} cannot be made: there is no folder {printable(str(path.parent))}"

@@ -1,10 +1,10 @@
-"""Which flows that the checkpoint knew before this run's input lists: the only ones of them that are called.
+"""Which of the flows that the checkpoint knew before are listed by this run's input: only these are called.
 
-A flow that was taken out of the input must not be deleted because an earlier run has read it. So each known,
-unfinished flow is entered into a temporary table when the input names it; SQLite keeps that table in a nameless
-file, so memory stays flat. Flows that this run itself adds need no entry: their rows are newer than all others.
+A flow that was taken out of the input must not be deleted because an earlier run has read it. So a temporary table
+holds the known, unfinished flows that the input names; SQLite keeps it in a nameless file, so memory stays flat. Flows
+that this run adds need no entry: their rows are newer than all others.
 
-Functions on a connection that is passed in; they run inside the caller's transaction.
+The functions take a connection, and run inside the caller's transaction.
 """
 
 import json
@@ -16,7 +16,7 @@ from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.statements import CLAIM_COLUMNS, REOPEN, ManyRows, retry_condition
 from flowreaper.store.sqlite.states import CLAIMED, IS_UNFINISHED, PENDING
 
-# CROSS JOIN and "+": each given flow is looked up by its id. Without them SQLite might walk all unfinished flows.
+# CROSS JOIN and unary "+" make SQLite look each given flow up by its id, not walk all unfinished flows.
 _GIVEN = " FROM (VALUES {rows}) AS given CROSS JOIN flow ON (flow_id, cust_space_id) = (column1, column2)"
 
 _LIST = ManyRows(
@@ -29,16 +29,16 @@ _LIST = ManyRows(
 
 
 def begin(db: sqlite3.Connection) -> int:
-    """Make the table, empty; return the last row that was known before."""
+    """Make the table, empty; return the last row that the checkpoint holds already."""
     db.execute("CREATE TEMP TABLE listed (place INTEGER PRIMARY KEY, row INTEGER NOT NULL UNIQUE)")
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM flow").fetchone()
     return columns.number(last)
 
 
 def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry: Retry) -> int:
-    """Enter the unfinished ones among `flows`; return how many are new here.
+    """Enter the unfinished ones among `flows`; return how many were not entered before.
 
-    Finished ones that `retry` names are made pending again first, each once in a run.
+    Before that, the finished ones that `retry` names become pending, each once in a run.
     """
     if retry:
         condition, parameters = retry_condition(retry)
@@ -49,7 +49,7 @@ def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry:
 
 
 def unfinished(db: sqlite3.Connection, count: int) -> list[Flow]:
-    """Return up to `count` unfinished flows: those that a crash left claimed, then pending ones, in order of reading."""
+    """Return up to `count` unfinished flows: claimed ones (a crash left them), then pending ones, in order of reading."""
     found: list[Flow] = []
     for state in (CLAIMED, PENDING):
         rows = db.execute(
@@ -61,9 +61,9 @@ def unfinished(db: sqlite3.Connection, count: int) -> list[Flow]:
 
 
 def next_rows(db: sqlite3.Connection, after: int, count: int) -> tuple[int, list[list[object]]]:
-    """Return up to `count` listed flows that come next, and the place of the last of them.
+    """Return the place of the last of the next listed flows, up to `count`, and these flows.
 
-    `after` is the place up to which they were taken. Each flow as `statements.next_pending` has it.
+    `after` is the place of the last one taken before. Each flow is as in `statements.next_pending`.
     """
     (found,) = db.execute(
         f"SELECT json_group_array(json_array(place, {CLAIM_COLUMNS}))"  # noqa: S608 -- a constant

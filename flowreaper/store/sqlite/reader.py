@@ -1,8 +1,8 @@
-"""Reads a checkpoint, also while a run writes it: records, counts. Takes no lock of the run.
+"""Reads a checkpoint, also while a run writes it: records, counts, notes. Takes no lock that a run needs.
 
-It writes nothing; but what a killed run left half written is rolled back, as SQLite does on opening. Cursors are
-closed before their connection: since Python 3.13 one that somebody still holds, in an exception's frames for
-example, would keep SQLite's lock on the file.
+It writes nothing, except that SQLite, on opening, rolls back what a killed process left half written. Cursors are
+closed before their connection: since Python 3.13 a cursor that is still referenced, by an exception's frames for
+example, keeps SQLite's lock on the file.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         CheckpointError: it cannot be read.
     """
     with _reading(path) as db:
-        # First: a run that ends meanwhile leaves no flow claimed that could be taken for one in doubt.
+        # Ask this first: a run that ends in between leaves no claimed flow that would count as in doubt.
         live = file_guard.has_run(Path(path))
         job = schema.job(db)
         if identity:
@@ -51,7 +51,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
         if invalid:
             codes[State.INVALID] = {"": invalid}
-        # A flow that was deleted by inference has the code of absence: the index leads to these few.
+        # A flow deleted by inference has a code of absence, so the index finds these few.
         inferred = sum(
             db.execute(
                 "SELECT count(*) FROM flow WHERE state = ? AND code IS ? AND inferred = 1",
@@ -78,7 +78,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
 
 
 def what_is_missing(path: Path) -> str:
-    """Say what a checkpoint lacks that no run has: its log; empty where it is whole."""
+    """Return a sentence about a missing or foreign log; empty where the checkpoint is whole or a run has it."""
     if not is_begun(path):
         return ""
     name = printable(str(path))
@@ -108,7 +108,7 @@ def last_access_key(path: Path) -> str | None:
 
 
 def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[State]) -> dict[str, int]:
-    """Count a checkpoint's flows in `states` by the name of their source, where that does not belong to a job.
+    """Count a checkpoint's flows in `states` by the name of their source, for sources that `belongs` rejects.
 
     Empty where there is no checkpoint yet.
 
@@ -188,7 +188,7 @@ def read_notes(path: Path, prefix: str) -> dict[str, str]:
 
 
 class Outcomes(NamedTuple):
-    """What tells a checkpoint's outcomes from those of another moment.
+    """A fingerprint of a checkpoint's outcomes, to find out whether they changed.
 
     How many there are, when the newest ended (milliseconds since the epoch), and the sum of those times' low 32 bits.
     """
@@ -199,7 +199,7 @@ class Outcomes(NamedTuple):
 
 
 def outcomes_after(path: Path, after_ms: int) -> Outcomes:
-    """Look at what ended or was found invalid later than `after_ms`; a million flows take some 0.1 s.
+    """Return the fingerprint of what ended later than `after_ms`; a million flows take some 0.1 s.
 
     Raises as `read_records`.
     """
@@ -252,7 +252,7 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
             schema.check(db, name)
             yield db
     except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
-        # A damaged or forged file can hold any value in any column; SQLite quotes what it cannot understand.
+        # A damaged or forged file can hold any value in any column; SQLite's messages quote it.
         raise CheckpointError(f"the checkpoint {name} cannot be read: {printable(str(error))}") from error
 
 
@@ -265,12 +265,12 @@ def _open(path: Path) -> sqlite3.Connection:
         db.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
             return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None)
-        # In a folder that cannot be written, SQLite cannot make the shared memory that a WAL file needs;
-        # where there is no log, nothing is missing without it.
+        # In a read-only folder SQLite cannot make the shared memory that a WAL database needs. Without a log, the
+        # main file holds everything and needs none.
         unwritable = error.sqlite_errorcode in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY)
         if not unwritable or path.with_name(path.name + "-wal").exists():
             raise
         return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
     except sqlite3.DatabaseError:
-        pass  # no database at all: the check says so in better words
+        pass  # no database at all: `schema.check` says so in better words
     return db

@@ -1,4 +1,7 @@
-"""What is left of a checkpoint that something happened to during a run, and what to do about it, for people."""
+"""What to do about a checkpoint that was moved, changed or removed during a run.
+
+The functions return sentences for people; `save` also writes what a removed file held to a new one.
+"""
 
 import os
 import sqlite3
@@ -11,7 +14,7 @@ _FRESH = "a fresh checkpoint would call every flow again, and those that are del
 
 
 def advice(trouble: Trouble) -> str:
-    """Say what a trouble did to the record, and what to do before going on."""
+    """Say what is left of the record, and what to do before going on."""
     if not trouble.intact:
         return (
             "What was recorded since it was last copied is only in what --results wrote. Put a copy of it back before"
@@ -23,7 +26,7 @@ def advice(trouble: Trouble) -> str:
 
 
 def save(db: sqlite3.Connection, path: Path) -> str:
-    """Write a database whose file has no name any more to a new one, ``<path>.saved``; say what became of that."""
+    """Write a database whose file was removed to a new file, ``<path>.saved``; return a sentence about the result."""
     saved = path.with_name(f"{path.name}.saved")
     try:
         os.close(os.open(saved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -1,6 +1,6 @@
-"""The checkpoint's tables, its version and what it belongs to, on a connection that is passed in.
+"""The checkpoint's tables, its version, and the job that it belongs to, on a connection that is passed in.
 
-Both sides of the file, `flowreaper.store.sqlite.checkpoint` that writes and `flowreaper.store.sqlite.reader` that reads, stand on it.
+`checkpoint` makes and checks them before it writes, `reader` checks them before it reads.
 """
 
 import sqlite3
@@ -19,9 +19,9 @@ APPLICATION_ID = 0x666C7270
 
 VERSION = 1
 
-# A flow's identity is (flow_id, cust_space_id); `id` is the order of reading. `progress` finds unfinished
-# flows and counts by state and code without touching the table. Invalid lines have a table of their own:
-# their escaped text must never be taken for a flow's id.
+# A flow's identity is (flow_id, cust_space_id); `id` is the order of reading. The index `progress` finds unfinished
+# flows and counts by state and code without reading the table. Invalid lines have a table of their own: their escaped
+# text must never become a flow's id.
 _TABLES = (
     "CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
@@ -77,7 +77,7 @@ def create(db: sqlite3.Connection) -> None:
 
 
 def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
-    """Make the tables if the database is empty; make sure that it is this job's; note the access key.
+    """Make the tables if the database is empty; check that it is this job's; note the access key.
 
     Raises:
         CheckpointRefusedError: it is not this job's; it is left as it was.
@@ -97,7 +97,7 @@ def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
 
 
 def check_identity(known: Mapping[str, str], name: str, identity: Identity) -> None:
-    """Make sure that what a checkpoint says of its job (see `job`) is not another job's; the key may differ.
+    """Check that what a checkpoint says of its job (see `job`) is not another job's; the key may differ.
 
     Raises:
         CheckpointRefusedError: it is another job's.
@@ -111,7 +111,7 @@ def check_identity(known: Mapping[str, str], name: str, identity: Identity) -> N
 
 
 def is_empty(db: sqlite3.Connection, name: str) -> bool:
-    """Return whether the database holds nothing at all, so that nothing is lost by making tables in it."""
+    """Return whether the database holds nothing at all, so that tables may be made in it."""
     try:
         (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
@@ -122,7 +122,7 @@ def is_empty(db: sqlite3.Connection, name: str) -> bool:
 
 
 def check(db: sqlite3.Connection, name: str) -> None:
-    """Make sure that a database is a checkpoint of a version that is known here; change nothing.
+    """Check that a database is a checkpoint of a known version; change nothing.
 
     Raises:
         CheckpointRefusedError: it is not.

@@ -1,9 +1,8 @@
-"""SQL statements that change many rows in one step. On a connection that is passed in.
+"""SQL statements that change or read many rows in one step, on a connection that is passed in.
 
-The sqlite3 module lets go of the interpreter's lock for each step of a statement. A thread that takes a step
-for each row (executemany, or rows that are fetched one by one) thereby hands the lock to and fro with the
-event loop's thread, which costs both more than the SQL does: 0.07 ms a flow, where the SQL takes 0.01 ms
-(`tests.benchmarks`, 2,000 and more flows a second).
+The sqlite3 module releases the GIL at each step of a statement. A thread that takes one step a row (executemany, rows
+fetched one by one) switches with the event loop's thread each time, which costs both more than the SQL does: 0.07 ms a
+flow, where the SQL takes 0.01 ms (`tests.benchmarks`, from 2,000 flows a second on).
 """
 
 import json
@@ -24,10 +23,10 @@ from flowreaper.store.sqlite.states import (
 
 
 class ManyRows:
-    """A statement with a list of VALUES in it, in place of ``{rows}``, each of so many columns.
+    """A statement with a list of VALUES in place of ``{rows}``; each row has `columns` values.
 
-    `most_rows` are changed in one step: a power of two, so that any number of rows takes few steps, and few
-    different statements, which stay prepared.
+    One step changes up to `most_rows` rows, a power of two: any number of rows then takes few steps, of few different
+    statements, which stay prepared.
     """
 
     def __init__(self, text: str, columns: int, most_rows: int) -> None:
@@ -44,7 +43,7 @@ class ManyRows:
     ) -> int:
         """Run it with these rows, in their order; return how many rows of tables were changed.
 
-        `more` are the parameters that stand behind the rows.
+        `more` are the parameters that follow those of the rows.
         """
         before = db.total_changes
         start = 0
@@ -55,13 +54,13 @@ class ManyRows:
         return db.total_changes - before
 
 
-# No step has more than the 999 parameters that any SQLite takes (its "Limits In SQLite").
+# No step has more than 999 parameters, which every SQLite takes ("Limits In SQLite").
 ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4, 128)
 
 ADD_INVALID = "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)"
 
-# Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
-# looks for its values among all that are given, so more than 64 of them would cost more than they save.
+# Only claimed rows change. Unary "+" keeps SQLite off the (state, code) index, so rows are found by primary key. Each
+# row searches all the given ones for its values, so more than 64 of them would cost more than they save.
 RELEASE = ManyRows(
     "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"  # noqa: S608 -- constants
     f" UPDATE flow SET state = {PENDING},"
@@ -86,7 +85,7 @@ CLAIM_COLUMNS = "id, flow_id, cust_space_id, attempts, in_doubt, source, line"
 
 
 def claim(db: sqlite3.Connection, rows: Sequence[int]) -> int:
-    """Mark these rows as claimed, in one step; return how many of them there are."""
+    """Mark these rows as claimed, in one step; return how many there are."""
     return db.execute(
         f"UPDATE flow SET state = {CLAIMED} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608 -- a constant
         (json.dumps(rows),),
@@ -110,11 +109,11 @@ def unfinished_row(db: sqlite3.Connection, row: int) -> Sequence[object] | None:
 
 
 def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:
-    """Return up to `count` pending rows behind the row `after`, in order of reading.
+    """Return up to `count` pending rows after the row `after`, in order of reading.
 
-    Each as id, flow_id, cust_space_id, attempts, in_doubt, source, line: of any type, as the file holds them.
+    Each has the values of `CLAIM_COLUMNS`, of any type, as the file holds them.
     """
-    # Pending rows have no code, which makes (state, code, id) an ordered index scan.
+    # Pending rows have no code, so the index (state, code, id) has them in order.
     (found,) = db.execute(
         f"SELECT json_group_array(json_array({CLAIM_COLUMNS}))"  # noqa: S608 -- a constant
         f" FROM (SELECT * FROM flow WHERE state {IS_PENDING} AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
@@ -125,12 +124,12 @@ def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[ob
 
 
 def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
-    """Return an outcome as `FINISH` takes it."""
+    """Return an outcome as a row for `FINISH`."""
     reply = outcome.reply
     return (
         outcome.claim.row,
         NUMBER[outcome.state],
-        # sqlite3 looks for an adapter of whatever is not exactly an int: 0.2 us a value.
+        # A bool would cost 0.2 us: sqlite3 looks for an adapter of any type but its own.
         int(outcome.inferred),
         int(outcome.in_doubt),
         outcome.attempts,
@@ -149,13 +148,13 @@ REOPEN = (
 
 
 def reopen(db: sqlite3.Connection, retry: Retry) -> int:
-    """Make the flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+    """Make the flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
     which, parameters = retry_condition(retry)
     return db.execute(f"{REOPEN} WHERE {which}", parameters).rowcount
 
 
 def reopen_rows(db: sqlite3.Connection, rows: Sequence[int]) -> int:
-    """Make these rows pending again where they are final; return how many were."""
+    """Make these rows pending where they are final; return how many were."""
     return db.execute(
         f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state {IS_FINAL}",  # noqa: S608 -- a constant
         (json.dumps(rows),),
@@ -182,6 +181,6 @@ def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
 
 
 def any_answered(db: sqlite3.Connection) -> bool:
-    """Return whether a flow is final by an answer of the service that has a code."""
+    """Return whether a flow is final by a reply of the service that has a code."""
     found = db.execute(f"SELECT EXISTS (SELECT 1 FROM flow WHERE state {IS_FINAL} AND code IS NOT NULL)")  # noqa: S608 -- a constant
     return bool(found.fetchone()[0])

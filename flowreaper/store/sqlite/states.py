@@ -1,6 +1,6 @@
-"""The numbers that stand for states in a checkpoint, and the SQL comparisons with them. Nowhere else is one written.
+"""The numbers that stand for states in a checkpoint, and the SQL comparisons with them. The only place that holds them.
 
-The numbers of unfinished states are below those of final ones, so that one comparison tells them apart.
+The numbers of unfinished states are below those of final ones, so one comparison is enough.
 """
 
 from flowreaper.model import FINAL, State
@@ -16,7 +16,7 @@ PENDING = NUMBER[State.PENDING]
 CLAIMED = NUMBER[State.CLAIMED]
 
 IS_PENDING = f"= {PENDING}"
-"""Stands behind a column in SQL, as its likes below: ``WHERE flow.state {IS_PENDING}``."""
+"""Follows a column in SQL, as do the three below: ``WHERE flow.state {IS_PENDING}``."""
 
 IS_CLAIMED = f"= {CLAIMED}"
 IS_UNFINISHED = f"< {_FIRST_FINAL}"

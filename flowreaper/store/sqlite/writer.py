@@ -1,4 +1,4 @@
-"""The one thread that uses a run's checkpoint, so that the event loop waits for no disk. It is the `Store` of a run."""
+"""A run's `Store`: the one thread that uses the checkpoint, so that the event loop does not wait for the disk."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Writer:
         )
 
     async def note(self, name: str, value: str) -> None:
-        """Keep something about the job as a whole; durable when it returns."""
+        """Keep a value about the whole job; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
 
     async def watch(self, failed: Callable[[RunError], None]) -> None:
@@ -61,5 +61,5 @@ class Writer:
         self._thread.submit(self._checkpoint.note, name, value).result()
 
     def close(self) -> None:
-        """Wait for what is under way, then end the thread."""
+        """Wait for the transactions in progress, then end the thread."""
         self._thread.shutdown()
