@@ -7,6 +7,7 @@
     └── RunError                something that concerns every flow; the job can be resumed
         ├── CredentialsError    there are no credentials, or they cannot be renewed
         ├── CheckpointError     the checkpoint cannot be read or written
+        │   └── CheckpointTouchedError  something else changed its file during a run
         ├── OutputError         a results file cannot be written
         ├── UntrustedServerError  the service's certificate did not verify
         ├── UnsupportedAiohttpError  the installed aiohttp does not say when a request was sent
@@ -46,6 +47,10 @@ class CredentialsError(RunError):
 
 class CheckpointError(RunError):
     """The checkpoint could not be read or written, so nothing more may be sent."""
+
+
+class CheckpointTouchedError(CheckpointError):
+    """Something else changed the checkpoint's file during a run; that must be put right before going on."""
 
 
 class OutputError(RunError):

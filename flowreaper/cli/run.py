@@ -38,7 +38,7 @@ from flowreaper.producer.first_listed import first_listed
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
-from flowreaper.store.sqlite.file_guard import companion_named
+from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.reader import is_begun, last_access_key, left_elsewhere, read_status
 
 _STDIN = 0

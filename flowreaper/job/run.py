@@ -34,6 +34,9 @@ from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
 from flowreaper.workers.replies import ReplyHandler
 
+_REGARDLESS = "absences_regardless"
+"""The note that a run was told not to stop where nothing is there: what it found absent is accepted."""
+
 _SOUGHT = 10_000
 # Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
 
@@ -250,7 +253,9 @@ class Job:
             gate=gate,
             account=client,
             outage=outage,
-            absences=AbsenceBrake(settings.max_absent, has_deleted=begun.has_deleted),
+            absences=AbsenceBrake(
+                settings.max_absent, has_deleted=begun.has_deleted, before=begun.absent_before
+            ),
             log=self._log,
             max_attempts=settings.max_attempts,
             max_refusals=settings.max_refusals,
@@ -360,6 +365,7 @@ class _Begun:
     pace: str
     has_answer: bool
     has_deleted: bool
+    absent_before: Sequence[int]
 
 
 def _begin(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> _Begun:
@@ -378,8 +384,18 @@ def _begin(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> _Begu
         sought=checkpoint.unfinished(_SOUGHT) if listed else [],
         pace=checkpoint.noted(NOTE),
         has_answer=checkpoint.has_answer(),
-        has_deleted=checkpoint.has_deleted(),
+        has_deleted=(has_deleted := checkpoint.has_deleted()),
+        absent_before=[] if has_deleted else _absent_before(checkpoint, settings),
     )
+
+
+def _absent_before(checkpoint: Checkpoint, settings: Settings) -> list[int]:
+    """Return the flows that earlier runs found absent; none where the user has accepted that, or asks for them again."""
+    if settings.max_absent == 0:
+        checkpoint.note(_REGARDLESS, "yes")
+    if checkpoint.noted(_REGARDLESS) or State.ABSENT in settings.taken_again.states:
+        return []
+    return checkpoint.latest_absent(settings.max_absent - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,8 @@ class ResultsFile:
             os.fsync(fd)
         except OSError as error:
             raise OutputError(f"cannot write the results to {self._name}: {error.strerror}") from error
-        with contextlib.suppress(CheckpointError):  # then the next run compares the two
+        # A checkpoint that cannot be read has ended the run already; then the next run compares the two.
+        with contextlib.suppress(CheckpointError, ConfigurationError):
             outcomes = tuple(outcomes_after(self._checkpoint, self._known.after_ms))
             now = replace(self._known, size=os.fstat(fd).st_size, outcomes=outcomes)
             if now != self._known:

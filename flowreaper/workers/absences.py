@@ -1,5 +1,7 @@
 """The brake on a job that finds nothing: the wrong account or space would make every flow `absent`, for good. Pure."""
 
+from collections.abc import Sequence
+
 from flowreaper.model import State
 
 
@@ -7,13 +9,14 @@ class AbsenceBrake:
     """Counts flows in a row that do not exist, in a job that has not deleted a single flow.
 
     `limit` is how many in a row stop the run, 0: any number. `has_deleted`: the service has confirmed a deletion
-    of this job, so the account is the right one and the brake is off.
+    of this job, so the account is the right one and the brake is off. `before`: the rows of the flows that earlier
+    runs found absent, one after another, up to now.
     """
 
-    def __init__(self, limit: int, *, has_deleted: bool) -> None:
+    def __init__(self, limit: int, *, has_deleted: bool, before: Sequence[int] = ()) -> None:
         self._limit = limit
         self._off = has_deleted or limit == 0
-        self._rows: list[int] = []
+        self._rows = list(before[-(limit - 1) :]) if limit > 1 else []
         self.engaged = False
         """Whether the limit was reached: flows that are absent from then on are not final either."""
 

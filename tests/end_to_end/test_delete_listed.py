@@ -191,6 +191,24 @@ def test_a_job_in_the_wrong_account_stops_and_its_flows_are_called_again_without
     )
 
 
+def test_short_runs_in_the_wrong_account_stop_together(elsewhere: tuple[Service, Command, list[str]]) -> None:
+    _, command, _ = elsewhere
+    statuses = [command.delete("--limit", "20", "flows.txt").status for _ in range(3)]
+    assert statuses == [0, 0, 3]
+    assert command.states("flows.txt.ckpt") == {"pending": 70}
+
+
+def test_what_was_accepted_as_absent_does_not_stop_a_later_run(
+    elsewhere: tuple[Service, Command, list[str]],
+) -> None:
+    _, command, flows = elsewhere
+    command.write("flows.txt", *flows[:65])
+    assert command.delete("--max-consecutive-absent", "0", "flows.txt").status == 0
+    command.write("flows.txt", *flows)
+    assert command.delete("flows.txt").status == 0
+    assert command.states("flows.txt.ckpt") == {"absent": 70}
+
+
 def test_a_few_flows_in_the_wrong_account_are_remarked_upon(
     elsewhere: tuple[Service, Command, list[str]],
 ) -> None:

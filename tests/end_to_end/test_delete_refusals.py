@@ -201,6 +201,7 @@ def test_a_second_run_on_a_checkpoint_in_use_is_refused_and_told_who_holds_it(
         (("--results", "job.ckpt", "-c", "job.ckpt"), "--results job.ckpt is the checkpoint too"),
         (("-c", "./flows.txt"), "--checkpoint flows.txt is a SOURCE too"),
         (("--no-such-option",), "--no-such-option"),
+        (("-c", ""), "the checkpoint's name is empty"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_named_before_anything_is_sent(

@@ -25,6 +25,13 @@ def test_a_limit_of_one_stops_at_the_first() -> None:
     assert brake.engaged
 
 
+def test_flows_that_earlier_runs_found_absent_count() -> None:
+    brake = AbsenceBrake(3, has_deleted=False, before=[1, 2, 3])
+    assert brake.ended(7, State.ABSENT, inferred=False) == (2, 3)
+    assert brake.engaged
+    assert not AbsenceBrake(1, has_deleted=False, before=[1, 2]).engaged
+
+
 @given(ENDS, st.integers(0, 4), st.booleans())
 def test_it_engages_exactly_after_as_many_absences_in_a_row_without_a_deletion(
     ends: list[tuple[State, bool]],

@@ -187,6 +187,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 
 def _open(arguments: tuple[str, ...], checkpoint: Path | None, *, rehearsal: bool) -> list[Source]:
+    if checkpoint is not None and not checkpoint.name:
+        raise ConfigurationError("the checkpoint's name is empty: name a file with -c, or leave -c out")
     if not arguments and checkpoint is not None:
         name = printable(str(checkpoint))
         if rehearsal:

@@ -14,6 +14,7 @@ from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, header_for, writer_for
+from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.reader import has_space, read_records
 
 _CHUNK = 256 * 1024
@@ -47,6 +48,10 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
       flowreaper results --state refused --format csv -o refused.csv ids.txt.ckpt
       flowreaper results --state gave_up ids.txt.ckpt | flowreaper delete -c again.ckpt -
     """
+    if output and (own := companion_named(checkpoint, output)):
+        raise ConfigurationError(
+            f"--output {printable(str(output))} is {printable(own)}, a file of the checkpoint's own: name another"
+        )
     shape = RecordFormat(record_format)
     states = [State(s) for s in state]
     records = read_records(checkpoint, states)

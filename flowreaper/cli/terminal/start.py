@@ -197,6 +197,8 @@ def _input(start: Start) -> str:
         left_out = _counted(
             (found.finished, "finished before"), (found.repeated, "repeated"), (found.invalid, "invalid")
         )
+        if start.piped:
+            taken = f"{taken}, and what the pipe brings" if taken else "read as it comes"
         parts.append("; left out: ".join(filter(None, [taken or "nothing to call", left_out])))
     elif start.sources:
         parts.append(f"{start.known:,} known so far" if start.known else "read while the run goes on")

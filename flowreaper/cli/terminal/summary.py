@@ -7,7 +7,7 @@ from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import CheckpointTouchedError, ConfigurationError
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State
 
@@ -44,6 +44,9 @@ def describe(summary: Summary, checkpoint: Path, resume: str, *, piped: bool = F
         for state in FAILED
         if summary.counts.get(state)
     ]
+    # Typed at once, it would begin a fresh checkpoint in place of the one that must be put back.
+    if isinstance(summary.error, CheckpointTouchedError):
+        resume = ""
     if resume and (summary.left or summary.ending is not Ending.FINISHED):
         lines.append(f"To go on: {resume}")
     return "\n".join(lines)

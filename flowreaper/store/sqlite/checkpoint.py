@@ -150,6 +150,11 @@ class Checkpoint:
         with self._database.errors():
             return statements.any_with_code(self._db, State.DELETED, "OK")
 
+    def latest_absent(self, count: int) -> list[int]:
+        """Return the rows of the flows that ended as absent one after another, up to now; at most `count`."""
+        with self._database.errors():
+            return statements.latest_absent(self._db, count)
+
     def has_answer(self) -> bool:
         """Return whether the service has ever decided about a flow of this job."""
         with self._database.errors():
@@ -158,10 +163,7 @@ class Checkpoint:
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
         with self._database.errors():
-            states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
-            found = {columns.state(state): count for state, count in states}
-            (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
-        return found | ({State.INVALID: invalid} if invalid else {})
+            return statements.count_by_state(self._db)
 
     def in_doubt(self) -> int:
         """Return how many unfinished flows had a call without a reply."""

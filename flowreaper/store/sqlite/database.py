@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowreaper.errors import CheckpointError
+from flowreaper.errors import CheckpointError, CheckpointTouchedError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import rescue, run_mark
 from flowreaper.store.sqlite.file_guard import GuardedFile, Trouble
@@ -49,7 +49,7 @@ class Database:
         """Turn errors of SQLite and of damaged files into a CheckpointError."""
         try:
             yield
-        except DAMAGE as error:
+        except (OSError, *DAMAGE) as error:
             # SQLite's words may quote what a forged file holds.
             raise CheckpointError(f"checkpoint {self._name}: {printable(str(error))}") from error
 
@@ -192,7 +192,7 @@ class GuardedDatabase(Database):
             then = rescue.save(self._db, self._file.path)
         else:
             then = rescue.advice(trouble)
-        return CheckpointError(f"the checkpoint {self._name} {trouble.what}. {then}")
+        return CheckpointTouchedError(f"the checkpoint {self._name} {trouble.what}. {then}")
 
     def _find_last_row(self) -> int:
         (row,) = self._db.execute("SELECT coalesce(max(id), 0) FROM flow").fetchone()

@@ -7,21 +7,18 @@ the names must lead to the open files. The guard keeps one descriptor open for l
 import errno
 import os
 import stat
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import descriptors, lock
+from flowreaper.store.sqlite.companions import look, refuse_beside_saved, refuse_lone_log
 from flowreaper.store.sqlite.run_mark import holder
 
-_SHARED_MEMORY = 3007000  # the version that such a file begins with (SQLite's "WAL-mode file format")
 _FIRST_PAGES = 8192  # the header and, in its page, the mark that each fold changes
 _LOG_HEADER = 32
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-_COMPANIONS = ("-wal", "-shm", "-journal")
-"""What SQLite adds to a database's name for the files that it makes, and removes, beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ class GuardedFile:
 
     def log_is_foreign(self) -> bool:
         """Whether the log's name leads to a file that is not this run's."""
-        now = _look(self.log)
+        now = look(self.log)
         return now is not None and not (self._log_fd >= 0 and os.path.samestat(now, os.fstat(self._log_fd)))
 
     def keep_as_it_is(self) -> None:
@@ -113,7 +110,7 @@ class GuardedFile:
 
     def _main_trouble(self) -> Trouble | None:
         mine = os.fstat(self._fd)
-        now = _look(self.path)
+        now = look(self.path)
         if now is None or not os.path.samestat(now, mine):
             where = self._elsewhere(mine.st_nlink)
             if now is None:
@@ -133,7 +130,7 @@ class GuardedFile:
         if not self._pages:
             return None
         name = printable(self.log.name)
-        now = _look(self.log)
+        now = look(self.log)
         if now is None:
             return Trouble(f"has lost its log: {name} was removed or renamed", "leave that file alone")
         mine = os.fstat(self._log_fd) if self._log_fd >= 0 else None
@@ -195,7 +192,7 @@ def _try_to_hold(path: Path, name: str) -> GuardedFile | None:
     except BaseException:
         file.close()
         raise
-    now = _look(path)
+    now = look(path)
     if now is not None and os.path.samestat(now, os.fstat(fd)) and now.st_nlink == 1:
         return file
     file.close()
@@ -211,36 +208,16 @@ def has_run(path: Path) -> bool:
         return False
 
 
-def companion_named(checkpoint: Path, path: Path) -> str:
-    """Return the name of the file beside a checkpoint, made or not, that a path is another name of; empty if none.
-
-    The checkpoint itself counts, too.
-    """
-    for end in ("", *_COMPANIONS):
-        own = checkpoint.with_name(checkpoint.name + end)
-        if path.resolve() == own.resolve() or (path.exists() and own.exists() and path.samefile(own)):
-            return own.name
-    return ""
-
-
 def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
     """Return whether the file exists. Raises before anything is made, so a refusal leaves no file behind."""
     if not path.parent.is_dir():
         raise CheckpointRefusedError(
             f"the checkpoint {name} cannot be made: there is no folder {printable(str(path.parent))}"
         )
-    now = _look(path)
-    if now is None or (stat.S_ISREG(now.st_mode) and now.st_size == 0):
-        for end in _COMPANIONS if now is None else ("-wal",):
-            beside = _look(path.with_name(path.name + end))
-            if beside and (beside.st_size or now is None) and not _is_shared_memory(path, end):
-                raise CheckpointRefusedError(
-                    f"the checkpoint {name} {'is empty' if now else 'does not exist'}, but there is"
-                    f" {printable(path.name + end)}, which SQLite would remove: put the checkpoint that it belongs"
-                    " to back in its place, or move it away, or name another file with -c"
-                )
+    now = look(path)
+    refuse_lone_log(path)
     if now is None:
-        pass
+        refuse_beside_saved(path)
     elif stat.S_ISLNK(now.st_mode):
         # A second name means a second log: two runs could share the file. And the link may be planted.
         raise CheckpointRefusedError(
@@ -256,21 +233,6 @@ def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _unwritable(path, name, os.strerror(errno.EACCES))
     return now is not None
-
-
-def _is_shared_memory(path: Path, end: str) -> bool:
-    """Return whether a file is SQLite's -shm, which holds nothing of its own and may be left behind."""
-    if end != "-shm":
-        return False
-    with path.with_name(path.name + end).open("rb") as file:
-        return file.read(4) in (b"", bytes(4), _SHARED_MEMORY.to_bytes(4, sys.byteorder))
-
-
-def _look(path: Path | str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def _unwritable(path: Path, name: str, why: str | None) -> CheckpointRefusedError:

@@ -41,11 +41,13 @@ class InputIndex:
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        with self._errors():
-            self._db = connect("file:?mode=rwc")
-            schema.create(self._db)
+        with self._errors(), contextlib.ExitStack() as undo:
+            db = undo.enter_context(contextlib.closing(connect("file:?mode=rwc")))
+            schema.create(db)
             if self._exists:
-                self._db.execute("ATTACH ? AS other", (f"{self._path.resolve().as_uri()}?mode=ro",))
+                db.execute("ATTACH ? AS other", (f"{self._path.resolve().as_uri()}?mode=ro",))
+            undo.pop_all()
+        self._db = db
         return self
 
     def __exit__(

@@ -16,7 +16,7 @@ from flowreaper.errors import CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import InvalidEntry, Record, State
 from flowreaper.store.records import record_of_invalid, record_of_row
-from flowreaper.store.sqlite import columns, descriptors, file_guard, run_mark, schema
+from flowreaper.store.sqlite import columns, companions, descriptors, file_guard, run_mark, schema
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.store import Identity, Status
 
@@ -248,6 +248,7 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
             raise InputError(f"the checkpoint {name} is a folder: name a file")
         if not path.is_file():
             raise InputError(f"there is no checkpoint {name}: name the file that `flowreaper delete` printed")
+        companions.refuse_lone_log(path)
         with descriptors.reading(path), contextlib.closing(_open(path)) as db:
             schema.check(db, name)
             yield db

@@ -3,11 +3,14 @@
 The functions return sentences for people; `save` also writes what a removed file held to a new one.
 """
 
+import contextlib
+import errno
 import os
 import sqlite3
 from pathlib import Path
 
 from flowreaper.escaping import printable
+from flowreaper.store.sqlite.companions import saved_names
 from flowreaper.store.sqlite.file_guard import Trouble
 
 _FRESH = "a fresh checkpoint would call every flow again, and those that are deleted would end as absent"
@@ -25,11 +28,18 @@ def advice(trouble: Trouble) -> str:
     )
 
 
+def _new_file(path: Path) -> Path:
+    for saved in saved_names(path):
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(saved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            return saved
+    raise FileExistsError(errno.EEXIST, "every name for it is taken")
+
+
 def save(db: sqlite3.Connection, path: Path) -> str:
     """Write a database whose file was removed to a new file, ``<path>.saved``; return a sentence about the result."""
-    saved = path.with_name(f"{path.name}.saved")
     try:
-        os.close(os.open(saved, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        saved = _new_file(path)
         db.execute("VACUUM INTO ?", (str(saved),))
         with saved.open("rb") as file:
             os.fsync(file.fileno())

@@ -119,6 +119,8 @@ def examine(path: Path) -> Log:
     """
     log = path.with_name(path.name + "-wal")
     has_log = log.exists() and log.stat().st_size > 0
+    if path.stat().st_size == 0:
+        return Log.WHOLE  # SQLite would remove the log of an empty file
     bad = Log.FOREIGN if has_log else Log.MISSING
     try:
         main = _read(path, "mode=ro&immutable=1")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowreaper.model import Outcome, Retry, State
+from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.states import (
     CLAIMED,
     IS_CLAIMED,
@@ -172,12 +173,34 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
     return condition, parameters
 
 
+def count_by_state(db: sqlite3.Connection) -> dict[State, int]:
+    """Return how many flows and invalid lines are in each state that occurs."""
+    states = db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
+    found = {columns.state(state): count for state, count in states}
+    (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
+    return found | ({State.INVALID: invalid} if invalid else {})
+
+
 def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
     """Return whether a flow is in this state with this code."""
     found = db.execute(
         "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (NUMBER[state], code)
     )
     return bool(found.fetchone()[0])
+
+
+def latest_absent(db: sqlite3.Connection, count: int) -> list[int]:
+    """Return the rows of up to `count` flows that ended as absent after every other outcome, in the order of ending."""
+    (other,) = db.execute(
+        "SELECT coalesce(max(finished_at_ms), 0) FROM flow"  # noqa: S608 -- a constant
+        f" WHERE state {IS_FINAL} AND state <> ? AND inferred = 0",
+        (NUMBER[State.ABSENT],),
+    ).fetchone()
+    found = db.execute(
+        "SELECT id FROM flow WHERE state = ? AND finished_at_ms >= ? ORDER BY finished_at_ms DESC, id DESC LIMIT ?",
+        (NUMBER[State.ABSENT], other, count),
+    )
+    return [columns.number(row) for (row,) in found][::-1]
 
 
 def any_answered(db: sqlite3.Connection) -> bool:

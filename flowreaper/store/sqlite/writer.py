@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from flowreaper.errors import RunError
 from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 
@@ -38,14 +37,14 @@ class Writer:
         """Keep a value about the whole job; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)
 
-    async def watch(self, failed: Callable[[RunError], None]) -> None:
+    async def watch(self, failed: Callable[[Exception], None]) -> None:
         """Check the file every second, whether or not anything is recorded; return only where that fails."""
         loop = asyncio.get_running_loop()
         try:
             while True:
                 await asyncio.sleep(_CHECK_S)
                 await loop.run_in_executor(self._thread, self._checkpoint.check)
-        except RunError as error:
+        except Exception as error:  # noqa: BLE001 -- nothing may go on unwatched
             failed(error)
 
     async def call(self, work: Callable[[], T]) -> T:

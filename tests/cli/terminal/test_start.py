@@ -130,6 +130,10 @@ def test_what_a_pipe_will_bring_is_not_counted() -> None:
         "Would permanently delete 3 flows, and the flows that come from the pipe"
     )
 
+    assert "  Input:       standard input: read as it comes" in shown
+    both = lines(survey(new=2), piped=True, sources=("a.txt", "-"))
+    assert "  Input:       a.txt, standard input: 2 new, and what the pipe brings" in both
+
 
 def test_an_input_that_is_read_while_the_run_goes_on_is_not_counted() -> None:
     shown = lines(known=7)

@@ -431,6 +431,23 @@ def test_whether_anything_was_deleted_or_answered_is_known(checkpoint: Checkpoin
     assert checkpoint.has_deleted()
 
 
+def test_flows_that_ended_as_absent_one_after_another_are_known_to_the_next_run(
+    checkpoint: Checkpoint,
+) -> None:
+    checkpoint.add(entries(*"123456"))
+    one, two, three, four, five, six = checkpoint.write([], new=6)
+    assert checkpoint.latest_absent(9) == []
+    for at, (ended, state) in enumerate(
+        [(one, State.ABSENT), (two, State.REFUSED), (five, State.ABSENT), (four, State.ABSENT)]
+    ):
+        checkpoint.write([outcome(ended, state)._replace(finished_at_ms=AT_MS + at)])
+    checkpoint.write([outcome(six, State.DELETED)._replace(inferred=True, finished_at_ms=AT_MS + 9)])
+    assert checkpoint.latest_absent(9) == [5, 4]
+    assert checkpoint.latest_absent(1) == [4]
+    checkpoint.write([outcome(three, State.GAVE_UP)._replace(finished_at_ms=AT_MS + 10)])
+    assert checkpoint.latest_absent(9) == []
+
+
 def test_a_cleared_checkpoint_belongs_to_the_same_and_holds_nothing(
     path: Path, checkpoint: Checkpoint
 ) -> None:

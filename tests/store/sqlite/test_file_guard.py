@@ -15,7 +15,7 @@ import pytest
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError
 from flowreaper.model import State
-from flowreaper.store.sqlite import descriptors, file_guard, lock
+from flowreaper.store.sqlite import companions, descriptors, file_guard, lock
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.file_guard import GuardedFile, hold
 from flowreaper.store.sqlite.reader import read_records
@@ -358,11 +358,13 @@ def test_what_somebody_put_into_the_file_is_left_as_it_is(
 
 
 def test_what_cannot_be_saved_is_said_to_be_lost(path: Path, checkpoint: Checkpoint) -> None:
-    path.with_name("ids.ckpt.saved").write_text("mine")
+    taken = list(companions.saved_names(path))
+    for name in taken:
+        name.write_text("mine")
     path.unlink()
-    with pytest.raises(CheckpointError, match=r"could not be saved \(.*File exists"):
+    with pytest.raises(CheckpointError, match=r"could not be saved \(.*every name for it is taken"):
         checkpoint.check()
-    assert path.with_name("ids.ckpt.saved").read_text() == "mine"
+    assert {name.read_text() for name in taken} == {"mine"}
 
 
 def test_a_folder_that_cannot_be_written_any_more_is_noticed(

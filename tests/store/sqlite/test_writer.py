@@ -105,8 +105,9 @@ async def test_an_error_comes_out_of_its_own_call_and_the_next_one_runs() -> Non
     writer.close()
 
 
+@pytest.mark.parametrize("error", [CheckpointError("removed"), OSError(5, "Input/output error")])
 async def test_the_file_is_checked_each_second_in_that_thread_until_a_check_fails(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     checkpoint = FakeCheckpoint()
     writer = Writer(checkpoint)
@@ -116,7 +117,7 @@ async def test_the_file_is_checked_each_second_in_that_thread_until_a_check_fail
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         if len(slept) == 3:
-            checkpoint.error = CheckpointError("removed")
+            checkpoint.error = error
 
     monkeypatch.setattr("flowreaper.store.sqlite.writer.asyncio.sleep", sleep)
     await writer.watch(failures.append)
