@@ -27,14 +27,14 @@ class Snapshot:
 class Summary:
     """What a run did and what the checkpoint now holds.
 
-    `counts` are of the whole checkpoint, by state; `this_run` are this run's outcomes, by state. `seconds` is
-    how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
-    their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
-    was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known,
-    `inferred` those of this run's deletions that are known only by their absence after such a call. `unlisted`
-    counts the unfinished flows that this run's input does not list, and that it therefore left alone: 0 where the
-    run had no input, None where the input was not read to its end. `never_deleted`: the service has not confirmed
-    a single deletion of this job.
+    `counts` are of the whole checkpoint, by state; `this_run` are the outcomes of this run, by state. `seconds` is how
+    long the run took, `calls` how many requests it sent, `throttled` how many of these the service throttled,
+    `repeated` how many ids of the input were known already. `read_all`: the input was read to its end.
+
+    `in_doubt` counts the unfinished flows that had a call without a reply, `inferred` the deletions of this run that
+    are known only because the flow was absent after such a call. `unlisted` counts the unfinished flows that the run
+    left alone because its input does not list them: 0 where it had no input, None where that was not read to its end.
+    `never_deleted`: the service has not confirmed a single deletion of this job.
     """
 
     ending: Ending
