@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import random
 import sys
 import time
 from collections import Counter
@@ -28,11 +29,13 @@ from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.lock import network_file_system
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.store.store import Identity
-from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.repair import Repair
 from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.retry import RetryPolicy
 
 _REGARDLESS = "absences_regardless"
 """The note that a run was told not to stop where nothing is there: what it found absent is accepted."""
@@ -246,30 +249,29 @@ class Job:
         sink = Sink(writer, self._streams, self._failed)
         backlog = Backlog(settings.rate, settings.limit)
         backlog.take_first(begun.left_claimed)
-        outage = CircuitBreaker(has_answered=begun.has_answer)
+        outage = CircuitBreaker(settings.outage_limit_s, has_answered=begun.has_answer)
         settlement = ReplyHandler(
             backlog=backlog,
-            ledger=sink,
-            gate=gate,
-            account=client,
-            outage=outage,
+            sink=sink,
+            limiter=gate,
+            breaker=outage,
+            retry=RetryPolicy(settings.max_attempts, random.random),
+            repair=Repair(client, self._log),
             absences=AbsenceBrake(
                 settings.max_absent, has_deleted=begun.has_deleted, before=begun.absent_before
             ),
+            refusals=RefusalStreak(settings.max_refusals),
+            overrides=settings.treat,
             log=self._log,
-            max_attempts=settings.max_attempts,
-            max_refusals=settings.max_refusals,
-            treat=settings.treat,
         )
         engine = WorkerPool(
             backlog=backlog,
-            ledger=sink,
-            gate=gate,
+            sink=sink,
+            limiter=gate,
+            breaker=outage,
             transport=client,
-            settlement=settlement,
-            outage=outage,
+            replies=settlement,
             concurrency=settings.concurrency,
-            outage_limit_s=settings.outage_limit_s,
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
 

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from flowreaper.model import Claim
 
 AHEAD_S = 0.5
-"""Flows are claimed for this many seconds of calls ahead, so that a slow commit does not slow the pace."""
+"""Flows are claimed this many seconds ahead, so that a slow commit does not slow the pace."""
 
 _LEAST_AHEAD = 3
 _MOST_AHEAD = 1000
 
 _MOST_WAITING = 10_000
-# Rows that wait for another attempt are held in memory, some 100 bytes each; beyond this nothing new is taken.
+# Flows that wait for another attempt are held in memory, about 100 bytes each; beyond this no new ones are claimed.
 
 
 class Backlog:
     """The flows of a run that are neither under way nor final.
 
-    `rate` is in calls per second; `limit` is how many flows the run may take in all, None for any number.
+    `rate` is in calls a second; `limit` is how many flows the run may take in all, None for any number.
     """
 
     def __init__(self, rate: float, limit: int | None) -> None:
@@ -40,9 +40,9 @@ class Backlog:
         return len(self._waiting)
 
     @property
-    def at_least_left(self) -> int:
-        """How many flows are surely left, calls under way aside; five stand for many."""
-        return 5 if self._may_have_pending else len(self.ready) + len(self._waiting)
+    def remaining(self) -> int | None:
+        """How many flows are left, without those of calls under way; None: unknown, as there may be pending ones."""
+        return None if self._may_have_pending else len(self.ready) + len(self._waiting)
 
     @property
     def runs_low(self) -> bool:
@@ -66,7 +66,7 @@ class Backlog:
         self._taken += len(rows)
 
     def flows_added(self) -> None:
-        """Take note that there are new pending flows to claim."""
+        """Expect new pending flows to claim."""
         self._may_have_pending = True
 
     def requeue(self, row: int, due_at: float) -> None:
@@ -82,25 +82,25 @@ class Backlog:
 
         Answer with `claimed` before asking again.
         """
-        again: list[int] = []
+        due: list[int] = []
         if not self.runs_low:
-            return again, 0
+            return due, 0
         room = self._ahead - len(self.ready)
-        while self._waiting and self._waiting[0][0] <= now and len(again) < room:
-            again.append(heapq.heappop(self._waiting)[1])
-        new = room - len(again)
+        while self._waiting and self._waiting[0][0] <= now and len(due) < room:
+            due.append(heapq.heappop(self._waiting)[1])
+        new = room - len(due)
         if self._limit is not None:
             new = max(0, min(new, self._limit - self._taken))
         if not self._may_have_pending or len(self._waiting) >= _MOST_WAITING:
             new = 0
         if new:
-            # Until `claimed` says otherwise; flows that are added meanwhile say so themselves.
+            # `claimed` sets it again, and so does `flows_added` if flows are added meanwhile.
             self._may_have_pending = False
-        return again, new
+        return due, new
 
-    def claimed(self, claims: Sequence[Claim], again: int, new: int) -> None:
-        """Take the flows that were claimed for the last answer of `wanted`, `again` due and `new` new ones."""
-        found = len(claims) - again
+    def claimed(self, claims: Sequence[Claim], due: int, new: int) -> None:
+        """Make the claimed flows ready. The last answer of `wanted` asked for `due` waiting ones and `new` new ones."""
+        found = len(claims) - due
         self._taken += found
         if found and found == new:
             self._may_have_pending = True

@@ -1,130 +1,74 @@
-"""The worker pool: takes claimed flows, passes the gate, calls; what a reply means is settled elsewhere."""
+"""The worker pool: claims flows, waits for permits, starts one call a flow. What a reply does is in `replies`."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from flowreaper.errors import RunError
-from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Reply, Requeue
+from flowreaper.model import Claim, Ending
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import PROBE_CAP_S, CircuitBreaker
+from flowreaper.workers.call import Caller
+from flowreaper.workers.circuit_breaker import PROBE_CAP_S, CircuitBreaker, GiveUp, Wait
+from flowreaper.workers.ports import OutcomeSink, Permit, RateLimiter, Transport
 from flowreaper.workers.replies import ReplyHandler
 
 
-class Permit(Protocol):
-    """A call's permission to leave."""
-
-    @property
-    def at(self) -> float:
-        """When it was given, on the loop's clock."""
-        ...
-
-    @property
-    def was_sent(self) -> bool:
-        """Whether `left` was called."""
-        ...
-
-    def is_fresh(self) -> bool:
-        """Return whether the call may still leave; one that may not is admitted anew."""
-        ...
-
-    def left(self) -> None:
-        """Take note that the call has left, or never will; only the first time counts."""
-        ...
-
-
-class Gate(Protocol):
-    """The account's pace. One task waits at a time."""
-
-    async def acquire(self) -> Permit:
-        """Wait until a call may leave. It closes after some that do not leave."""
-        ...
-
-
-class Transport(Protocol):
-    """One account's calls."""
-
-    async def send(
-        self,
-        flow: Flow,
-        timeout_s: float | None = None,
-        left: Callable[[], None] = lambda: None,
-        may_leave: Callable[[], bool] = lambda: True,
-    ) -> Reply:
-        """Send one DeleteFlow call, within this time if it is shorter; call `left` when it is on its way.
-
-        `may_leave` is asked at the last moment; where it says no, nothing is sent and HELD_BACK returned.
-        Raises RunError for what concerns every flow.
-        """
-        ...
-
-
-class Ledger(Protocol):
-    """Where flows come from and outcomes go to."""
-
-    async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
-        """Claim the rows `again` and up to `new` pending flows, durably; raises RunError."""
-        ...
-
-    def put(self, change: Change) -> None:
-        """Record a change soon."""
-        ...
-
-    async def flush(self) -> None:
-        """Return when all is recorded."""
-        ...
-
-
 class WorkerPool:
-    """Deletes the flows of one ledger through one account's gate and transport.
+    """Deletes the flows of one backlog through one account's limiter and transport.
 
-    `concurrency` bounds the calls under way. An outage of `outage_limit_s` seconds ends the run.
+    One task claims, one sends, and each call is a task of its own; at most `concurrency` calls are under way.
     """
 
     def __init__(
         self,
         *,
         backlog: Backlog,
-        ledger: Ledger,
-        gate: Gate,
+        sink: OutcomeSink,
+        limiter: RateLimiter,
+        breaker: CircuitBreaker,
         transport: Transport,
-        settlement: ReplyHandler,
-        outage: CircuitBreaker,
+        replies: ReplyHandler,
         concurrency: int,
-        outage_limit_s: float,
     ) -> None:
         self._backlog = backlog
-        self._ledger = ledger
-        self._gate = gate
-        self._transport = transport
-        self._settlement = settlement
-        self._outage = outage
+        self._sink = sink
+        self._limiter = limiter
+        self._breaker = breaker
+        self._replies = replies
+        self._caller = Caller(backlog, sink, transport, replies)
         self._concurrency = concurrency
-        self._outage_limit_s = outage_limit_s
 
         self._in_flight: set[asyncio.Task[None]] = set()
         self._claiming_ended = False
         self._claimer_wakes = asyncio.Event()
         self._sender_wakes = asyncio.Event()
-        self._sender: asyncio.Task[None] | None = None
+        self._acquiring: asyncio.Task[None] | None = None
 
         self.ending: Ending | None = None
         self.error: Exception | None = None
-        self.calls = 0
 
     @property
     def in_flight(self) -> int:
         """How many calls are under way."""
         return len(self._in_flight)
 
+    @property
+    def calls(self) -> int:
+        """How many calls were made, those under way included."""
+        return self._caller.calls
+
+    @property
+    def throttled(self) -> int:
+        """How many calls the service refused for their pace."""
+        return self._replies.throttled
+
     def flows_added(self) -> None:
-        """Take note that the ledger has new pending flows."""
+        """Look for pending flows again: the checkpoint has new ones."""
         self._backlog.flows_added()
         self._claimer_wakes.set()
 
     def reading_ended(self) -> None:
-        """Take note that the ledger gets no more flows."""
+        """Expect no more new flows: `run` returns when those in the checkpoint are done."""
         self._backlog.more_to_read = False
         self._claimer_wakes.set()
 
@@ -136,16 +80,17 @@ class WorkerPool:
         if self.ending is not None:
             if error and self.error is None:
                 self.ending, self.error = ending, error
-        else:
-            self.ending, self.error = ending, error
-            self._claimer_wakes.set()
-            if self._sender:
-                self._sender.cancel()
+            return
+        self.ending, self.error = ending, error
+        self._claimer_wakes.set()
+        self._sender_wakes.set()
+        if self._acquiring:
+            self._acquiring.cancel()
 
     def abandon(self) -> None:
-        """Leave now: the calls under way are cut off, and the flows of those that have left stay claimed."""
+        """Leave now: calls under way are cut off. The flows of those that were sent stay claimed."""
         self.stop(Ending.INTERRUPTED)
-        # A call that has not even begun could not put its flow back.
+        # Later, because a call whose task has not started yet could not put its flow back.
         asyncio.get_running_loop().call_soon(self._cut_off)
 
     def _cut_off(self) -> None:
@@ -153,17 +98,13 @@ class WorkerPool:
             call.cancel()
 
     async def run(self) -> None:
-        """Return when nothing is left to do, or after `stop`; what is known is recorded then.
+        """Return when nothing is left to do, or after `stop`; all that is known is recorded then.
 
-        When it is cancelled, it does what `abandon` does before it ends so.
+        If it is cancelled, it does what `abandon` does before it ends.
         """
-        claimer = asyncio.create_task(self._claim())
-        self._sender = asyncio.create_task(self._send())
-        tasks = (claimer, self._sender)
+        tasks = (asyncio.create_task(self._claim()), asyncio.create_task(self._send()))
         for task in tasks:
-            task.add_done_callback(self._stop_with)
-        if self.ending:
-            self._sender.cancel()
+            task.add_done_callback(self._stop_on_defect)
         try:
             await self._end(tasks)
         except asyncio.CancelledError:
@@ -178,112 +119,96 @@ class WorkerPool:
             self.ending = Ending.LIMIT if limited else Ending.FINISHED
 
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Wait until nothing is under way, and record what is known."""
+        """Wait until nothing is under way, then record what is known."""
         await asyncio.wait(tasks)
         while self._in_flight:
             await asyncio.wait(self._in_flight)
-        # Claimed but never sent: they go back, and no doubt falls on them.
+        # These were claimed but never sent.
         while self._backlog.ready:
-            self._put_back(self._backlog.ready.popleft())
-        await self._ledger.flush()
+            self._caller.requeue(self._backlog.ready.popleft())
+        await self._sink.flush()
 
-    def _put_back(self, claim: Claim) -> None:
-        self._ledger.put(Requeue(claim.row, claim.attempts, claim.in_doubt))
-
-    def _stop_with(self, task: asyncio.Task[None]) -> None:
-        """Let a defect of ours end the run: the other tasks would wait for this one for ever."""
+    def _stop_on_defect(self, task: asyncio.Task[None]) -> None:
+        """End the run if a task failed with a defect: the other tasks would wait for it for ever."""
         if not task.cancelled() and (error := task.exception()):
             self.stop(Ending.STOPPED, error if isinstance(error, Exception) else None)
 
     async def _claim(self) -> None:
-        """Keep the sender supplied, until nothing is left."""
+        """Keep the sender supplied until nothing is left, or the run is stopped."""
         while self.ending is None:
             self._claimer_wakes.clear()
-            again, new = self._backlog.wanted(asyncio.get_running_loop().time())
-            if again or new:
+            due, new = self._backlog.wanted(asyncio.get_running_loop().time())
+            if due or new:
                 try:
-                    claims = await self._ledger.claim(new, again)
+                    claims = await self._sink.claim(new, due)
                 except RunError as error:
                     self.stop(Ending.STOPPED, error)
                     break
-                self._backlog.claimed(claims, len(again), new)
+                self._backlog.claimed(claims, len(due), new)
                 self._sender_wakes.set()
             elif self._backlog.exhausted() and not self._in_flight:
                 break
             else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._backlog.next_due()):
-                        await self._claimer_wakes.wait()
+                await _wait(self._claimer_wakes, until=self._backlog.next_due())
         self._claiming_ended = True
         self._sender_wakes.set()
 
     async def _send(self) -> None:
-        """Start a call for each claimed flow, when there is room for it and the gate opens."""
+        """Start a call for each claimed flow, when there is room for it, no outage, and a permit.
+
+        Returns when nothing is left or the run is stopped. A wait for a permit may be long, so `stop` cancels it.
+        """
         ready = self._backlog.ready
-        while ready or not self._claiming_ended:
+        while self.ending is None and (ready or not self._claiming_ended):
             self._sender_wakes.clear()
             if not ready or len(self._in_flight) >= self._concurrency:
                 await self._sender_wakes.wait()
                 continue
-            if self._outage.since is not None and not await self._probe_turn():
-                continue
-            admission = await self._gate.acquire()
-            probing = self._outage.since is not None
-            if probing:
-                self._outage.probe_sent(admission.at)
-            timeout_s = PROBE_CAP_S if probing else None
-            call = asyncio.create_task(self._call(ready.popleft(), admission, timeout_s))
-            self._in_flight.add(call)
-            call.add_done_callback(self._called)
+            now = asyncio.get_running_loop().time()
+            match self._breaker.allow(now):
+                case GiveUp(error):
+                    self.stop(Ending.STOPPED, error)
+                    return
+                case Wait(seconds):
+                    await _wait(self._sender_wakes, until=now + seconds)
+                    continue
+            self._start_call(await self._acquire())
             if self._backlog.runs_low:
                 self._claimer_wakes.set()
 
-    async def _probe_turn(self) -> bool:
-        """Wait for a part of an outage; return whether it is time for a probe."""
-        now = asyncio.get_running_loop().time()
-        left_s = self._outage.left_s(now, self._outage_limit_s)
-        if left_s <= 0:
-            self.stop(Ending.STOPPED, self._settlement.outage_error(now))
-            await asyncio.sleep(0)  # where the cancellation of this task arrives
-        wait_s = min(self._outage.probe_wait_s(now), max(left_s, 0.0))
-        if wait_s <= 0:
-            return True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._sender_wakes.wait()
-        return False
+    async def _acquire(self) -> Permit:
+        self._acquiring = asyncio.current_task()
+        try:
+            return await self._limiter.acquire()
+        finally:
+            self._acquiring = None
+
+    def _start_call(self, permit: Permit) -> None:
+        timeout_s = None
+        if self._breaker.is_open:  # perhaps only since the wait for the permit began
+            self._breaker.probe_sent(permit.at)
+            timeout_s = PROBE_CAP_S
+        call = asyncio.create_task(self._call(self._backlog.ready.popleft(), permit, timeout_s))
+        self._in_flight.add(call)
+        call.add_done_callback(self._called)
 
     def _called(self, call: asyncio.Task[None]) -> None:
         self._in_flight.discard(call)
         self._sender_wakes.set()
         if not self._in_flight:
             self._claimer_wakes.set()
-        # What became of a call that met a defect is unknown, so its flow stays claimed.
-        self._stop_with(call)
+        # Nobody knows what became of a call that met a defect, so its flow stays claimed.
+        self._stop_on_defect(call)
 
-    async def _call(self, claim: Claim, admission: Permit, timeout_s: float | None) -> None:
-        self.calls += 1
-        credentials_generation = self._settlement.credentials_generation
-        try:
-            reply = await self._transport.send(claim.flow, timeout_s, admission.left, admission.is_fresh)
-        except RunError as error:
-            # Nothing left for the service, so nothing became of the flow.
-            self._put_back(claim)
+    async def _call(self, claim: Claim, permit: Permit, timeout_s: float | None) -> None:
+        if error := await self._caller.call(claim, permit, timeout_s):
             self.stop(Ending.STOPPED, error)
-            return
-        except asyncio.CancelledError:
-            if not admission.was_sent:
-                self._put_back(claim)
-            raise
-        finally:
-            admission.left()
-        if reply is HELD_BACK:
-            # No call was made, so no attempt is used up: it waits for another permit, before all others.
-            self.calls -= 1
-            self._backlog.ready.appendleft(claim)
-            return
-        trouble = await self._settlement.settle(claim, reply, admission.at, credentials_generation)
-        if trouble:
-            self.stop(Ending.STOPPED, trouble)
         if self._backlog.waiting:
             self._claimer_wakes.set()
+
+
+async def _wait(event: asyncio.Event, *, until: float | None) -> None:
+    """Wait for an event, and no longer than until this moment."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(until):
+            await event.wait()

@@ -1,4 +1,6 @@
-"""How long a flow waits for its next attempt. Pure: the randomness is an argument."""
+"""How often a flow is sent, and how long it waits for its next attempt. Pure: the randomness is an argument."""
+
+from collections.abc import Callable
 
 BASE_S = 0.5
 CAP_S = 30.0
@@ -13,3 +15,22 @@ def backoff_s(attempts: int, luck: float) -> float:
     """
     ceiling = min(CAP_S, BASE_S * (1 << min(attempts - 1, 16)))
     return ceiling * luck
+
+
+class RetryPolicy:
+    """Bounds the calls of a flow that meets transient trouble, and spaces them out.
+
+    `max_attempts` is how many calls it gets; `luck` returns a random number from 0 to 1.
+    """
+
+    def __init__(self, max_attempts: int, luck: Callable[[], float]) -> None:
+        self._max_attempts = max_attempts
+        self._luck = luck
+
+    def is_exhausted(self, attempts: int) -> bool:
+        """Return whether a flow has used up its attempts."""
+        return attempts >= self._max_attempts
+
+    def wait_s(self, attempts: int) -> float:
+        """Return the seconds that a flow waits after `attempts` failed calls; after none, as after the first."""
+        return backoff_s(max(1, attempts), self._luck())

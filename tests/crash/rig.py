@@ -12,11 +12,13 @@ from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Record, Reply
 from flowreaper.sink.sink import Sink
 from flowreaper.store.sqlite.checkpoint import Checkpoint
-from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.repair import Repair
 from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.retry import RetryPolicy
 
 OK = Reply(200, "OK", "None", "R-1")
 GONE = Reply(400, "Flow.NotExist", "The flow does not exist.", "R-2")
@@ -50,7 +52,7 @@ class How(Enum):
     """How a call goes."""
 
     WELL = auto()
-    LOST_AFTER = auto()  # deleted, but nobody hears of it
+    LOST_AFTER = auto()  # deleted, but the answer is lost
     FAILED_AFTER = auto()
     LOST_BEFORE = auto()
     FAILED_BEFORE = auto()
@@ -72,7 +74,7 @@ _DELETES_NOT = {
 
 
 class Service:
-    """Flows that exist until they are deleted, and what it told of each."""
+    """Flows that exist until they are deleted, and which deletions it acknowledged."""
 
     def __init__(self, missing: frozenset[str] = frozenset()) -> None:
         self.missing = missing
@@ -96,7 +98,7 @@ class Service:
 
 
 class Transport:
-    """Calls of a service that go as `how` says; `sending` is told of each flow first."""
+    """Calls of a service that go as `how` says; `sending` is called with each flow first."""
 
     def __init__(
         self, service: Service, how: Callable[[], How], sending: Callable[[Flow], None] = lambda _flow: None
@@ -108,9 +110,9 @@ class Transport:
     async def send(
         self,
         flow: Flow,
-        timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
+        timeout_s: float | None = None,  # noqa: ARG002 -- the Protocol's signature
         left: Callable[[], None] = lambda: None,
-        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the engine's port
+        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the Protocol's signature
     ) -> Reply:
         self._sending(flow)
         left()
@@ -121,8 +123,8 @@ class Transport:
         return reply
 
 
-class Repairs:
-    """Nothing is ever mended: no reply here asks for it."""
+class NeverAsked:
+    """A signer that no reply here asks to repair anything."""
 
     async def renew_credentials(self) -> None:
         raise AssertionError
@@ -178,50 +180,48 @@ async def run(
     limit: int | None = None,
     seed: int = 1,
 ) -> WorkerPool:
-    """Read and delete until the end; the engine says how it came."""
+    """Read and delete until the end; the pool that is returned says how the run ended."""
     backlog = Backlog(20, limit)
     backlog.take_first(left_claimed)
-    gate = RateLimiter(Pace(20))
-    outage = CircuitBreaker()
-    engine: WorkerPool
-    sink = Sink(store, [stream], lambda error: engine.stop(Ending.STOPPED, error))
-    settlement = ReplyHandler(
+    limiter = RateLimiter(Pace(20))
+    breaker = CircuitBreaker(3600)
+    pool: WorkerPool
+    sink = Sink(store, [stream], lambda error: pool.stop(Ending.STOPPED, error))
+    replies = ReplyHandler(
         backlog=backlog,
-        ledger=sink,
-        gate=gate,
-        account=Repairs(),
-        outage=outage,
+        sink=sink,
+        limiter=limiter,
+        breaker=breaker,
+        retry=RetryPolicy(4, random.Random(seed).random),  # noqa: S311 -- repeatable waits
+        repair=Repair(NeverAsked(), Silence()),
         absences=AbsenceBrake(0, has_deleted=False),
+        refusals=RefusalStreak(0),
+        overrides={},
         log=Silence(),
-        max_attempts=4,
-        max_refusals=0,
-        treat={},
-        luck=random.Random(seed).random,  # noqa: S311 -- repeatable waits
         now=lambda: 1_800_000_000.0,
     )
-    engine = WorkerPool(
+    pool = WorkerPool(
         backlog=backlog,
-        ledger=sink,
-        gate=gate,
+        sink=sink,
+        limiter=limiter,
+        breaker=breaker,
         transport=transport,
-        settlement=settlement,
-        outage=outage,
+        replies=replies,
         concurrency=8,
-        outage_limit_s=3600,
     )
 
     async def read() -> None:
         try:
             for batch in feed:
                 if await sink.add(batch):
-                    engine.flows_added()
+                    pool.flows_added()
                 await asyncio.sleep(0.05)
         finally:
-            engine.reading_ended()
+            pool.reading_ended()
 
     reading = asyncio.create_task(read())
-    await engine.run()
+    await pool.run()
     await asyncio.wait((reading,))
-    if not reading.cancelled() and (error := reading.exception()) is not engine.error and error:
+    if not reading.cancelled() and (error := reading.exception()) is not pool.error and error:
         raise error
-    return engine
+    return pool

@@ -1,13 +1,15 @@
 """A model of a whole life: any order of reading, claiming, sending, recording, crashing and going on.
 
-The checkpoint, the backlog and the settlement are the real ones; Hypothesis is the event loop. The service
-remembers what it deleted and whom it told; the checkpoint must say the same in the end.
+The checkpoint, the backlog and the reply handler are the real ones; Hypothesis is the event loop. The service
+remembers what it deleted and what it acknowledged; the checkpoint must say the same in the end.
 """
 
 import contextlib
 import itertools
+import random
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,11 +29,14 @@ from flowreaper.model import Change, Claim, Outcome, Record, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.database import GuardedDatabase
 from flowreaper.store.sqlite.reader import read_records
-from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.ports import Permit
+from flowreaper.workers.repair import Repair
 from flowreaper.workers.replies import ReplyHandler
-from tests.crash.rig import How, Repairs, Service, Silence, hasty
+from flowreaper.workers.retry import RetryPolicy
+from tests.crash.rig import How, NeverAsked, Service, Silence, hasty
 from tests.samples import IDENTITY, entries
 from tests.virtual import run_virtual
 
@@ -40,21 +45,29 @@ IDS = [str(n) for n in range(1, 9)]
 
 
 class Group:
-    """Outcomes that wait for their transaction."""
+    """Outcomes that wait for their transaction; the model claims by itself."""
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
 
+    async def claim(self, new: int, rows: Sequence[int]) -> list[Claim]:
+        raise AssertionError((new, rows))
+
     def put(self, change: Change) -> None:
         self.changes.append(change)
 
+    async def flush(self) -> None:
+        raise AssertionError
 
-class Gate:
-    """No pace."""
+
+class Unlimited:
+    """No pace, and no permits: the model sends by itself."""
 
     other_clients_rate: float | None = None
 
-    def admitted(self, sent_at: float) -> None: ...
+    async def acquire(self) -> Permit:
+        raise AssertionError
+
     def throttled(self, sent_at: float, retry_after_s: float) -> None: ...
 
 
@@ -98,8 +111,8 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def claims(self) -> None:
-        again, new = self.backlog.wanted(float("inf"))
-        self.backlog.claimed(self.write(new, again), len(again), new)
+        due, new = self.backlog.wanted(float("inf"))
+        self.backlog.claimed(self.write(new, due), len(due), new)
 
     @rule(hows=st.lists(st.sampled_from(How), min_size=1, max_size=5))
     def sends(self, hows: list[How]) -> None:
@@ -141,17 +154,17 @@ class Life(RuleBasedStateMachine):
         self.backlog = Backlog(10, None)
         self.backlog.take_first(self.checkpoint.mark_claimed_in_doubt())
         self.group = Group()
-        self.settlement = ReplyHandler(
+        self.replies = ReplyHandler(
             backlog=self.backlog,
-            ledger=self.group,
-            gate=Gate(),
-            account=Repairs(),
-            outage=CircuitBreaker(),
+            sink=self.group,
+            limiter=Unlimited(),
+            breaker=CircuitBreaker(3600),
+            retry=RetryPolicy(self.max_attempts, random.random),
+            repair=Repair(NeverAsked(), Silence()),
             absences=AbsenceBrake(0, has_deleted=False),
+            refusals=RefusalStreak(0),
+            overrides={},
             log=Silence(),
-            max_attempts=self.max_attempts,
-            max_refusals=0,
-            treat={},
         )
 
     def resume(self, *retry: State) -> None:
@@ -176,7 +189,7 @@ class Life(RuleBasedStateMachine):
         assert flow_id not in self.final, "a flow that is final was called again"
         assert self.on_disk()[flow_id].state is State.CLAIMED, "a call left before its claim was kept"
         reply = self.service.call(flow_id, how)
-        error = run_virtual(self.settlement.settle(claim, reply, next(self.clock), 0))
+        error = run_virtual(self.replies.handle(claim, reply, next(self.clock), 0))
         assert error is None
 
     def write(self, new: int, again: list[int]) -> list[Claim]:

@@ -1,6 +1,7 @@
-"""What the engine costs, in counts that do not depend on the machine; tests/benchmarks measures the seconds."""
+"""What the worker pool costs, in counts that do not depend on the machine; tests/benchmarks measures the seconds."""
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,13 @@ from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
 from flowreaper.sink.sink import GROUP_SIZE, Sink
-from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.repair import Repair
 from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.retry import RetryPolicy
 from tests.virtual import run_virtual
 
 COMMIT_S = 0.005
@@ -25,7 +28,7 @@ WAKES_LATE_S = 0.001
 
 @dataclass
 class Store:
-    """A checkpoint of so many pending flows that counts its transactions."""
+    """A checkpoint with `pending` flows that counts its transactions."""
 
     pending: int
     transactions: int = 0
@@ -58,9 +61,9 @@ class Service:
     async def send(
         self,
         flow: Flow,
-        timeout_s: float | None = None,  # noqa: ARG002 -- the engine's port
+        timeout_s: float | None = None,  # noqa: ARG002 -- the Protocol's signature
         left: Callable[[], None] = lambda: None,
-        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the engine's port
+        may_leave: Callable[[], bool] = lambda: True,  # noqa: ARG002 -- the Protocol's signature
     ) -> Reply:
         left()
         self.times.append(asyncio.get_running_loop().time())
@@ -70,7 +73,7 @@ class Service:
     async def renew_credentials(self) -> None:
         raise AssertionError
 
-    def correct_clock(self, date: str) -> bool:  # noqa: ARG002 -- the settlement's port
+    def correct_clock(self, date: str) -> bool:  # noqa: ARG002 -- the Protocol's signature
         raise AssertionError
 
 
@@ -89,40 +92,39 @@ def failed(error: Exception) -> None:
 
 def make(store: Store, service: Service, rate: float, concurrency: int = 1000) -> tuple[WorkerPool, Sink]:
     backlog = Backlog(rate, None)
-    gate = RateLimiter(Pace(rate))
-    outage = CircuitBreaker()
+    limiter = RateLimiter(Pace(rate))
+    breaker = CircuitBreaker(3600)
     sink = Sink(store, (), failed)
-    settlement = ReplyHandler(
+    replies = ReplyHandler(
         backlog=backlog,
-        ledger=sink,
-        gate=gate,
-        account=service,
-        outage=outage,
+        sink=sink,
+        limiter=limiter,
+        breaker=breaker,
+        retry=RetryPolicy(5, random.random),
+        repair=Repair(service, Log()),
         absences=AbsenceBrake(0, has_deleted=False),
+        refusals=RefusalStreak(50),
+        overrides={},
         log=Log(),
-        max_attempts=5,
-        max_refusals=50,
-        treat={},
     )
-    engine = WorkerPool(
+    pool = WorkerPool(
         backlog=backlog,
-        ledger=sink,
-        gate=gate,
+        sink=sink,
+        limiter=limiter,
+        breaker=breaker,
         transport=service,
-        settlement=settlement,
-        outage=outage,
+        replies=replies,
         concurrency=concurrency,
-        outage_limit_s=3600,
     )
-    return engine, sink
+    return pool, sink
 
 
 def delete_all(flows: int, rate: float) -> tuple[Store, Service]:
     store, service = Store(flows), Service()
-    engine, _ = make(store, service, rate)
-    engine.reading_ended()
-    run_virtual(engine.run(), lambda: WAKES_LATE_S)
-    assert engine.ending is Ending.FINISHED
+    pool, _ = make(store, service, rate)
+    pool.reading_ended()
+    run_virtual(pool.run(), lambda: WAKES_LATE_S)
+    assert pool.ending is Ending.FINISHED
     assert store.recorded == flows
     return store, service
 
@@ -149,18 +151,18 @@ def test_calls_leave_at_the_rate(rate: float) -> None:
 
 def test_the_flows_in_memory_stay_few_while_a_million_are_added() -> None:
     store, service = Store(0), Service()
-    engine, sink = make(store, service, rate=5)
+    pool, sink = make(store, service, rate=5)
 
     async def feed() -> None:
         batch: list[Entry | InvalidEntry] = [Entry(Flow("7"), "ids", 1)] * 10_000
         for _ in range(100):
             await sink.add(batch)
-            engine.flows_added()
+            pool.flows_added()
         await asyncio.sleep(60)
-        engine.stop(Ending.INTERRUPTED)
+        pool.stop(Ending.INTERRUPTED)
 
     async def run() -> None:
-        await asyncio.gather(engine.run(), feed())
+        await asyncio.gather(pool.run(), feed())
 
     run_virtual(run())
     assert store.pending == 1_000_000

@@ -19,11 +19,13 @@ from flowreaper.limiter.limiter import RateLimiter, SharedPace
 from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.shared_pace import Turn
 from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Outcome, Reopen, Reply, ReplyClass, State
-from flowreaper.workers.absences import AbsenceBrake
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
+from flowreaper.workers.repair import Repair
 from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.retry import RetryPolicy
 from tests.virtual import run_virtual
 
 OK = Reply(200, "OK", "None", "R-1")
@@ -39,7 +41,7 @@ SKEWED = Reply(400, "InvalidTimeStamp.Expired", "clock", "R-8", date="Tue, 24 No
 
 
 class Ledger:
-    """A checkpoint in memory that notes when what was claimed and recorded."""
+    """A checkpoint in memory, behind the Protocol of the sink; checks that each flow is claimed before it is recorded."""
 
     def __init__(self, count: int, commit_s: float = 0.0) -> None:
         self.rows = dict.fromkeys(range(1, count + 1), State.PENDING)
@@ -180,37 +182,36 @@ def make(
 ) -> WorkerPool:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
-    gate = RateLimiter(Pace(rate), turns)
-    outage = CircuitBreaker(has_answered=has_answered)
-    engine = WorkerPool(
+    limiter = RateLimiter(Pace(rate), turns)
+    breaker = CircuitBreaker(outage_limit_s, has_answered=has_answered)
+    log = log or Log()
+    pool = WorkerPool(
         backlog=backlog,
-        ledger=ledger,
-        gate=gate,
+        sink=ledger,
+        limiter=limiter,
+        breaker=breaker,
         transport=service,
-        settlement=ReplyHandler(
+        replies=ReplyHandler(
             backlog=backlog,
-            ledger=ledger,
-            gate=gate,
-            account=service,
-            outage=outage,
+            sink=ledger,
+            limiter=limiter,
+            breaker=breaker,
+            retry=RetryPolicy(max_attempts, random.Random(3).random),  # noqa: S311 -- repeatable waits
+            repair=Repair(service, log),
             absences=absences or AbsenceBrake(0, has_deleted=False),
-            log=log or Log(),
-            max_attempts=max_attempts,
-            max_refusals=max_refusals,
-            treat=treat or {},
-            luck=random.Random(3).random,  # noqa: S311 -- repeatable waits
+            refusals=RefusalStreak(max_refusals),
+            overrides=treat or {},
+            log=log,
             now=lambda: 1_800_000_000.0,
         ),
-        outage=outage,
         concurrency=concurrency,
-        outage_limit_s=outage_limit_s,
     )
-    engine.reading_ended()
-    return engine
+    pool.reading_ended()
+    return pool
 
 
-def run(engine: WorkerPool, late_s: Callable[[], float] = lambda: 0.0) -> None:
-    run_virtual(engine.run(), late_s)
+def run(pool: WorkerPool, late_s: Callable[[], float] = lambda: 0.0) -> None:
+    run_virtual(pool.run(), late_s)
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -228,9 +229,9 @@ def states(ledger: Ledger) -> Counter[State]:
 
 def test_every_flow_is_called_once_and_recorded() -> None:
     ledger, service = Ledger(30), Service()
-    engine = make(ledger, service)
-    run(engine)
-    assert engine.ending is Ending.FINISHED
+    pool = make(ledger, service)
+    run(pool)
+    assert pool.ending is Ending.FINISHED
     assert states(ledger) == {State.DELETED: 30}
     assert [flow for _, flow in service.calls] == [str(row) for row in range(1, 31)]
     assert all(outcome.finished_at_ms == 1_800_000_000_000 for outcome in ledger.outcomes)
@@ -241,8 +242,8 @@ def test_five_a_second_for_an_hour_with_retries_throttles_late_timers_and_slow_c
     ledger, service = Ledger(17_900, commit_s=0.03), Service(latency_s=0.3)
     for row in range(1, 17_900, 97):
         service.scripts[str(row)] = [BROKEN]
-    engine = make(ledger, service)
-    run(engine, late_s=lambda: luck.uniform(0, 0.0012))
+    pool = make(ledger, service)
+    run(pool, late_s=lambda: luck.uniform(0, 0.0012))
     assert states(ledger) == {State.DELETED: 17_900}
     assert most_in_a_second(service.times) == 5
     assert (len(service.times) - 1) / (service.times[-1] - service.times[0]) >= 4.97
@@ -265,12 +266,12 @@ def test_no_more_calls_are_under_way_than_the_concurrency() -> None:
 def test_a_throttled_flow_is_called_again_and_spends_no_attempt() -> None:
     ledger = Ledger(3)
     service = Service(f2=[THROTTLED] * 7)
-    engine = make(ledger, service, max_attempts=2)
-    run(engine)
+    pool = make(ledger, service, max_attempts=2)
+    run(pool)
     assert states(ledger) == {State.DELETED: 3}
     assert ledger.attempts[2] == 1
     assert service.count("2") == 8
-    assert engine._settlement.throttled == 7
+    assert pool.throttled == 7
 
 
 def test_the_service_s_wish_to_wait_is_in_milliseconds_and_holds_the_whole_account() -> None:
@@ -312,7 +313,7 @@ def test_a_call_that_never_left_puts_nothing_in_doubt() -> None:
     assert ledger.rows == {1: State.ABSENT}
 
 
-def test_calls_that_find_no_connection_do_not_close_the_gate() -> None:
+def test_calls_that_find_no_connection_do_not_hold_up_the_limiter() -> None:
     class Unreachable(Service):
         """Knows of no call that left, and says so after a second."""
 
@@ -352,11 +353,11 @@ class StaleTurns:
 
 def test_a_call_whose_permit_is_stale_waits_for_another_uses_no_attempt_up_and_comes_first() -> None:
     ledger, service = Ledger(10), Service()
-    engine = make(ledger, service, max_attempts=1, turns=StaleTurns(0.9, 1.1))
-    run(engine)
+    pool = make(ledger, service, max_attempts=1, turns=StaleTurns(0.9, 1.1))
+    run(pool)
     assert states(ledger) == {State.DELETED: 10}
     assert set(ledger.attempts.values()) == {1}
-    assert engine.calls == len(service.calls) == 10
+    assert pool.calls == len(service.calls) == 10
     # The sixth was held back, at 1.0 s. The seventh did not overtake it.
     assert [flow for _, flow in service.calls] == [str(n) for n in range(1, 11)]
     assert service.times[5] == pytest.approx(1.2, abs=0.01)
@@ -383,12 +384,12 @@ def test_a_run_that_is_stopped_puts_back_a_flow_whose_call_was_held_back() -> No
             return await super().send(flow, timeout_s, left, may_leave)
 
     ledger = Ledger(1)
-    engine = make(ledger, Slow(), turns=StaleTurns(0.1, 9.0))
+    pool = make(ledger, Slow(), turns=StaleTurns(0.1, 9.0))
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(0.2)
-        engine.stop(Ending.INTERRUPTED)
+        pool.stop(Ending.INTERRUPTED)
         await running
 
     run_virtual(scenario())
@@ -453,11 +454,11 @@ def test_the_user_s_word_on_a_code_comes_before_the_table() -> None:
 
 def test_a_fatal_answer_stops_the_sending_lets_calls_end_and_blames_no_flow() -> None:
     ledger, service = Ledger(100), Service(latency_s=2.0, f4=[DENIED])
-    engine = make(ledger, service)
-    run(engine)
-    assert engine.ending is Ending.STOPPED
-    assert isinstance(engine.error, FatalReplyError)
-    assert all(word in str(engine.error) for word in ("Ram.PermissionDeny", "R-6", "cams:DeleteFlow"))
+    pool = make(ledger, service)
+    run(pool)
+    assert pool.ending is Ending.STOPPED
+    assert isinstance(pool.error, FatalReplyError)
+    assert all(word in str(pool.error) for word in ("Ram.PermissionDeny", "R-6", "cams:DeleteFlow"))
     last_send = service.times[3] + 2.0
     assert max(service.times) <= last_send
     assert ledger.rows[4] is State.PENDING
@@ -469,25 +470,25 @@ def test_a_fatal_answer_stops_the_sending_lets_calls_end_and_blames_no_flow() ->
 def test_trouble_before_the_call_left_stops_the_run_and_blames_no_flow() -> None:
     ledger = Ledger(9)
     error = CredentialsError("none")
-    engine = make(ledger, Service(f2=[error]))
-    run(engine)
-    assert engine.error is error
+    pool = make(ledger, Service(f2=[error]))
+    run(pool)
+    assert pool.error is error
     assert ledger.rows[2] is State.PENDING
     assert State.CLAIMED not in states(ledger)
 
 
 def test_a_claim_that_cannot_be_written_stops_the_sending() -> None:
     ledger, service = Ledger(100), Service()
-    engine = make(ledger, service)
+    pool = make(ledger, service)
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(2)
         ledger.failure = CheckpointError("disk full")
         await running
 
     run_virtual(scenario())
-    assert engine.error is ledger.failure
+    assert pool.error is ledger.failure
     assert max(service.times) < 2.7
 
 
@@ -498,28 +499,28 @@ def test_stale_credentials_are_renewed_once_for_all_calls_that_met_it() -> None:
         service.default = OK
 
     service.on_renew = renewed
-    engine = make(ledger, service)
-    run(engine)
+    pool = make(ledger, service)
+    run(pool)
     assert service.renewals == 1
-    assert engine.ending is Ending.FINISHED
+    assert pool.ending is Ending.FINISHED
     assert states(ledger) == {State.DELETED: 30}
     assert set(ledger.attempts.values()) == {1}
 
 
 def test_credentials_that_are_stale_again_right_after_renewing_stop_the_run() -> None:
     ledger, service = Ledger(30), Service(STALE)
-    engine = make(ledger, service)
-    run(engine)
+    pool = make(ledger, service)
+    run(pool)
     assert service.renewals == 1
-    assert isinstance(engine.error, FatalReplyError)
+    assert isinstance(pool.error, FatalReplyError)
     assert states(ledger) == {State.PENDING: 30}
 
 
 def test_credentials_may_expire_again_after_calls_went_well() -> None:
     ledger = Ledger(30)
     service = Service(f5=[STALE], f20=[STALE])
-    engine = make(ledger, service)
-    run(engine)
+    pool = make(ledger, service)
+    run(pool)
     assert service.renewals == 2
     assert states(ledger) == {State.DELETED: 30}
 
@@ -531,53 +532,77 @@ def test_a_wrong_clock_is_corrected_from_the_service_s_date() -> None:
         service.default = OK
 
     service.on_correct = corrected
-    engine = make(ledger, service)
-    run(engine)
+    pool = make(ledger, service)
+    run(pool)
     assert set(service.dates) == {SKEWED.date}
     assert states(ledger) == {State.DELETED: 5}
 
 
 def test_a_clock_that_no_correction_helps_stops_the_run() -> None:
     ledger, service = Ledger(5), Service(SKEWED)
-    engine = make(ledger, service)
-    run(engine)
-    assert isinstance(engine.error, FatalReplyError)
+    pool = make(ledger, service)
+    run(pool)
+    assert isinstance(pool.error, FatalReplyError)
     assert states(ledger) == {State.PENDING: 5}
 
 
 @pytest.mark.parametrize("limit", [1, 4, 7])
-def test_the_limit_ends_the_run_after_so_many_flows(limit: int) -> None:
+def test_the_limit_ends_the_run_after_that_many_flows(limit: int) -> None:
     ledger = Ledger(20)
-    engine = make(ledger, Service(f2=[BROKEN, THROTTLED]), limit=limit)
-    run(engine)
-    assert engine.ending is Ending.LIMIT
+    pool = make(ledger, Service(f2=[BROKEN, THROTTLED]), limit=limit)
+    run(pool)
+    assert pool.ending is Ending.LIMIT
     assert states(ledger) == {State.DELETED: limit, State.PENDING: 20 - limit}
 
 
 def test_stopping_waits_for_the_calls_under_way_and_returns_the_rest() -> None:
     ledger, service = Ledger(100), Service(latency_s=3.0)
-    engine = make(ledger, service)
+    pool = make(ledger, service)
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(2.1)
-        engine.stop(Ending.INTERRUPTED)
+        pool.stop(Ending.INTERRUPTED)
         await running
 
     run_virtual(scenario())
-    assert engine.ending is Ending.INTERRUPTED
+    assert pool.ending is Ending.INTERRUPTED
     assert max(service.times) < 2.1
     assert states(ledger) == {State.DELETED: len(service.calls), State.PENDING: 100 - len(service.calls)}
 
 
-def test_abandoning_leaves_the_calls_under_way_claimed() -> None:
-    ledger, service = Ledger(100), Service(latency_s=3.0)
-    engine = make(ledger, service)
+@pytest.mark.parametrize(
+    ("at_s", "service"),
+    [
+        pytest.param(0.1, Service(f1=[THROTTLED._replace(retry_after_ms=300_000)]), id="for a permit"),
+        pytest.param(6.0, Service(UNSENT), id="for a probe"),
+        pytest.param(0.5, Service(latency_s=2.0), id="for room"),
+    ],
+)
+def test_a_stop_does_not_wait_until_the_next_call_may_be_sent(at_s: float, service: Service) -> None:
+    ledger = Ledger(100)
+    pool = make(ledger, service, concurrency=2)
 
     async def scenario() -> float:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
+        await asyncio.sleep(at_s)
+        pool.stop(Ending.INTERRUPTED)
+        await running
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(scenario()) <= at_s + service.latency_s
+    assert max(service.times) <= at_s
+    assert State.CLAIMED not in states(ledger)
+
+
+def test_abandoning_leaves_the_calls_under_way_claimed() -> None:
+    ledger, service = Ledger(100), Service(latency_s=3.0)
+    pool = make(ledger, service)
+
+    async def scenario() -> float:
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(2.1)
-        engine.abandon()
+        pool.abandon()
         await running
         return asyncio.get_running_loop().time()
 
@@ -603,46 +628,46 @@ class Hanging(Service):
 @pytest.mark.parametrize("at_s", [0.6000001, 2.1])
 def test_abandoning_returns_the_flows_whose_calls_never_left(at_s: float) -> None:
     ledger, service = Ledger(100), Hanging(latency_s=3.0)
-    engine = make(ledger, service)
+    pool = make(ledger, service)
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(at_s)
-        engine.abandon()
+        pool.abandon()
         await running
 
     run_virtual(scenario())
     left = len(service.calls)
-    assert 0 < left < engine.calls
+    assert 0 < left < pool.calls
     assert states(ledger) == {State.CLAIMED: left, State.PENDING: 100 - left}
     assert not any(ledger.in_doubt.values())
 
 
 def test_a_call_that_is_abandoned_before_it_has_begun_returns_its_flow() -> None:
     ledger, service = Ledger(1), Service()
-    engine = make(ledger, service)
+    pool = make(ledger, service)
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
-        while not engine.in_flight:  # noqa: ASYNC110 -- nothing tells of a call that has not begun
+        running = asyncio.create_task(pool.run())
+        while not pool.in_flight:  # noqa: ASYNC110 -- nothing shows a call that has not begun
             await asyncio.sleep(0)
-        assert engine.calls == 0
-        engine.abandon()
+        assert pool.calls == 0
+        pool.abandon()
         await running
 
     run_virtual(scenario())
     assert states(ledger) == {State.CLAIMED if service.calls else State.PENDING: 1}
-    assert engine.in_flight == 0
+    assert pool.in_flight == 0
 
 
 def test_a_run_that_is_cancelled_cuts_its_calls_off_and_leaves_nothing_running() -> None:
     ledger, service = Ledger(100, commit_s=0.05), Hanging(latency_s=3.0)
-    engine = make(ledger, service)
+    pool = make(ledger, service)
 
     async def scenario() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(2.1):
-                await engine.run()
+                await pool.run()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_virtual(scenario())
@@ -650,7 +675,7 @@ def test_a_run_that_is_cancelled_cuts_its_calls_off_and_leaves_nothing_running()
     assert states(ledger) == {State.CLAIMED: left, State.PENDING: 100 - left}
 
 
-@pytest.mark.parametrize("where", ["gate", "ledger"])
+@pytest.mark.parametrize("where", ["limiter", "ledger"])
 def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
     class BrokenLedger(Ledger):
         async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
@@ -665,7 +690,7 @@ def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
             return True
 
         def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the Protocol's signature
-            if where == "gate" and clock() > 1:
+            if where == "limiter" and clock() > 1:
                 raise ZeroDivisionError
             return Turn(0.0)
 
@@ -674,34 +699,34 @@ def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
         def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
 
     ledger, service = BrokenLedger(100), Service(latency_s=3.0)
-    engine = make(ledger, service, turns=BrokenTurns())
+    pool = make(ledger, service, turns=BrokenTurns())
     with pytest.raises(ZeroDivisionError):
-        run(engine)
-    assert isinstance(engine.error, ZeroDivisionError)
+        run(pool)
+    assert isinstance(pool.error, ZeroDivisionError)
     assert states(ledger) == {State.DELETED: len(service.calls), State.PENDING: 100 - len(service.calls)}
 
 
 def test_a_stop_before_the_start_sends_nothing() -> None:
     ledger, service = Ledger(5), Service()
-    engine = make(ledger, service)
-    engine.stop(Ending.INTERRUPTED)
-    run(engine)
+    pool = make(ledger, service)
+    pool.stop(Ending.INTERRUPTED)
+    run(pool)
     assert service.calls == []
     assert State.CLAIMED not in states(ledger)
 
 
 def test_flows_that_come_late_are_called_at_once() -> None:
     ledger, service = Ledger(0), Service()
-    engine = make(ledger, service)
-    engine._backlog.more_to_read = True
+    pool = make(ledger, service)
+    pool._backlog.more_to_read = True
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(100)
         ledger.rows[1], ledger.attempts[1], ledger.in_doubt[1] = State.PENDING, 0, False
-        engine.flows_added()
+        pool.flows_added()
         await asyncio.sleep(50)
-        engine.reading_ended()
+        pool.reading_ended()
         await running
 
     run_virtual(scenario())
@@ -723,9 +748,9 @@ def test_a_defect_in_a_call_stops_the_run_and_leaves_its_flow_claimed() -> None:
             return await super().send(flow, timeout_s, left, may_leave)
 
     ledger = Ledger(10)
-    engine = make(ledger, Broken())
-    run(engine)
-    assert isinstance(engine.error, ZeroDivisionError)
+    pool = make(ledger, Broken())
+    run(pool)
+    assert isinstance(pool.error, ZeroDivisionError)
     assert ledger.rows[3] is State.CLAIMED
 
 
@@ -740,8 +765,8 @@ def test_an_outage_pauses_the_run_blames_no_flow_and_ends_within_twelve_seconds(
     service.down_from, service.down_until = 60.0, 400.0
     service.down_reply, service.hangs_s = reply, hangs_s
     log = Log()
-    engine = make(ledger, service, log=log)
-    run(engine)
+    pool = make(ledger, service, log=log)
+    run(pool)
     assert states(ledger) == {State.DELETED: 3000}
     assert set(ledger.attempts.values()) == {1}
     down = [at for at in service.times if 60.0 + hangs_s + 10 < at < 400.0]
@@ -773,7 +798,7 @@ def test_an_outage_in_which_connections_hang_pauses_the_run_and_blames_no_flow()
     run(make(ledger, service))
     assert states(ledger) == {State.DELETED: 500}
     tried = [at for at in service.times if service.down_from <= at < service.down_until]
-    # Five places at the gate, so two rounds of hanging calls until eight have found no connection; then probes.
+    # The limiter has five places, so two rounds of hanging calls until eight have found no connection; then probes.
     assert len([at for at in tried if at < 41.0]) <= 11
     assert len([at for at in tried if at >= 41.0]) <= 160 / 10 + 2
     assert min(at for at in service.times if at >= service.down_until) <= service.down_until + 12
@@ -797,11 +822,11 @@ def test_a_last_flow_that_cannot_be_connected_for_waits_for_the_network() -> Non
 def test_an_outage_longer_than_the_limit_stops_the_run(limit_s: float, told: str) -> None:
     ledger, service = Ledger(100), Service()
     service.down_until = 1e9
-    engine = make(ledger, service, outage_limit_s=limit_s)
-    run(engine)
-    assert isinstance(engine.error, OutageError)
-    assert "--outage-limit" in str(engine.error)
-    assert f"has not answered for {told};" in str(engine.error)
+    pool = make(ledger, service, outage_limit_s=limit_s)
+    run(pool)
+    assert isinstance(pool.error, OutageError)
+    assert "--outage-limit" in str(pool.error)
+    assert f"has not answered for {told};" in str(pool.error)
     assert limit_s - 10 < max(service.times) < limit_s + 2
     assert states(ledger) == {State.PENDING: 100}
     assert set(ledger.attempts.values()) == {0}
@@ -811,11 +836,11 @@ def test_an_outage_longer_than_the_limit_stops_the_run(limit_s: float, told: str
 def test_where_nothing_ever_answered_a_minute_ends_the_run(latency_s: float) -> None:
     ledger, service = Ledger(100), Service(latency_s=latency_s)
     service.down_until = 1e9
-    engine = make(ledger, service, has_answered=False)
-    run(engine)
-    assert isinstance(engine.error, OutageError)
-    assert "the service has never answered this job, for 60 seconds" in str(engine.error)
-    assert "Check the endpoint" in str(engine.error)
+    pool = make(ledger, service, has_answered=False)
+    run(pool)
+    assert isinstance(pool.error, OutageError)
+    assert "the service has never answered this job, for 60 seconds" in str(pool.error)
+    assert "Check the endpoint" in str(pool.error)
     assert max(service.times) <= 60
     assert states(ledger) == {State.PENDING: 100}
 
@@ -823,24 +848,24 @@ def test_where_nothing_ever_answered_a_minute_ends_the_run(latency_s: float) -> 
 def test_a_shorter_outage_limit_counts_there_too() -> None:
     service = Service()
     service.down_until = 1e9
-    engine = make(Ledger(100), service, has_answered=False, outage_limit_s=20)
-    run(engine)
-    assert isinstance(engine.error, OutageError)
+    pool = make(Ledger(100), service, has_answered=False, outage_limit_s=20)
+    run(pool)
+    assert isinstance(pool.error, OutageError)
     assert max(service.times) <= 20
 
 
 def test_one_answer_is_enough_to_wait_for_the_whole_outage_limit() -> None:
     ledger, service = Ledger(100), Service()
-    engine = make(ledger, service, has_answered=False)
+    pool = make(ledger, service, has_answered=False)
 
     async def fail_after_a_while() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(2)
         service.down_until = 300.0
         await running
 
     run_virtual(fail_after_a_while())
-    assert engine.ending is Ending.FINISHED
+    assert pool.ending is Ending.FINISHED
     assert states(ledger) == {State.DELETED: 100}
 
 
@@ -871,12 +896,11 @@ def test_one_call_in_five_going_wrong_ends_with_every_flow_deleted() -> None:
 
 def test_fifty_flows_in_a_row_refused_with_the_same_code_stop_the_run() -> None:
     ledger, service = Ledger(500), Service(REFUSED)
-    engine = make(ledger, service)
-    run(engine)
-    assert isinstance(engine.error, ConsecutiveRefusalsError)
+    pool = make(ledger, service)
+    run(pool)
+    assert isinstance(pool.error, ConsecutiveRefusalsError)
     assert all(
-        word in str(engine.error)
-        for word in (REFUSED.code, REFUSED.request_id, "--max-consecutive-refusals 0")
+        word in str(pool.error) for word in (REFUSED.code, REFUSED.request_id, "--max-consecutive-refusals 0")
     )
     assert states(ledger) == {State.REFUSED: 50, State.PENDING: 450}
 
@@ -886,18 +910,18 @@ def test_refusals_with_other_outcomes_or_codes_between_them_do_not_stop_the_run(
     for row in range(1, 300, 40):
         service.scripts[str(row)] = [OK]
     service.scripts["20"] = [REFUSED._replace(code="Flow.StatusInvalid")]
-    engine = make(ledger, service)
-    run(engine)
-    assert engine.ending is Ending.FINISHED
+    pool = make(ledger, service)
+    run(pool)
+    assert pool.ending is Ending.FINISHED
 
 
 def test_fifty_flows_in_a_row_that_do_not_exist_stop_a_job_that_deleted_none_and_stay_to_be_called() -> None:
     ledger, service = Ledger(500), Service(GONE)
-    engine = make(ledger, service, absences=AbsenceBrake(50, has_deleted=False))
-    run(engine)
-    assert isinstance(engine.error, ConsecutiveAbsencesError)
+    pool = make(ledger, service, absences=AbsenceBrake(50, has_deleted=False))
+    run(pool)
+    assert isinstance(pool.error, ConsecutiveAbsencesError)
     assert all(
-        word in str(engine.error)
+        word in str(pool.error)
         for word in (
             "50 flows in a row do not exist",
             GONE.code,
@@ -924,9 +948,9 @@ def test_absent_flows_do_not_stop_a_job_that_is_known_to_be_in_the_right_account
 ) -> None:
     ledger, service = Ledger(300), Service(GONE)
     service.scripts["1"] = [first]
-    engine = make(ledger, service, absences=brake)
-    run(engine)
-    assert engine.ending is Ending.FINISHED
+    pool = make(ledger, service, absences=brake)
+    run(pool)
+    assert pool.ending is Ending.FINISHED
     assert states(ledger)[State.ABSENT] >= 299
 
 
@@ -934,25 +958,25 @@ def test_absences_with_another_final_answer_between_them_do_not_stop_the_run() -
     ledger, service = Ledger(300), Service(GONE)
     for row in range(1, 300, 40):
         service.scripts[str(row)] = [REFUSED]
-    engine = make(ledger, service, absences=AbsenceBrake(50, has_deleted=False))
-    run(engine)
-    assert engine.ending is Ending.FINISHED
+    pool = make(ledger, service, absences=AbsenceBrake(50, has_deleted=False))
+    run(pool)
+    assert pool.ending is Ending.FINISHED
 
 
-def test_the_breaker_can_be_turned_off() -> None:
+def test_the_brake_on_refusals_can_be_turned_off() -> None:
     ledger = Ledger(200)
-    engine = make(ledger, Service(REFUSED), max_refusals=0)
-    run(engine)
+    pool = make(ledger, Service(REFUSED), max_refusals=0)
+    run(pool)
     assert states(ledger) == {State.REFUSED: 200}
 
 
-def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
+def test_other_clients_that_spend_the_quota_are_logged_once() -> None:
     class Shared(Service):
-        """Admits three calls in any second: two more are somebody else's."""
+        """Accepts three calls in any second: other clients spend the rest of the quota."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.admitted: list[float] = []
+            self.accepted: list[float] = []
 
         async def send(
             self,
@@ -963,9 +987,9 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
         ) -> Reply:
             reply = await super().send(flow, timeout_s, left, may_leave)
             now = asyncio.get_running_loop().time()
-            if len([at for at in self.admitted if now - at < 1.0]) >= 3:
+            if len([at for at in self.accepted if now - at < 1.0]) >= 3:
                 return THROTTLED
-            self.admitted.append(now)
+            self.accepted.append(now)
             return reply
 
     ledger, log = Ledger(600), Log()
@@ -978,26 +1002,26 @@ def test_somebody_else_who_spends_the_quota_is_told_of_once() -> None:
 
 def test_a_failed_write_counts_more_than_the_wish_to_stop() -> None:
     ledger, service = Ledger(100), Service(latency_s=2.0)
-    engine = make(ledger, service)
+    pool = make(ledger, service)
     error = CheckpointError("disk full")
 
     async def scenario() -> None:
-        running = asyncio.create_task(engine.run())
+        running = asyncio.create_task(pool.run())
         await asyncio.sleep(1.1)
-        engine.stop(Ending.INTERRUPTED)
-        engine.stop(Ending.STOPPED, error)
-        engine.stop(Ending.STOPPED, CheckpointError("later"))
+        pool.stop(Ending.INTERRUPTED)
+        pool.stop(Ending.STOPPED, error)
+        pool.stop(Ending.STOPPED, CheckpointError("later"))
         await running
 
     run_virtual(scenario())
-    assert (engine.ending, engine.error) == (Ending.STOPPED, error)
+    assert (pool.ending, pool.error) == (Ending.STOPPED, error)
 
 
 def test_a_last_flow_whose_call_was_cut_and_whose_network_is_gone_meets_the_outage_limit() -> None:
     ledger = Ledger(1)
-    engine = make(ledger, Service(UNSENT, f1=[LOST]), outage_limit_s=60)
-    run(engine)
-    assert isinstance(engine.error, OutageError)
+    pool = make(ledger, Service(UNSENT, f1=[LOST]), outage_limit_s=60)
+    run(pool)
+    assert isinstance(pool.error, OutageError)
     assert ledger.rows == {1: State.PENDING}
 
 
@@ -1005,21 +1029,21 @@ def test_a_last_flow_whose_call_was_cut_and_whose_network_is_gone_meets_the_outa
 def test_a_few_last_flows_that_the_service_itself_fails_at_give_up(always_failing: int) -> None:
     ledger = Ledger(20)
     failing = {f"f{row}": [BROKEN] * 99 for row in range(20, 20 - always_failing, -1)}
-    engine = make(ledger, Service(**failing), max_attempts=10)  # type: ignore[arg-type]  # scripts, not settings
-    run(engine)
-    assert engine.ending is Ending.FINISHED
+    pool = make(ledger, Service(**failing), max_attempts=10)  # type: ignore[arg-type]  # scripts, not settings
+    run(pool)
+    assert pool.ending is Ending.FINISHED
     assert states(ledger) == {State.DELETED: 20 - always_failing, State.GAVE_UP: always_failing}
 
 
 def test_no_call_leaves_after_the_outage_limit() -> None:
     ledger, service = Ledger(20_000), Service()
     service.down_until, service.down_reply = 1e9, UNSENT
-    engine = make(ledger, service, rate=2000, outage_limit_s=30)
-    run(engine)
+    pool = make(ledger, service, rate=2000, outage_limit_s=30)
+    run(pool)
     assert max(service.times) <= 30.0
 
 
-def test_a_wish_to_wait_for_days_is_cut_to_minutes_and_told() -> None:
+def test_a_wish_to_wait_for_days_is_cut_to_minutes_and_logged() -> None:
     ledger, log = Ledger(3), Log()
     service = Service(f1=[THROTTLED._replace(retry_after_ms=900_000_000)])
     run(make(ledger, service, log=log))

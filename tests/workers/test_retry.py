@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowreaper.workers.retry import CAP_S, backoff_s
+from flowreaper.workers.retry import CAP_S, RetryPolicy, backoff_s
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,3 +42,13 @@ def test_jitter_is_full_and_linear_in_luck(attempt: int, luck: float) -> None:
 def test_ceiling_never_falls(one: int, other: int) -> None:
     fewer, more = sorted((one, other))
     assert backoff_s(fewer, 1.0) <= backoff_s(more, 1.0)
+
+
+def test_a_policy_waits_after_no_attempt_as_after_the_first() -> None:
+    policy = RetryPolicy(3, lambda: 0.5)
+    assert [policy.wait_s(attempt) for attempt in (-1, 0, 1, 2)] == [0.25, 0.25, 0.25, 0.5]
+
+
+def test_a_policy_is_exhausted_at_its_last_attempt() -> None:
+    policy = RetryPolicy(3, lambda: 0.5)
+    assert [policy.is_exhausted(attempt) for attempt in (2, 3, 4)] == [False, True, True]
