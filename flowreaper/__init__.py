@@ -1,56 +1,113 @@
 """flowreaper: delete WhatsApp draft flows in bulk, at the account's pace, resumable.
 
-The library's public names; each is imported when it is first used, so that the command starts fast. Begin with
-`flowreaper.api`. A folder is a stage of a flow's way: producer, store, workers, limiter, client, sink; `flowreaper.job`
-wires them. Who may import whom is in pyproject.toml.
+The library's public names. `_HOMES` is the list of them; a module is imported when one of its names is first used, so
+that the command starts fast. Begin with `flowreaper.api`. A folder is a stage of a flow's way: producer, store, workers,
+limiter, client, sink; `flowreaper.job` wires them. Who may import whom is in pyproject.toml.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# For type checkers, which do not run __getattr__. A test compares it with _HOMES.
 if TYPE_CHECKING:
-    from flowreaper.api import delete_flows
-    from flowreaper.client.endpoint import parse_endpoint
-    from flowreaper.errors import ConfigurationError, FlowreaperError, RunError
-    from flowreaper.job.run import Job
-    from flowreaper.job.settings import Settings
-    from flowreaper.job.summary import Summary
-    from flowreaper.model import Credentials, Flow, Record, State
-    from flowreaper.store.sqlite.reader import read_records, read_status
+    from flowreaper.api import delete_flows as delete_flows
+    from flowreaper.client.client import CredentialSource as CredentialSource
+    from flowreaper.client.endpoint import Endpoint as Endpoint
+    from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
+    from flowreaper.client.endpoint import region_endpoint as region_endpoint
+    from flowreaper.errors import CheckpointError as CheckpointError
+    from flowreaper.errors import CheckpointRefusedError as CheckpointRefusedError
+    from flowreaper.errors import ConfigurationError as ConfigurationError
+    from flowreaper.errors import ConsecutiveAbsencesError as ConsecutiveAbsencesError
+    from flowreaper.errors import ConsecutiveRefusalsError as ConsecutiveRefusalsError
+    from flowreaper.errors import CredentialsError as CredentialsError
+    from flowreaper.errors import FatalReplyError as FatalReplyError
+    from flowreaper.errors import FlowreaperError as FlowreaperError
+    from flowreaper.errors import InputError as InputError
+    from flowreaper.errors import OutageError as OutageError
+    from flowreaper.errors import OutputError as OutputError
+    from flowreaper.errors import RunError as RunError
+    from flowreaper.errors import UnsupportedAiohttpError as UnsupportedAiohttpError
+    from flowreaper.errors import UntrustedServerError as UntrustedServerError
+    from flowreaper.events import Log as Log
+    from flowreaper.job.run import InputRead as InputRead
+    from flowreaper.job.run import Job as Job
+    from flowreaper.job.run import Opened as Opened
+    from flowreaper.job.settings import Settings as Settings
+    from flowreaper.job.summary import Snapshot as Snapshot
+    from flowreaper.job.summary import Summary as Summary
+    from flowreaper.model import Credentials as Credentials
+    from flowreaper.model import Ending as Ending
+    from flowreaper.model import Entry as Entry
+    from flowreaper.model import Flow as Flow
+    from flowreaper.model import InvalidEntry as InvalidEntry
+    from flowreaper.model import Record as Record
+    from flowreaper.model import ReplyClass as ReplyClass
+    from flowreaper.model import Retry as Retry
+    from flowreaper.model import State as State
+    from flowreaper.producer.producer import IterableProducer as IterableProducer
+    from flowreaper.producer.producer import Producer as Producer
+    from flowreaper.sink.sink import Stream as Stream
+    from flowreaper.store.sqlite.reader import read_records as read_records
+    from flowreaper.store.sqlite.reader import read_status as read_status
+    from flowreaper.store.store import Identity as Identity
+    from flowreaper.store.store import Status as Status
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ConfigurationError",
-    "Credentials",
-    "Flow",
-    "FlowreaperError",
-    "Job",
-    "Record",
-    "RunError",
-    "Settings",
-    "State",
-    "Summary",
-    "delete_flows",
-    "parse_endpoint",
-    "read_records",
-    "read_status",
-]
-
 _HOMES = {
     "api": ("delete_flows",),
-    "client.endpoint": ("parse_endpoint",),
-    "errors": ("ConfigurationError", "FlowreaperError", "RunError"),
-    "job.run": ("Job",),
+    "client.client": ("CredentialSource",),
+    "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
+    "errors": (
+        "CheckpointError",
+        "CheckpointRefusedError",
+        "ConfigurationError",
+        "ConsecutiveAbsencesError",
+        "ConsecutiveRefusalsError",
+        "CredentialsError",
+        "FatalReplyError",
+        "FlowreaperError",
+        "InputError",
+        "OutageError",
+        "OutputError",
+        "RunError",
+        "UnsupportedAiohttpError",
+        "UntrustedServerError",
+    ),
+    "events": ("Log",),
+    "job.run": ("InputRead", "Job", "Opened"),
     "job.settings": ("Settings",),
-    "job.summary": ("Summary",),
-    "model": ("Credentials", "Flow", "Record", "State"),
+    "job.summary": ("Snapshot", "Summary"),
+    "model": (
+        "Credentials",
+        "Ending",
+        "Entry",
+        "Flow",
+        "InvalidEntry",
+        "Record",
+        "ReplyClass",
+        "Retry",
+        "State",
+    ),
+    "producer.producer": ("IterableProducer", "Producer"),
+    "sink.sink": ("Stream",),
     "store.sqlite.reader": ("read_records", "read_status"),
+    "store.store": ("Identity", "Status"),
 }
 
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-def __getattr__(name: str) -> Any:
-    home = next((module for module, names in _HOMES.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__all__ = tuple(sorted(_HOME_OF))
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for a public one
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,19 +1,19 @@
 """Every exception that flowreaper raises, and nothing else.
 
     FlowreaperError
-    ├── ConfigurationError      what the user gave cannot be used; nothing was sent
+    ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
     │   ├── InputError          an input file is missing, unreadable or not in its format
-    │   └── CheckpointRefusedError  the checkpoint belongs to something else, or is in use
-    └── RunError                something that concerns every flow; the job can be resumed
+    │   └── CheckpointRefusedError  the checkpoint belongs to another job, or is in use
+    └── RunError                trouble that concerns every flow; the job can be resumed
         ├── CredentialsError    there are no credentials, or they cannot be renewed
         ├── CheckpointError     the checkpoint cannot be read or written
         │   └── CheckpointTouchedError  something else changed its file during a run
         ├── OutputError         a results file cannot be written
         ├── UntrustedServerError  the service's certificate did not verify
         ├── UnsupportedAiohttpError  the installed aiohttp does not say when a request was sent
-        ├── FatalReplyError     the service answered what it would answer to every flow
-        ├── ConsecutiveRefusalsError  so many flows in a row got the same refusal that it may concern all
-        ├── ConsecutiveAbsencesError  many flows in a row do not exist, and none was ever deleted
+        ├── FatalReplyError     the service gave an answer that every flow would get
+        ├── ConsecutiveRefusalsError  many flows in a row were refused with the same code
+        ├── ConsecutiveAbsencesError  many flows in a row do not exist, and the job has deleted none
         └── OutageError         the service has not answered for too long
 
 An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
@@ -22,7 +22,7 @@ A message names the value that is wrong and what to do next; it never holds a se
 
 
 class FlowreaperError(Exception):
-    """The root of the tree: catch it to catch everything that flowreaper raises on purpose."""
+    """The base class of everything that flowreaper raises on purpose."""
 
 
 class ConfigurationError(FlowreaperError):
@@ -30,15 +30,15 @@ class ConfigurationError(FlowreaperError):
 
 
 class InputError(ConfigurationError):
-    """An input cannot be opened, or is not in the format that it was said to be in."""
+    """An input cannot be opened, or is not in its format."""
 
 
 class CheckpointRefusedError(ConfigurationError):
-    """The checkpoint exists but this run must not touch it."""
+    """The checkpoint exists, but this run must not use it: it belongs to another job, or is in use."""
 
 
 class RunError(FlowreaperError):
-    """Something that concerns every flow stopped the run; no flow is blamed, the job can be resumed."""
+    """Trouble that concerns every flow stopped the run. No flow is blamed, and the job can be resumed."""
 
 
 class CredentialsError(RunError):
@@ -58,11 +58,11 @@ class OutputError(RunError):
 
 
 class UntrustedServerError(RunError):
-    """The other side cannot be trusted to be the service: its certificate did not verify."""
+    """The server may not be the service: its certificate did not verify."""
 
 
 class UnsupportedAiohttpError(RunError):
-    """The installed aiohttp does not say when a request was sent, so a lost answer could not be judged."""
+    """The installed aiohttp does not report when a request was sent, so a lost answer could not be judged."""
 
 
 class FatalReplyError(RunError):
@@ -74,8 +74,8 @@ class ConsecutiveRefusalsError(RunError):
 
 
 class ConsecutiveAbsencesError(RunError):
-    """Many flows in a row do not exist, in a job that has not deleted a single one."""
+    """Many flows in a row do not exist, and the job has deleted none."""
 
 
 class OutageError(RunError):
-    """The service, or the way to it, has not answered for longer than the run may wait."""
+    """The service has not answered for longer than the run may wait."""

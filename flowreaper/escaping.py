@@ -1,18 +1,18 @@
-"""Foreign text made fit for a terminal, a log line or a spreadsheet. Pure."""
+"""Makes foreign text safe for terminals, logs and spreadsheets. Pure."""
 
 import re
 import unicodedata
 
-# Categories that steer a terminal or hide themselves: controls (Cc), formats such as the bidirectional
-# overrides (Cf), surrogates (Cs), line and paragraph separators (Zl, Zp), private use and unassigned.
+# Characters that steer a terminal or are invisible: controls (Cc), formats such as the bidirectional overrides (Cf),
+# surrogates (Cs), line and paragraph separators (Zl, Zp), private use (Co) and unassigned (Cn).
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: the full-width = + - @
 
 
 def printable(text: str, limit: int = 300) -> str:
-    """Return `text` with everything that could steer a terminal escaped, cut to `limit` characters.
+    """Return `text` on one line, without anything that could steer a terminal.
 
-    A cut text says so. The result has no line break.
+    Unsafe characters are escaped. After `limit` characters it is cut, and its length is added.
     """
     if text.isascii() and text.isprintable():
         safe = text
@@ -22,7 +22,7 @@ def printable(text: str, limit: int = 300) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Return `text` so that a spreadsheet takes it for text: a would-be formula gets a leading ``'``.
+    """Return `text` so that a spreadsheet reads it as text: what looks like a formula gets a leading ``'``.
 
     Source of the rule: OWASP, "CSV Injection".
     """

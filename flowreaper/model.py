@@ -63,6 +63,10 @@ class InvalidEntry(NamedTuple):
     line: int
 
 
+AnyEntry = Entry | InvalidEntry
+"""What a piece of input was read as."""
+
+
 class Added(NamedTuple):
     """How many entries of a batch were new, how many repeated (known already), and which were invalid.
 

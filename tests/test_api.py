@@ -1,12 +1,15 @@
 """The job as a function: what a flow may be given as, and what its iterable may do."""
 
+import asyncio
+import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from flowreaper import Flow, Record, Settings, State, Summary, delete_flows, parse_endpoint, read_records
 from flowreaper.errors import ConfigurationError
@@ -36,13 +39,19 @@ class Liar:
 
 async def delete(folder: Path, flows: Any, **how: Any) -> Summary:
     async with Sandbox(SandboxOptions(window="none")) as sandbox:
-        return await delete_flows(
-            flows,
-            checkpoint=folder / CHECKPOINT,
-            settings=Settings(endpoint=parse_endpoint(sandbox.url), sandbox=True, rate=500.0),
-            credentials=CREDENTIALS,
-            **how,
-        )
+        return await delete_at(sandbox, folder, flows, sandbox=True, **how)
+
+
+async def delete_at(
+    server: Sandbox, folder: Path, flows: Any, *, sandbox: bool = False, limit: int | None = None, **how: Any
+) -> Summary:
+    return await delete_flows(
+        flows,
+        checkpoint=folder / CHECKPOINT,
+        settings=Settings(endpoint=parse_endpoint(server.url), sandbox=sandbox, rate=500.0, limit=limit),
+        credentials=CREDENTIALS,
+        **how,
+    )
 
 
 def records(folder: Path) -> list[Record]:
@@ -55,7 +64,7 @@ def files(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize(
     "flows",
-    ["926000000000007919", b"926", bytearray(b"926"), memoryview(b"926"), Flow("926", "cams-x"), 926, None],
+    ["926000000000007919", b"926", bytearray(b"926"), memoryview(b"926"), Flow("926", "cams-x"), 926],
 )
 async def test_what_is_no_collection_of_flows_is_a_type_error_before_anything(
     tmp_path: Path, flows: object
@@ -145,3 +154,97 @@ async def test_what_the_iterable_raises_reaches_the_caller_when_all_that_was_rea
     if before == 3:
         summary = await delete(tmp_path, [1, 2, 3])
         assert summary.counts == {State.DELETED: before}
+
+
+async def test_without_flows_everything_unfinished_is_called_and_with_flows_only_these(
+    tmp_path: Path,
+) -> None:
+    async with Sandbox(SandboxOptions(window="none")) as server:
+        first = await delete_at(server, tmp_path, ["1", "2", "3", "4", "5"], limit=1)
+        assert first.unfinished == 4
+        second = await delete_at(server, tmp_path, ["5", "6"])
+        assert second.this_run == {State.DELETED: 2}
+        assert second.unlisted == 3
+        third = await delete_at(server, tmp_path, None)
+        assert third.counts == {State.DELETED: 6}
+        assert third.this_run == {State.DELETED: 3}
+
+
+async def test_without_flows_there_must_be_a_checkpoint_and_no_rehearsal(tmp_path: Path) -> None:
+    async with Sandbox(SandboxOptions(window="none")) as server:
+        with pytest.raises(ConfigurationError, match=r"there is no checkpoint .*job\.ckpt to resume"):
+            await delete_at(server, tmp_path, None)
+        assert files(tmp_path) == []
+        await delete_at(server, tmp_path, ["1"], sandbox=True)
+        with pytest.raises(ConfigurationError, match="a rehearsal begins with an empty checkpoint"):
+            await delete_at(server, tmp_path, None, sandbox=True)
+    assert [record.state for record in records(tmp_path)] == [State.DELETED]
+
+
+async def test_flows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
+    async def flows() -> AsyncIterator[object]:
+        for item in ("1", 2, ("3", "cams-a"), None):
+            await asyncio.sleep(0)
+            yield item
+
+    summary = await delete(tmp_path, flows())
+    assert summary.counts == {State.DELETED: 3, State.INVALID: 1}
+    assert {(record.flow_id, record.line) for record in records(tmp_path)} == {
+        ("1", 1),
+        ("2", 2),
+        ("3", 3),
+        ("None", 4),
+    }
+
+
+async def test_flows_of_a_slow_async_iterable_are_called_before_it_ends(tmp_path: Path) -> None:
+    class Shown:
+        def __init__(self) -> None:
+            self.first = asyncio.Event()
+
+        def put(self, record: Record) -> None:  # noqa: ARG002 -- the Protocol's signature
+            self.first.set()
+
+    shown = Shown()
+
+    async def flows() -> AsyncIterator[str]:
+        yield "1"
+        await shown.first.wait()
+        yield "2"
+
+    summary = await delete(tmp_path, flows(), streams=[shown])
+    assert summary.counts == {State.DELETED: 2}
+
+
+@pytest.mark.parametrize("error", [ValueError("from the database"), ConfigurationError("of its own")])
+async def test_what_an_async_iterable_raises_reaches_the_caller(tmp_path: Path, error: Exception) -> None:
+    async def flows() -> AsyncIterator[str]:
+        yield "1"
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await delete(tmp_path, flows())
+    assert caught.value is error
+    assert [record.flow_id for record in records(tmp_path)] == ["1"]
+
+
+def standard_log() -> logging.Logger:
+    log = logging.getLogger("tests.api")
+    log.setLevel(logging.DEBUG)
+    return log
+
+
+async def test_a_logger_of_the_standard_library_gets_the_events(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await delete(tmp_path, ["1"], log=standard_log())
+    (answered,) = [r for r in caplog.records if vars(r).get("event") == "call.answered"]
+    assert answered.levelname == "DEBUG"
+    assert "flow_id='1'" in answered.getMessage()
+
+
+async def test_a_structlog_logger_gets_the_events(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as events:
+        await delete(tmp_path, ["1"], log=structlog.get_logger())
+    (answered,) = [event for event in events if event["event"] == "call.answered"]
+    assert answered["flow_id"] == "1"

@@ -29,13 +29,14 @@ from flowreaper.client.endpoint import DEFAULT_REGION, parse_endpoint, region_en
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.escaping import printable
 from flowreaper.job.plan import Survey, survey
-from flowreaper.job.run import Beside, Deliver, InputRead, Job, Opened, identity_of
+from flowreaper.job.run import Beside, InputRead, Job, Opened, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.job.summary import Summary
 from flowreaper.model import UNFINISHED, Credentials, Ending, Flow, State
-from flowreaper.producer.files import Producer, read_entries
+from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.first_listed import first_listed
 from flowreaper.producer.formats import Format, InputSettings
+from flowreaper.producer.producer import Deliver
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
 from flowreaper.store.sqlite.companions import companion_named
@@ -218,7 +219,7 @@ class Run:
                 checkpoint=self._checkpoint,
                 credentials=credentials,
                 log=self._log,
-                make_feed=self._make_feed if self._sources else None,
+                make_producer=self._make_producer if self._sources else None,
                 first_listed=self._first_listed,
                 streams=streams,
                 accept_lost_log=self._options["accept_lost_log"],
@@ -273,8 +274,8 @@ class Run:
             endpoint = parse_endpoint(sandbox.url)
             yield replace(self._settings, endpoint=endpoint), StaticSource(CREDENTIALS, "the sandbox")
 
-    def _make_feed(self, deliver: Deliver) -> Producer:
-        return Producer(self._sources, self._input, deliver)
+    def _make_producer(self, deliver: Deliver) -> FilesProducer:
+        return FilesProducer(self._sources, self._input, deliver)
 
     def _tell_start(self, start: Start, opened: Opened, *, asked: bool) -> None:
         self._started = True

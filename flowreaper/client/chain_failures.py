@@ -1,6 +1,6 @@
 """What an exception of the official credentials chain means, in our own words.
 
-Its text may quote a secret: what leaves here is a phrase of ours, a number that cannot be one, or a class's name.
+Its text may quote a secret. So this module returns only phrases of its own, statuses, and names of classes.
 """
 
 import configparser
@@ -67,9 +67,9 @@ _DEEPEST = 20
 
 
 def why(error: BaseException) -> str:
-    """Say what an exception means, as the end of a sentence that begins with the provider's name."""
+    """Return what an exception means; the text completes "PROVIDER: ..."."""
     text = str(error)
-    # The vendor's own words come first, what they quote afterwards: the first match is the vendor's.
+    # The vendor's messages quote other text at their end, so the first match is the vendor's own.
     if found := _HTTP_STATUS.search(text):
         return f"the answer was HTTP {found[1]}"
     if found := _EXIT_STATUS.search(text):
@@ -88,7 +88,7 @@ def _meanings(text: str, chain: list[BaseException]) -> Iterator[str]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and those behind it: causes, contexts, and what requests keeps in `args` and `reason`."""
+    """Yield an exception, then its causes and contexts, and those that requests keeps in `args` and `reason`."""
     waiting: list[object] = [error]
     seen: list[BaseException] = []
     while waiting and len(seen) < _DEEPEST:

@@ -9,14 +9,14 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Protocol, Self
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from flowreaper.client import messages
+from flowreaper.client import actions, messages
 from flowreaper.client.deadline import Deadline
-from flowreaper.client.endpoint import Endpoint, is_loopback
+from flowreaper.client.endpoint import Endpoint
+from flowreaper.client.proxy import proxy_for
 from flowreaper.client.redaction import redact
 from flowreaper.client.sent_hook import (
     HeldBackError,
@@ -28,18 +28,18 @@ from flowreaper.client.sent_hook import (
     sending,
     unsupported,
 )
-from flowreaper.errors import ConfigurationError, UntrustedServerError
+from flowreaper.errors import UntrustedServerError
 from flowreaper.escaping import printable
 from flowreaper.model import HELD_BACK, Credentials, Flow, Reply
 
 KEEP_ALIVE_S = 5.0
-"""Idle connections are kept this long; the service closes them after about 10 s."""
+"""Idle connections are closed after this time; the service closes them after about 10 s."""
 
 CONNECT_S = 10.0
-"""The longest wait for a connection; a call that never left is certain not to have deleted anything."""
+"""The longest wait for a connection. A call without one was never sent, so it deleted nothing."""
 
 _LATEST_S = 32_503_680_000.0
-# The year 3000. A server may name any date; one near the year 10000 could not be written into a request.
+# The year 3000. A server may send any date, and one past the year 9999 could not be written into a request.
 
 _SHORT = 40  # a request id has 36 characters
 _SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
@@ -51,24 +51,33 @@ class CredentialSource(Protocol):
 
     @property
     def origin(self) -> str:
-        """Where they came from, in plain words; with some sources it is known after the first `get`."""
+        """Where they came from, in plain words; some sources know it only after the first `get`."""
         ...
 
     async def get(self) -> Credentials:
-        """Return credentials that are valid now; may raise CredentialsError."""
+        """Return credentials that are valid now.
+
+        Raises:
+            CredentialsError: there are none.
+        """
         ...
 
     async def renew(self) -> None:
-        """Fetch them again, because the service took them for stale; may raise CredentialsError."""
+        """Fetch them again: the service rejected them as expired.
+
+        Raises:
+            CredentialsError: that failed.
+        """
         ...
 
 
 class Client:
     """Sends DeleteFlow calls of one account through one session, from `__aenter__` to `__aexit__`.
 
-    `timeout_s` bounds a whole call. A call is sent once: whatever goes wrong is a Reply that says how far
-    it came. Certificates are always verified (SSL_CERT_FILE and SSL_CERT_DIR are respected); redirects are
-    never followed; proxies come from the usual environment variables.
+    - `timeout_s` bounds a whole call; `connections` bounds the open connections.
+    - Each call is sent once. Whatever goes wrong becomes a Reply that says how far the call came.
+    - Certificates are always verified, with SSL_CERT_FILE and SSL_CERT_DIR; redirects are never followed.
+    - The proxy comes from the usual environment variables (`proxy_for`).
     """
 
     def __init__(
@@ -88,7 +97,7 @@ class Client:
         self._connections = connections
         self._clock = clock
         self._clock_offset_s = 0.0
-        # Random once, counted then: as unlike any other as random each time, for a tenth of the time.
+        # A random prefix and a counter: as unique as a random nonce for each call, for a tenth of the time.
         self._nonce_prefix = os.urandom(16).hex()
         self._nonces = itertools.count()
         self._proxy = proxy_for(endpoint)
@@ -123,32 +132,33 @@ class Client:
         self,
         flow: Flow,
         timeout_s: float | None = None,
-        left: Callable[[], None] = lambda: None,
-        may_leave: Callable[[], bool] = lambda: True,
+        sent: Callable[[], None] = lambda: None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> Reply:
-        """Sign a DeleteFlow call at this moment, send it, and return what came back.
+        """Sign a DeleteFlow call now, send it, and return the reply.
 
-        `timeout_s` shortens the client's own timeout for this call. `left` is called when its bytes were
-        given to the system, and not at all if none was. `may_leave` is asked right before; where it says no,
-        the call is not sent, and the answer is HELD_BACK.
+        - `timeout_s` shortens the client's own timeout for this call.
+        - `may_send` is asked right before the call is sent. If it returns False, nothing is sent and the reply
+          is HELD_BACK.
+        - `sent` is called once the system has the call's bytes; never for a call of which no byte was sent.
 
         Raises:
-            CredentialsError: there are none to sign with.
+            CredentialsError: there are no credentials to sign with.
             UntrustedServerError: the server's certificate did not verify; nothing was sent.
             UnsupportedAiohttpError: an earlier call showed that aiohttp does not run the hook; nothing was sent.
         """
         if self._hook_missed:
             raise unsupported()
         credentials = await self._credentials.get()
-        # The date after the credentials: fetching them can take seconds.
-        request = messages.delete_flow(
+        # The clock is read after this: fetching credentials can take seconds.
+        request = actions.delete_flow(
             flow,
             credentials,
             host=self._host,
             now_s=self._clock() + self._clock_offset_s,
             nonce=f"{self._nonce_prefix}{next(self._nonces):x}",
         )
-        call = Sending(left, may_leave)
+        call = Sending(sent, may_send)
         sending.set(call)
         within_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
         try:
@@ -157,13 +167,13 @@ class Client:
             return HELD_BACK
         finally:
             if call.connected and not call.begun:
-                # What became of it is unknown, as of a call that has left.
+                # It may have been sent, so it counts as sent.
                 self._hook_missed = True
-                left()
+                sent()
 
     async def _attempt(self, request: messages.Request, call: Sending, within_s: float) -> Reply:
         """Send a signed request once, and return what came back or what went wrong."""
-        # Name look-up, TCP and TLS must fail before the whole call does, to be known for a call that never left.
+        # DNS, TCP and TLS get less time than the whole call: a failed connection then shows as one, "never sent".
         connect_s = min(CONNECT_S, 0.8 * within_s)
         try:
             with Deadline(call, connect_s=connect_s, total_s=within_s):
@@ -171,26 +181,26 @@ class Client:
         except aiohttp.ClientConnectorCertificateError as error:
             untrusted = printable(str(error))
         except aiohttp.ClientHttpProxyError as error:
-            # Its words may echo the request, and so the proxy's password.
+            # Its message may echo the request, with the proxy's password.
             return _no_connection(f"the proxy answered HTTP {error.status}")
         except TimeoutError:
-            if call.never_left:
+            if call.never_sent:
                 return _no_connection(f"none within {connect_s:g} s")
             return Reply(0, message=f"no answer within {within_s:g} s", readable=False)
         except (aiohttp.ClientError, OSError) as error:
-            if call.never_left:
-                # Also what a proxy did before it let the call through.
+            if call.never_sent:
+                # A proxy's failures before the tunnel stands end here, too.
                 return _no_connection(_describe(error))
             return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
         else:
-            # It tells what became of its flow, so it counts; the next call is not made.
+            # This reply says what became of the flow, so it counts; no other call is made.
             self._hook_missed |= not call.begun
             return reply
-        # Raised here, where no exception that holds the proxy's URL is its context.
+        # Raised outside the except clause: that exception may hold the proxy's URL, and would be the context.
         raise UntrustedServerError(
             f"the certificate of {self._host} cannot be trusted: {untrusted}. "
-            "Nothing was sent. Check the endpoint and the proxy; a private certificate authority goes into "
-            "the file that SSL_CERT_FILE names"
+            "Nothing was sent. Check the endpoint and the proxy; put the certificate of a private authority "
+            "into the file that SSL_CERT_FILE names"
         )
 
     async def renew_credentials(self) -> None:
@@ -202,12 +212,12 @@ class Client:
         await self._credentials.renew()
 
     def correct_clock(self, date: str) -> bool:
-        """Follow the service's clock, whose Date header is `date`; return whether that says something new."""
+        """Follow the service's clock. `date` is its Date header; return whether the offset moved by over 1 s."""
         try:
             named = parsedate_to_datetime(date)
-            # HTTP's dates are GMT (RFC 9110, 5.6.7), also one that does not say so.
+            # HTTP dates are in GMT (RFC 9110, 5.6.7), even without a zone.
             theirs = (named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, TypeError, OverflowError):  # TypeError: no date at all, before Python 3.12
+        except (ValueError, TypeError, OverflowError):  # TypeError: before Python 3.12, where it is no date
             return False
         if not 0 <= theirs <= _LATEST_S:
             return False
@@ -218,13 +228,13 @@ class Client:
 
     @property
     def clock_offset_s(self) -> float:
-        """How many seconds the service's clock is ahead of this machine's, as far as is known."""
+        """Seconds that the service's clock is ahead of this machine's; 0 until `correct_clock` is called."""
         return self._clock_offset_s
 
     async def _exchange(self, request: messages.Request) -> Reply:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
-        # encoded=True: the query goes out byte for byte as it was signed.
+        # encoded=True: the query is sent byte for byte as it was signed.
         url = URL(f"{self._url}?{request.query}", encoded=True)
         async with self._session.post(
             url, headers=request.headers, allow_redirects=False, proxy=self._proxy
@@ -234,38 +244,6 @@ class Client:
             except aiohttp.ClientPayloadError:
                 body, complete = b"", False
             return messages.read_reply(answer.status, answer.headers, body, complete=complete)
-
-
-def proxy_for(endpoint: Endpoint) -> str | None:
-    """Return the proxy that the environment names for this endpoint (HTTPS_PROXY, NO_PROXY and so on).
-
-    Looked up once: aiohttp's own look-up (trust_env) starts a thread for every call, and reads ~/.netrc.
-    This machine itself is never asked for through a proxy.
-
-    Raises:
-        ConfigurationError: the proxy is of a kind that aiohttp does not speak.
-    """
-    if is_loopback(endpoint.host) or proxy_bypass(endpoint.host):
-        return None
-    proxy = getproxies().get(endpoint.scheme)
-    # The messages do not repeat the value: it may hold a password.
-    if proxy and not proxy.lower().startswith(("http://", "https://")):
-        raise ConfigurationError(
-            f"{endpoint.scheme.upper()}_PROXY names a proxy that is neither http:// nor https://: "
-            "set it to an HTTP proxy, or unset it"
-        )
-    if proxy and not _is_complete(proxy):
-        raise ConfigurationError(
-            f"{endpoint.scheme.upper()}_PROXY is no URL of a host and a port: write it as http://proxy.example:3128"
-        )
-    return proxy
-
-
-def _is_complete(url: str) -> bool:
-    try:
-        return bool(URL(url).host)
-    except ValueError:
-        return False
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
@@ -279,7 +257,7 @@ async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
 
 
 def _concealed(reply: Reply, request: messages.Request, credentials: Credentials) -> Reply:
-    """Take this call's own secrets out of a reply: a gateway may echo the request."""
+    """Redact this call's own secrets in a reply: a gateway may echo the request."""
     if reply.code == "OK" and len(reply.message) < _SHORT and len(reply.request_id) < _SHORT:
         return reply  # nearly every reply
     key_id, masked = credentials.access_key_id, credentials.masked_id
@@ -295,9 +273,9 @@ def _no_connection(why: str) -> Reply:
 
 
 def _describe(error: Exception) -> str:
-    """Say what went wrong, without a word of the other side's: aiohttp quotes what it could not read."""
+    """Return what went wrong, in our own words: aiohttp's messages quote the server's bytes."""
     if isinstance(error, aiohttp.ClientResponseError):
-        return "what came is no proper HTTP"
+        return "the answer is not valid HTTP"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the connection was closed"
     if isinstance(error, OSError | SurplusBytesError):

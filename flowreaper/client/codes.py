@@ -1,8 +1,8 @@
-"""What a reply means: the one table of codes. Pure; Code first, HTTP status second.
+"""What a reply means: the one table of error codes. Pure.
 
-Source: the vendor's DeleteFlow page for the documented codes, the family's conventions for the rest. The
-codes for a missing and for a published flow are not documented, so a user's own words (`overrides`, from
-``--treat CODE=CLASS``) come before everything but success.
+The Code decides, then the HTTP status. Source: the vendor's DeleteFlow page for the documented codes, the conventions
+of the vendor's other operations for the rest. The codes of a missing and of a published flow are not documented, so
+the user's `overrides` come before everything but success.
 """
 
 import re
@@ -20,7 +20,7 @@ TREATABLE = (
     ReplyClass.REFUSED,
     ReplyClass.ABSENT,
 )
-"""The classes that a user may give to a code: ``deleted`` is not among them, only the service can say so."""
+"""The classes that a user may give to a code. ``deleted`` is not one of them: only the service can say that."""
 
 _EXACT = {
     "System.LimitControl": ReplyClass.THROTTLED,
@@ -60,7 +60,7 @@ _ADVICE = (
     ("SignatureDoesNotMatch", "check the access key secret: it does not belong to this access key id"),
     ("InvalidTimeStamp", "set this machine's clock"),
     ("MissingSecurityToken", "give the security token of the temporary key"),
-    ("InvalidSecurityToken", "get a new security token where the credentials come from"),
+    ("InvalidSecurityToken", "get a new security token from the source of the credentials"),
 )
 _PREFIXES = (
     ("Throttling.", ReplyClass.THROTTLED),
@@ -69,7 +69,7 @@ _PREFIXES = (
     ("InvalidAccessKeyId.", ReplyClass.FATAL),
 )
 _ABSENT_ENDINGS = ("NotExist", "NotExists", "NotFound")
-# A code that misses something else than the flow: a mistyped space would make every flow absent.
+# In these codes something other than the flow is missing. With a mistyped space, every flow would count as absent.
 _OTHER_THINGS = re.compile("Space|Account|User|Owner", re.IGNORECASE)
 _SAYS_GONE = re.compile(r"\b(flow|object)\b.* (does not|doesn't) exist\b", re.IGNORECASE)
 _TOO_MANY_REQUESTS = 429
@@ -80,43 +80,44 @@ _SUCCESS = 200
 def classify(
     reply: Reply, *, in_doubt: bool = False, overrides: Mapping[str, ReplyClass] | None = None
 ) -> Classification:
-    """Name the meaning of one reply.
+    """Return the class of a reply, and whether the flow may be gone after it (`doubt`).
 
-    `in_doubt` is whether an earlier call for this flow may have deleted it: a message that says "does not
-    exist" under a code that does not (Meta's, relayed as ERR-FB-001) also covers a missing permission, and
-    means absent only then. A throttled reply can leave doubt, too: a
-    failing server may name a time to wait.
+    - `in_doubt`: an earlier call may have deleted this flow.
+    - `overrides`: the user's classes of codes. A success stays a success.
+    - A message of Meta's, relayed as ERR-FB-001, says "does not exist" also if a permission is missing. So it means
+      absent only for a flow in doubt.
+    - A throttled reply can leave doubt: a failing server may send a time to wait, too.
     """
     slow_down = reply.status == _TOO_MANY_REQUESTS or reply.retry_after_ms > 0
     if not reply.readable or reply.code == OK:
         if reply.readable and reply.status == _SUCCESS:
             return Classification(ReplyClass.DELETED)
-        # Lost, cut, somebody else's, or an OK that its own status contradicts: nobody knows what became of
-        # the flow. Only a 429 that does not say OK tells that the call was turned away.
-        turned_away = reply.status == _TOO_MANY_REQUESTS and reply.code != OK
+        # The reply was lost, cut, or not the service's, or its status contradicts its OK: the flow may be gone.
+        # Only a 429 without OK says for sure that the call was rejected.
+        rejected = reply.status == _TOO_MANY_REQUESTS and reply.code != OK
         return Classification(
             ReplyClass.THROTTLED if slow_down else ReplyClass.TRANSIENT,
-            doubt=reply.reached and not turned_away,
+            doubt=reply.reached and not rejected,
         )
-    told = (overrides or {}).get(reply.code)
-    named = told or _named(reply.code)
-    kind = named or _unnamed(reply, in_doubt=in_doubt)
-    # A server that failed half-way, or a gateway that gave up waiting for it; a used nonce means that this
-    # very request arrived before. An unavailable service that says so itself did certainly nothing, and
-    # what a user's own word makes transient is taken for a plain no.
-    sure = reply.status < _SERVER_ERROR and (told is not None or reply.code == "ServiceUnavailable")
-    doubt = kind is ReplyClass.TRANSIENT and not sure
-    if slow_down and not told and named in (None, ReplyClass.TRANSIENT):
-        kind = ReplyClass.THROTTLED
-    return Classification(kind, doubt=doubt)
+    override = (overrides or {}).get(reply.code)
+    listed = override or _listed(reply.code)
+    reply_class = listed or _unlisted(reply, in_doubt=in_doubt)
+    # A transient reply leaves doubt: the server may have failed half-way, a gateway may have stopped waiting for it,
+    # and a used nonce means that the same request arrived before. There is no doubt below status 500 if the service
+    # itself says that it is unavailable, or if the user made the code transient.
+    sure = reply.status < _SERVER_ERROR and (override is not None or reply.code == "ServiceUnavailable")
+    doubt = reply_class is ReplyClass.TRANSIENT and not sure
+    if slow_down and not override and listed in (None, ReplyClass.TRANSIENT):
+        reply_class = ReplyClass.THROTTLED
+    return Classification(reply_class, doubt=doubt)
 
 
-def _named(code: str) -> ReplyClass | None:
-    return _EXACT.get(code) or next((kind for prefix, kind in _PREFIXES if code.startswith(prefix)), None)
+def _listed(code: str) -> ReplyClass | None:
+    return _EXACT.get(code) or next((found for prefix, found in _PREFIXES if code.startswith(prefix)), None)
 
 
-def _unnamed(reply: Reply, *, in_doubt: bool) -> ReplyClass:
-    # Before the codes of absence: a failing server's "...NotFound" speaks of its own parts.
+def _unlisted(reply: Reply, *, in_doubt: bool) -> ReplyClass:
+    # Checked before the codes of absence: a failing server's "...NotFound" is about its own parts.
     if reply.status >= _SERVER_ERROR:
         return ReplyClass.TRANSIENT
     if reply.code.endswith(_ABSENT_ENDINGS):
@@ -125,10 +126,10 @@ def _unnamed(reply: Reply, *, in_doubt: bool) -> ReplyClass:
 
 
 def explain(reply: Reply) -> str:
-    """Say in words why a reply stops the run, and what to do."""
+    """Return why a reply stops the run, and what to do: the message of a FatalReplyError."""
     advice = next(
         (text for code, text in _ADVICE if reply.code.startswith(code)),
-        "see what the code means; if it concerns single flows only, say so with --treat CODE=refused",
+        "look up the code; if it concerns single flows only, run again with --treat CODE=refused",
     )
     return (
         f"the service refuses every call: {printable(reply.code)} (HTTP {reply.status},"

@@ -13,32 +13,38 @@ from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.model import Credentials
 
 REFRESH_S = 60.0
-"""The chain is asked again after this many seconds. It answers from its own cache, and renews what it
-holds about 15 minutes before that expires."""
+"""The chain is asked again after this many seconds.
+
+It answers from its own cache, and renews a key about 15 minutes before it expires.
+"""
 
 _KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 _KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 -- the variable's name
 _TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 -- the variable's name
 
 _PATIENCE_S = 90.0
-# The chain bounds each wait for bytes, not the whole; a command of the profile's own gets 60 s from it.
+# The chain limits each wait for bytes, not the whole. It gives a profile's own command 60 s.
 
 
 class Chain(Protocol):
-    """What finds a key, as a function that blocks."""
+    """Finds a key; a call blocks."""
 
     @property
     def asking(self) -> str:
-        """What is being asked, in words; read from another thread."""
+        """The provider that is being asked, in words; read from another thread."""
         ...
 
     def __call__(self) -> Found:
-        """Find a key; raises CredentialsError."""
+        """Find a key.
+
+        Raises:
+            CredentialsError: no provider has one.
+        """
         ...
 
 
 class StaticSource:
-    """Credentials that never change. `origin` says where they came from: "the environment"."""
+    """Credentials that never change. `origin` says where they came from, such as "the environment"."""
 
     def __init__(self, credentials: Credentials, origin: str = "the calling program") -> None:
         self._credentials = credentials
@@ -49,7 +55,7 @@ class StaticSource:
         return self._credentials
 
     async def renew(self) -> None:
-        """Fail: there is nowhere to fetch others from.
+        """Fail: there are no others.
 
         Raises:
             CredentialsError: always.
@@ -61,12 +67,13 @@ class StaticSource:
 
 
 class ChainSource:
-    """Credentials of the official chain, fetched by one caller at a time, in a thread.
+    """Credentials of the official chain, fetched in a thread, by one caller at a time.
 
-    The chain blocks: on files, on the network, and on a lock of its own that froze an event loop for 15 s
-    when four coroutines asked at once (measured). `make_chain` is called for a new chain when the service
-    takes its credentials for stale: the old one would answer from its cache. A chain that takes longer than
-    `patience_s` has failed, and is left to itself.
+    - The chain blocks on files, on the network, and on a lock of its own: four coroutines that asked at once froze
+      the event loop for 15 s (measured).
+    - `make_chain` makes a new chain when the service rejects the credentials as expired: the old one would answer
+      from its cache.
+    - A chain that takes longer than `patience_s` seconds has failed. Its thread is not waited for.
     """
 
     def __init__(
@@ -88,17 +95,16 @@ class ChainSource:
 
     @property
     def origin(self) -> str:
-        """Where the credentials came from, in words; after the first `get` it names what had them."""
+        """Where the credentials came from, in words; after the first `get`, the provider that had them."""
         return self._origin
 
     async def get(self) -> Credentials:
-        """Return the credentials, asking the chain at most once a minute.
+        """Return the credentials; ask the chain at most once a minute.
 
-        What is known stays in use while the chain fails: whether it is still valid is for the service to
-        say.
+        While the chain fails, the last credentials stay in use: the service decides whether they are still valid.
 
         Raises:
-            CredentialsError: the chain found none, and none are known.
+            CredentialsError: the chain found none, and there are no earlier ones.
         """
         if self._credentials is None or self._due():
             async with self._fetching:
@@ -110,7 +116,7 @@ class ChainSource:
         return self._current()
 
     async def renew(self) -> None:
-        """Ask the chain again; callers that come while it is asked share its answer.
+        """Ask the chain again. Concurrent callers share one answer.
 
         Raises:
             CredentialsError: the chain found none, or the same ones again.
@@ -124,7 +130,7 @@ class ChainSource:
         if stale and self._current() == stale:
             raise CredentialsError(
                 f"the credentials with the access key {stale.masked_id} are no longer valid, and their source still"
-                " hands out the same: renew them there and run the same command again"
+                " returns the same: renew them there and run the same command again"
             )
 
     def _due(self) -> bool:
@@ -137,7 +143,7 @@ class ChainSource:
         if found is None:
             self._chain = None
             raise CredentialsError(
-                f"no credentials were found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}"
+                f"no credentials found: {chain.asking} has not answered within {self._patience_s:g} s.\n{HOW_TO}"
             )
         fetched = _checked(found.credentials, found.origin)
         self._origin = found.origin
@@ -146,16 +152,16 @@ class ChainSource:
 
     def _current(self) -> Credentials:
         if self._credentials is None:
-            raise CredentialsError(f"no credentials were found. {HOW_TO}")
+            raise CredentialsError(f"no credentials found. {HOW_TO}")
         return self._credentials
 
 
 def from_environment(environment: Mapping[str, str]) -> Credentials | None:
-    """Return the access key of the environment's variables, None if they are not there.
+    """Return the access key of the environment's variables, None if none is set.
 
     Raises:
-        ConfigurationError: only a part of a key is there; the rest may be another account's elsewhere.
-        CredentialsError: they hold what cannot be a key.
+        ConfigurationError: only a part of a key is set. The rest might come from another account elsewhere.
+        CredentialsError: a value cannot be a part of a key.
     """
     key_id, secret, token = (environment.get(name, "") for name in (_KEY_ID, _KEY_SECRET, _TOKEN))
     if key_id and secret:
@@ -174,10 +180,10 @@ def from_environment(environment: Mapping[str, str]) -> Credentials | None:
 def find_source(profile: str | None, environment: Mapping[str, str]) -> StaticSource | ChainSource:
     """Return where the credentials come from: a named profile, else the environment, else the chain.
 
-    Nothing heavy is imported unless the chain is needed.
+    The vendor's package is imported only if the chain is used.
 
     Raises:
-        ConfigurationError: there is no profile, and the environment holds a part of a key.
+        ConfigurationError: no profile is named, and the environment has only a part of a key.
     """
     if profile:
         return ChainSource(lambda: OfficialChain(profile), origin=profile_in_words(profile))
@@ -186,10 +192,9 @@ def find_source(profile: str | None, environment: Mapping[str, str]) -> StaticSo
 
 
 async def _in_a_thread(chain: Chain, patience_s: float) -> Found | None:
-    """Return what a chain finds, None where it takes too long.
+    """Return what a chain finds, None after `patience_s` seconds.
 
-    The thread is a daemon, unlike asyncio's: a chain that hangs holds up neither the loop nor the end of the
-    process.
+    The thread is a daemon, unlike asyncio's: a chain that hangs delays neither the loop nor the end of the process.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Found] = loop.create_future()
@@ -208,7 +213,7 @@ async def _in_a_thread(chain: Chain, patience_s: float) -> Found | None:
             found = chain()
         except Exception as error:  # noqa: BLE001 -- it is raised again where the answer is awaited
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits for this any more
             loop.call_soon_threadsafe(settle, found, failure)
 
     threading.Thread(target=run, name="credentials", daemon=True).start()
@@ -219,7 +224,7 @@ async def _in_a_thread(chain: Chain, patience_s: float) -> Found | None:
 
 
 def _checked(credentials: Credentials, origin: str) -> Credentials:
-    """Return credentials that can be signed with and sent; a message about others shows none of them."""
+    """Return the credentials, if they can be used for signing and sending; the error shows no part of them."""
     if fault := _fault(credentials):
         what, why = fault
         raise CredentialsError(f"the {what} from {origin} is {why}")
@@ -227,7 +232,10 @@ def _checked(credentials: Credentials, origin: str) -> Credentials:
 
 
 def _fault(credentials: Credentials) -> tuple[str, str] | None:
-    """Return which part cannot be used, and why. A frame of its own: it holds the secret, and nothing raises here."""
+    """Return which part cannot be used, and why.
+
+    This has a frame of its own: the secret is a local variable here, and no exception is raised here.
+    """
     for what, text in (
         ("access key id", credentials.access_key_id),
         ("access key secret", credentials.access_key_secret),
@@ -238,6 +246,6 @@ def _fault(credentials: Credentials) -> tuple[str, str] | None:
             return what, f"{type_in_words(value)}, not text: put it into quotes"
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             return what, (
-                "empty, or holds a blank, a line break or another character that no key has: copy it again"
+                "empty, or has a blank, a line break or another character that no key has: copy it again"
             )
     return None

@@ -1,4 +1,4 @@
-"""A call's deadline, which does not throw away answers that came while this process was held up."""
+"""A call's deadline. It keeps answers that arrived while this process was stopped or its loop was busy."""
 
 import asyncio
 from types import TracebackType
@@ -7,18 +7,20 @@ from typing import Self
 from flowreaper.client.sent_hook import Sending
 
 LATE_S = 0.1
-"""A timer that fires later than this was not late by itself: the process was stopped, or the loop was busy."""
+"""Seconds. A timer that fires later than this shows that the process was stopped, or the loop was busy."""
 
 GRACE_S = 1.0
-_MOST_GRACES = 5  # a loop that is always late must end its calls all the same
+_MAX_GRACES = 5  # a loop that is always late must still end its calls
 
 
 class Deadline:
-    """Bounds the block of one call: `connect_s` until it has a connection, `total_s` as a whole.
+    """Bounds the block of one call: `connect_s` seconds until it has a connection, `total_s` in all.
 
-    After a SIGSTOP, say, the timers of all calls are due together with the sockets that hold their answers, and
-    aiohttp's own timeouts would cancel calls that are answered already. So a call whose timer fires late gets
-    `GRACE_S` to read what has come. Raises TimeoutError.
+    After a SIGSTOP, for example, all timers are due, and the sockets already hold the answers. aiohttp's own timeouts
+    would cancel these calls. Here, a call whose timer fires late gets `GRACE_S` more seconds to read its answer.
+
+    Raises:
+        TimeoutError: on leaving the block, if the time was up.
     """
 
     __slots__ = (
@@ -39,7 +41,7 @@ class Deadline:
         self._call = call
         self._connect_s = connect_s
         self._total_s = total_s
-        self._graces = _MOST_GRACES
+        self._graces = _MAX_GRACES
         self._expired = False
 
     def __enter__(self) -> Self:
@@ -58,7 +60,7 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        # As asyncio.timeout does: who else cancels the task at the same time is heard.
+        # As asyncio.timeout does: a cancellation by another task at the same time is kept.
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 

@@ -1,4 +1,4 @@
-"""Where the service is: hosts, regions, and what may be named instead. Pure."""
+"""Where the service is: hosts and regions, and how an endpoint is written. Pure."""
 
 import ipaddress
 import re
@@ -11,23 +11,16 @@ from flowreaper.escaping import printable
 DEFAULT_REGION = "ap-southeast-1"
 """The only region with a documented endpoint."""
 
-
 _REGION = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
-
-
-# RFC 1123; a name with an empty or too long label makes Python's resolver raise what is no OSError.
+# RFC 1123. For an empty or too long label Python's resolver raises an exception that is no OSError.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-
-
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
-
-
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the calls go. `host` is a bare name or address (IPv6 without brackets)."""
+    """Where the calls are sent. `host` is a name or an address, IPv6 without brackets."""
 
     scheme: str
     host: str
@@ -52,13 +45,13 @@ def parse_endpoint(text: str) -> Endpoint:
         ConfigurationError: it is none of these, or plain http to another machine.
     """
     if "@" in text:
-        # The message does not repeat it: what stands before the @ may be a secret.
+        # The message does not repeat it: the part before the @ may be a secret.
         raise ConfigurationError(
             "the endpoint must not hold a user or a password: leave out everything up to the @"
         )
     shown = printable(text)
     if not text.isprintable():
-        # urlsplit would drop some of these, and so make another host of it.
+        # urlsplit drops some of these, which would make it another host.
         raise ConfigurationError(
             f"endpoint {shown}: leave out what cannot be printed (a line break, a control character)"
         )
@@ -76,8 +69,7 @@ def parse_endpoint(text: str) -> Endpoint:
         raise ConfigurationError(f"endpoint {shown}: leave out everything after the host and port")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
-            f"endpoint {shown}: plain http would show every call to the network; use https"
-            " (http is for a sandbox on this machine)"
+            f"endpoint {shown}: plain http would expose every call; use https (http is for a sandbox on this machine)"
         )
     return Endpoint(parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
 

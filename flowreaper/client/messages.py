@@ -1,4 +1,4 @@
-"""DeleteFlow on the wire: build a signed request, read what came back. Pure; sends nothing.
+"""The service's messages: a signed request, a parsed reply. Pure; sends nothing.
 
 Source of the shapes: the vendor's DeleteFlow page (API version 2020-06-06) and its official SDK.
 """
@@ -10,14 +10,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from flowreaper.client import signing
-from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.model import Credentials, Reply
 
 VERSION = "2020-06-06"
-DELETE_FLOW = "DeleteFlow"
 METHOD = "POST"
 PATH = "/"
 BODY_LIMIT = 64 * 1024
-"""Bytes of an answer that are read. DeleteFlow's answers hold some 200; a proxy's page may hold anything."""
+"""Bytes of an answer that are read. DeleteFlow's answers have about 200; a proxy's page may have any number."""
 
 _MESSAGE_LIMIT = 2000
 _WORD_LIMIT = 200
@@ -40,18 +39,6 @@ class Request(NamedTuple):
         return f"Request({self.query!r})"
 
 
-def delete_flow(flow: Flow, credentials: Credentials, *, host: str, now_s: float, nonce: str) -> Request:
-    """Build one signed DeleteFlow call.
-
-    `host` is the Host header's value (with the port where it is not the default), `now_s` the service's
-    time in seconds since the epoch (accepted within 15 minutes), `nonce` unlike any that was used before.
-    """
-    parameters = {"FlowId": flow.flow_id}
-    if flow.cust_space_id:
-        parameters["CustSpaceId"] = flow.cust_space_id
-    return signed_request(DELETE_FLOW, parameters, credentials, host=host, now_s=now_s, nonce=nonce)
-
-
 def signed_request(
     action: str,
     parameters: Mapping[str, str],
@@ -61,7 +48,11 @@ def signed_request(
     now_s: float,
     nonce: str,
 ) -> Request:
-    """Build one signed call of any operation of the family: all parameters travel in the query."""
+    """Build one signed call of an operation (`action`); all its parameters go into the query.
+
+    `host` is the Host header's value (with the port where it is not the default). `now_s` is the service's
+    time in seconds since the epoch; the service accepts it within 15 minutes. `nonce` must be new.
+    """
     # Before the headers hold a token: a text that cannot be encoded raises here.
     query = signing.canonical_query(parameters)
     headers = {

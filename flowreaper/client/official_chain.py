@@ -1,7 +1,7 @@
-"""The official credentials chain, asked one provider after the other.
+"""Asks the official credentials chain, one provider after the other.
 
-Its exceptions quote what they were answered: the secret, the token, the signature, the URL. So nothing of
-their text goes further; `chain_failures.why` says in our own words what they mean.
+Its exceptions quote the answers: secrets, tokens, signatures, URLs. So their text is never passed on;
+`chain_failures.why` says in our own words what they mean.
 """
 
 import configparser
@@ -24,9 +24,9 @@ CONFIG = "~/.aliyun/config.json"
 _INI = "~/.alibabacloud/credentials.ini"
 _NAME_LIMIT = 60
 
-# The vendor's loggers print to stderr by themselves, with tracebacks and (DEBUG=sdk) with whole requests.
+# The vendor's loggers print to stderr: tracebacks and, with DEBUG=sdk, whole requests.
 _CHATTY = ("credentials", "alibabacloud-tea", "apscheduler")
-# These are also the host program's, so they lose only what the asking thread says: it holds URLs with tokens.
+# The host program uses these loggers, too. Only records of the asking thread are dropped: they hold URLs with tokens.
 _SHARED = ("urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests")
 
 HOW_TO = (
@@ -40,14 +40,14 @@ HOW_TO = (
 
 
 class Found(NamedTuple):
-    """A key, not checked yet, and where it came from, in words."""
+    """A key, not checked yet; `origin` says in words where it came from."""
 
     credentials: Credentials
     origin: str
 
 
 class _Provider(NamedTuple):
-    """One way to a key. `make` may raise anything; `fault` is what is wrong with it, known without asking."""
+    """A source of keys. `make` may raise anything; `fault` is what is wrong with it, found without asking it."""
 
     name: str
     make: Callable[[], Any]
@@ -55,10 +55,10 @@ class _Provider(NamedTuple):
 
 
 class OfficialChain:
-    """The official chain as a function that blocks; with a profile, that of ``~/.aliyun/config.json`` alone.
+    """The official chain as a function that blocks. With a profile, it asks only for that of ``~/.aliyun/config.json``.
 
-    `asking` names the provider that is being asked. The environment's key is not one of them: whether it is
-    there was looked at before.
+    `asking` names the provider that is being asked. The environment's key is not one of them: `find_source` looks
+    for it first.
     """
 
     def __init__(self, profile: str | None) -> None:
@@ -67,7 +67,7 @@ class OfficialChain:
         self.asking = profile_in_words(profile) if profile else "the credentials chain"
 
     def __call__(self) -> Found:
-        """Ask the provider that answered before, else one after the other.
+        """Ask the provider that had a key before, else all of them in order.
 
         Raises:
             CredentialsError: none has a key; the message says why in our own words.
@@ -78,17 +78,17 @@ class OfficialChain:
                 self.asking = provider.name
                 asked = provider.fault or _ask(provider.make)
                 if not isinstance(asked, str):
-                    # It answers from its own cache while its key is good.
+                    # It answers from its own cache while its key is valid.
                     self._answering = provider._replace(make=partial(_same, asked[1]))
                     origin = provider.name if self._profile else f"the credentials chain: {provider.name}"
                     return Found(asked[0], origin)
                 failures.append(f"\n  - {provider.name}: {asked}")
-        # Raised here, where no exception of the vendor's is its context.
+        # Raised outside the except clause: the vendor's exception would be the context.
         asked_all = ":" + "".join(failures) if failures else ": nothing is set up that could have a key."
-        raise CredentialsError(f"no credentials were found{asked_all}\n{HOW_TO}")
+        raise CredentialsError(f"no credentials found{asked_all}\n{HOW_TO}")
 
     def _providers(self) -> Iterator[_Provider]:
-        """Yield what is set up, in the vendor's order."""
+        """Yield the providers that are set up, in the vendor's order."""
         from alibabacloud_credentials import provider as vendor
         from alibabacloud_credentials.utils import auth_constant, auth_util
 
@@ -109,7 +109,7 @@ class OfficialChain:
         if auth_util.environment_ecs_metadata_disabled.lower() != "true":
             yield _Provider(
                 "the metadata service of an ECS instance",
-                # Without its scheduler, a thread that would ask beside us.
+                # Without its scheduler, a thread that would ask, too.
                 lambda: vendor.EcsRamRoleCredentialsProvider(async_update_enabled=False),
             )
         if auth_util.environment_credentials_uri:
@@ -117,7 +117,7 @@ class OfficialChain:
 
 
 def profile_in_words(name: str, mode: object = None) -> str:
-    """Name a profile of config.json, with its mode where that is known."""
+    """Return the name of a profile of config.json, with its mode if that is known."""
     how = f" ({printable(mode, _NAME_LIMIT)})" if isinstance(mode, str) and mode else ""
     return f"profile '{printable(name, _NAME_LIMIT)}'{how} of {CONFIG}"
 
@@ -183,7 +183,7 @@ def _faulty(name: str, fault: str) -> _Provider:
 
 
 class _FromOtherThreads(logging.Filter):
-    """Lets through what another thread than this one logs."""
+    """Drops the records of the thread that made it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,8 +195,8 @@ class _FromOtherThreads(logging.Filter):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the vendor's code logs out of stderr and of the host program's logs."""
-    # Imported here: it takes 215 ms (measured), reads the environment once, at import, and adds log handlers.
+    """Keep the vendor's log records out of stderr and of the host program's logs."""
+    # Imported here: the import takes 215 ms (measured), reads the environment and adds log handlers.
     import alibabacloud_credentials.provider  # noqa: F401 -- for its loggers
 
     for name in _CHATTY:

@@ -1,6 +1,6 @@
-"""What is wrong with a profile of the official tools, in our own words, before they are asked for it. Pure.
+"""Finds faults of a profile of the official tools, before they use it. Pure.
 
-Left alone, they complete an empty key with the environment's, which may be another account's.
+The tools would fill an empty key with the environment's, which may belong to another account.
 """
 
 from flowreaper.escaping import printable
@@ -58,7 +58,7 @@ def profile_of(config: object, name: str) -> dict[str, object] | None:
 def config_fault(config: object, name: str) -> str | None:
     """Return what is wrong with a profile of a parsed config.json, None if nothing was found.
 
-    Profiles that it builds on (``source_profile``) are looked at as well.
+    Profiles that it builds on (``source_profile``) are checked, too.
     """
     seen: list[str] = []
     while True:
@@ -79,7 +79,7 @@ def config_fault(config: object, name: str) -> str | None:
 
 
 def section_fault(section: dict[str, object] | dict[str, str], kind: str) -> str | None:
-    """Return what is wrong with the fields of one profile, whose field `kind` says how it gets its key."""
+    """Return what is wrong with one profile, None if nothing was found; its field `kind` says how it gets its key."""
     for field in _TEXTS:
         value = section.get(field)
         if value is not None and not isinstance(value, str):

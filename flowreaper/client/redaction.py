@@ -1,18 +1,18 @@
-"""Takes a call's own secrets out of what came back for it: a server may echo the request. Pure."""
+"""Redacts a call's own secrets in its reply: a server may echo the request. Pure."""
 
 from collections.abc import Sequence
 
 REDACTED = "[redacted]"
 
 _PIECE = 8
-# Characters in a row that give a secret away. An echo may be cut, escaped or encoded in places, so that the whole
-# secret is not found in it; by chance, 8 characters of a signature come together once in four thousand million.
+# Characters of a secret that are redacted wherever they occur in a row. An echo may be cut, escaped or encoded, so
+# the whole secret is not found in it. Eight hex digits of a signature occur by chance once in 4,000,000,000.
 
 
 def redact(text: str, secrets: Sequence[str]) -> str:
-    """Replace every run of 8 or more characters that stands in a secret, in upper or lower case.
+    """Replace every run of 8 or more characters that also occurs in a secret; case does not matter.
 
-    A shorter secret is replaced where it stands whole.
+    A shorter secret is replaced as a whole.
     """
     folded = text.lower()
     hidden = bytearray(len(text)) if len(folded) == len(text) else bytearray(len(folded))

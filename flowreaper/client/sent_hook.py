@@ -1,11 +1,12 @@
-"""Knows when a request was sent: aiohttp's internals, fenced in here.
+"""Knows when a request was sent. The only module that touches aiohttp's internals.
 
-Whether a call that failed has left decides whether its flow may be gone. aiohttp's errors do not say it, and its
-tracing says it before the bytes are written, and for 20 us a call. So `HookedRequest` overrides
-``ClientRequest.send``, which aiohttp 3 calls once a connection is there. aiohttp 4 calls another method: an
-override that never runs would make each lost answer look like a call that never left. Hence the upper bound in
-pyproject.toml, `check_aiohttp` before the first call, and `HookedConnector`, the second witness: a call that had a
-connection may have left, whatever the first one says.
+A flow whose call failed may be gone only if the call was sent. aiohttp's errors do not say whether it was. Its
+tracing fires before the bytes are written, and costs 20 us a call. So `HookedRequest` overrides
+``ClientRequest.send``, which aiohttp 3 calls once it has a connection.
+
+aiohttp 4 calls another method. The override would never run, and every lost answer would look like a call that was
+never sent. Three things prevent that: the upper bound in pyproject.toml; `check_aiohttp` before the first call; and
+`HookedConnector`, a second witness: a call that had a connection may have been sent, even if the hook did not run.
 """
 
 from collections.abc import Callable
@@ -20,19 +21,19 @@ from flowreaper.errors import UnsupportedAiohttpError
 class Sending:
     """How far one call has come.
 
-    `left` is called once its bytes were given to the system; `may_leave` is asked right before.
+    `may_send` is asked right before the call is sent; `sent` is called once the system has its bytes.
     """
 
-    __slots__ = ("begun", "connected", "left", "may_leave")
+    __slots__ = ("begun", "connected", "may_send", "sent")
 
-    def __init__(self, left: Callable[[], None], may_leave: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, sent: Callable[[], None], may_send: Callable[[], bool] = lambda: True) -> None:
         self.connected = False
         self.begun = False
-        self.left = left
-        self.may_leave = may_leave
+        self.sent = sent
+        self.may_send = may_send
 
     @property
-    def never_left(self) -> bool:
+    def never_sent(self) -> bool:
         """Whether it is certain that nothing of the call was sent."""
         return not (self.connected or self.begun)
 
@@ -46,32 +47,32 @@ class SurplusBytesError(aiohttp.ClientConnectionError):
 
 
 class HeldBackError(Exception):
-    """The call may not be sent any more; aiohttp passes on what is none of its own errors."""
+    """The call may no longer be sent. Not a ClientError, so that aiohttp does not wrap it."""
 
 
 class HookedRequest(aiohttp.ClientRequest):
-    """Notes in `sending` that the call is sent."""
+    """A request that marks its call as begun, then as sent."""
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Send the call, unless its connection holds what would be taken for its answer."""
+        """Send the call, unless stale bytes on its connection would be read as its answer."""
         call = sending.get()
         if conn.protocol is None or conn.protocol.should_close:
-            # It waited unused, and something came.
+            # Bytes came while the connection was idle.
             call.connected = False
             raise SurplusBytesError("the connection holds bytes that answer no call")
-        if not call.may_leave():
+        if not call.may_send():
             call.connected = False
             raise HeldBackError
         call.begun = True
         try:
             return await super().send(conn)
         finally:
-            # There is no body, so all of it was written, or as much as ever will be.
-            call.left()
+            # The request has no body: everything that will ever be written has been written.
+            call.sent()
 
 
 class HookedConnector(aiohttp.TCPConnector):
-    """Notes in `sending` that the call has a connection."""
+    """A connector that marks its call as connected."""
 
     async def connect(self, *arguments: Any, **options: Any) -> aiohttp.connector.Connection:
         """Take a connection from the pool, or make one."""
@@ -89,6 +90,6 @@ def check_aiohttp() -> None:
 def unsupported() -> UnsupportedAiohttpError:
     """Return the error for an aiohttp that does not run the hook."""
     return UnsupportedAiohttpError(
-        f"this aiohttp ({aiohttp.__version__}) does not report when a request was sent, so what became of a flow"
-        " whose answer is lost would be unknown: install aiohttp>=3.10,<4 and run the same command again"
+        f"this aiohttp ({aiohttp.__version__}) does not report when a request was sent, so flowreaper could not judge"
+        " a lost answer: install aiohttp>=3.10,<4 and run the same command again"
     )

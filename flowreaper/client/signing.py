@@ -1,7 +1,7 @@
-"""Signature V3 (ACS3-HMAC-SHA256), one pure function a stage, so that each can be held against a vector.
+"""Signature V3 (ACS3-HMAC-SHA256): one function a stage, so that each can be tested with a vector. Pure.
 
-Source of the rules: the vendor's "Request syntax and signature method V3". No clock, no randomness: the
-date and the nonce are headers like any other, and the caller's to choose.
+Source of the rules: the vendor's "Request syntax and signature method V3". The caller gives the date and the nonce, as
+headers.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ EMPTY_BODY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 def percent_encode(text: str) -> str:
-    """Encode as UTF-8, keep only letters, digits and ``-_.~`` (RFC 3986), upper-case hex."""
+    """Percent-encode as UTF-8, except for letters, digits and ``-_.~`` (RFC 3986); hex in upper case."""
     if text.isascii() and text.isalnum():
-        return text  # nearly every id and name there is, for a tenth of the time
+        return text  # nearly every id and name, in a tenth of the time
     return quote(text, safe="~")
 
 
@@ -31,15 +31,15 @@ def canonical_query(parameters: Mapping[str, str]) -> str:
 def canonical_headers(headers: Mapping[str, str]) -> tuple[str, str]:
     """Return the block of signed headers and their names joined by ``;``.
 
-    Signed are host, content-type and every x-acs-*; others are left out.
+    Host, content-type and every x-acs-* header are signed; others are not.
     """
     order, names = _signed_names(tuple(headers))
     return "".join([f"{name}:{headers[key].strip()}\n" for name, key in order]), names
 
 
-@lru_cache(maxsize=16)  # all calls of an account have headers of the same names
+@lru_cache(maxsize=16)  # all calls of an account have the same header names
 def _signed_names(keys: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], str]:
-    """Return the names that are signed in their order, each with its key, and the names joined."""
+    """Return the signed names in order, each with its key in the mapping, and the names joined by ``;``."""
     order = sorted(
         (name, key)
         for key in keys
@@ -56,12 +56,12 @@ def canonical_request(
 
 
 def string_to_sign(canonical: str) -> str:
-    """Name the algorithm, then hash the canonical request."""
+    """Return the algorithm's name and the SHA-256 of the canonical request, in hex."""
     return f"{ALGORITHM}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
 def signature(secret: str, to_sign: str) -> str:
-    """Return the hex HMAC-SHA256, keyed with the bare secret: V3 derives no key."""
+    """Return the HMAC-SHA256 in hex. The key is the secret itself: V3 derives none."""
     return hmac.digest(secret.encode(), to_sign.encode(), "sha256").hex()
 
 
@@ -74,7 +74,7 @@ def authorization(
     headers: Mapping[str, str],
     body_sha256: str = EMPTY_BODY_SHA256,
 ) -> str:
-    """Return the Authorization header's value for a request whose other headers are complete."""
+    """Return the Authorization header's value. `headers` are all other headers of the request."""
     signed_headers = canonical_headers(headers)
     to_sign = string_to_sign(_joined(method, path, query, signed_headers, body_sha256))
     signed = signature(credentials.access_key_secret, to_sign)

@@ -7,12 +7,11 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from flowreaper.client.client import Client, CredentialSource
 from flowreaper.errors import FlowreaperError, RunError
@@ -21,9 +20,10 @@ from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Snapshot, Summary
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
-from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
-from flowreaper.limiter.shared_pace import SharedPace, account_of, turns_folder
-from flowreaper.model import UNFINISHED, Ending, Entry, Flow, InvalidEntry, State
+from flowreaper.limiter.saved_pace import NOTE, SavedPace, learned_pace
+from flowreaper.limiter.shared_file import FileSharedPace, account_of, shared_folder
+from flowreaper.model import UNFINISHED, Ending, Flow, State
+from flowreaper.producer.producer import Batch, Deliver, Producer
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.lock import network_file_system
@@ -43,22 +43,8 @@ _REGARDLESS = "absences_regardless"
 _SOUGHT = 10_000
 # Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
 
-Deliver = Callable[[list[Entry | InvalidEntry]], Awaitable[None]]
-
 Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
 """What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
-
-
-class Feed(Protocol):
-    """What brings the flows: reads until its end or `stop`, and hands over batches."""
-
-    async def run(self) -> None:
-        """Read and deliver; return at the end."""
-        ...
-
-    def stop(self) -> None:
-        """Read no more."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +67,7 @@ class InputRead:
 class Job:
     """One run over one checkpoint.
 
-    `make_feed` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
+    `make_producer` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
     surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
     it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
@@ -96,7 +82,7 @@ class Job:
         checkpoint: Path,
         credentials: CredentialSource,
         log: Log,
-        make_feed: Callable[[Deliver], Feed] | None = None,
+        make_producer: Callable[[Deliver], Producer] | None = None,
         first_listed: Callable[[Sequence[Flow]], Sequence[Flow]] = lambda _flows: (),
         streams: Sequence[Stream] = (),
         opened: Callable[[Opened], None] = lambda _opened: None,
@@ -108,7 +94,7 @@ class Job:
         self._path = checkpoint
         self._credentials = credentials
         self._log = log
-        self._make_feed = make_feed
+        self._make_producer = make_producer
         self._first_listed = first_listed
         self._opened = opened
         self._input_read = input_read
@@ -117,7 +103,7 @@ class Job:
         self._accept_lost_log = accept_lost_log
         self._parts: _Parts | None = None
         self._unfinished = 0
-        self._reading = make_feed is not None
+        self._reading = make_producer is not None
         self._ending: Ending | None = None
         self._expires_at: float | None = None
 
@@ -185,24 +171,24 @@ class Job:
             elapsed_s=now - parts.started_at,
         )
 
-    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: SharedPace) -> Summary:
+    async def _run(self, checkpoint: Checkpoint, writer: Writer, turns: FileSharedPace) -> Summary:
         begun = await writer.call(
-            partial(_begin, checkpoint, self._settings, listed=self._make_feed is not None)
+            partial(_begin, checkpoint, self._settings, listed=self._make_producer is not None)
         )
         self._unfinished = begun.to_call
         if begun.sought:
             found = await asyncio.to_thread(self._first_listed, begun.sought)
             self._unfinished = await writer.call(partial(checkpoint.list_known, found))
         pace = learned_pace(self._settings.rate, begun.pace)
-        kept_pace = KeptPace(pace, writer.note, self._failed)
+        kept_pace = SavedPace(pace, writer.note, self._failed)
         parts = self._parts = self._build(begun, writer, RateLimiter(pace, turns))
         engine, sink = parts.engine, parts.sink
         self._opened(Opened(begun.counts, self._unfinished))
         if self._ending:
             engine.stop(self._ending)
         async with parts.client:
-            feed = self._make_feed(self._deliver) if self._make_feed else None
-            reading = asyncio.create_task(self._read(feed, engine, writer))
+            producer = self._make_producer(self._deliver) if self._make_producer else None
+            reading = asyncio.create_task(self._read(producer, engine, writer))
             keeping = asyncio.create_task(kept_pace.run())
             watching = asyncio.create_task(writer.watch(self._failed))
             read_all = False
@@ -210,12 +196,12 @@ class Job:
                 await engine.run()
                 read_all = not self._reading
                 with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
-                    await kept_pace.keep()
+                    await kept_pace.save()
             finally:
                 keeping.cancel()
                 watching.cancel()
-                if feed:
-                    feed.stop()
+                if producer:
+                    producer.stop()
                 await asyncio.wait((reading, keeping))
         if error := reading.exception():
             raise error
@@ -275,11 +261,11 @@ class Job:
         )
         return _Parts(client, sink, outage, settlement, engine, asyncio.get_running_loop().time())
 
-    async def _read(self, feed: Feed | None, engine: WorkerPool, writer: Writer) -> None:
+    async def _read(self, producer: Producer | None, engine: WorkerPool, writer: Writer) -> None:
         self._warn_of_expiry()
         try:
-            if feed:
-                await feed.run()
+            if producer:
+                await producer.run()
                 await self._note_end_of_input(writer)
         except FlowreaperError as error:
             self._failed(error)
@@ -307,15 +293,15 @@ class Job:
             )
             self._expires_at = None
 
-    async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
+    async def _deliver(self, batch: Batch) -> None:
         if self._parts:
             new = await self._parts.sink.add(batch)
             self._unfinished += new
             if new:
                 self._parts.engine.flows_added()
 
-    def _turns(self, account: str, peers: Peers) -> SharedPace:
-        folder = turns_folder()
+    def _turns(self, account: str, peers: Peers) -> FileSharedPace:
+        folder = shared_folder()
 
         def failed(error: OSError) -> None:
             # No part is known where the system does not say how many runs there are.
@@ -326,7 +312,8 @@ class Job:
 
         works = partial(self._log.info, "pace.shared_again_on_this_machine")
         met = partial(self._log.info, "pace.shared_with_another_run_on_this_machine")
-        return SharedPace(folder, account, peers, failed=failed, works=works, met=met)
+        clock = asyncio.get_running_loop().time
+        return FileSharedPace(folder, account, peers, clock, failed=failed, works=works, met=met)
 
     def _failed(self, error: Exception) -> None:
         if self._parts:

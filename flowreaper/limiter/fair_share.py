@@ -1,10 +1,11 @@
-"""How the runs of one machine share an account's pace: who may take the next turn, and what they must know for it.
+"""How the runs of one account share its rate: who may reserve the next slot, and what they must know for it.
 
-No clock, no file, no log. Times are in seconds of the machine's monotonic clock, which all processes share.
+No clock, no file, no log. Times are in seconds of a clock that all runs share. A *slot* is the right to send one batch
+of calls.
 
-A call may leave while its permit is fresh: for `SHELF_LIFE_S` after its run last looked at what all runs share. That
-bounds how long a run can act on what is no longer so. What nobody has looked at for `settle_s` binds nobody: each call
-that it allowed has left, and a whole second has passed since.
+A call may be sent while its slot is fresh: for `SHELF_LIFE_S` after its run last looked at the shared state. That bounds
+how long a run can act on outdated knowledge. What no run has looked at for `settle_s` binds nobody: all calls that it
+allowed have been sent, and a whole second has passed since.
 """
 
 import json
@@ -13,63 +14,85 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flowreaper.limiter.pace import BATCHES_PER_S, MOST_WIDENING_S, batches_in
+from flowreaper.limiter.adaptive import MOST_WIDENING_S
+from flowreaper.limiter.pace import BATCHES_PER_S, BLOCKED, Blocked, batches_in
+
+# These five agree with each other (tests/limiter/test_fair_share.py checks it): a run that is at work looks often
+# enough to keep its slots fresh and to count as alive, and a run that has ended counts until its last call is over.
 
 SHELF_LIFE_S = 0.9
-"""Calls that leave later than this after their run's last look do not leave: it must look again."""
+"""A call is sent at most this long after its run's last look; later, the run must look again."""
 
+HEARTBEAT_S = 0.4
+"""A run with unsent calls looks this often: twice within the shelf life, since one look may fail."""
+
+LOOK_ALONE_S = 0.3
+"""A run that cannot use the shared state asks this often which others are alive."""
+
+LONGEST_WAIT_S = 1.0
+"""A run that waits for a slot looks at least this often, so that the others know that it is alive."""
+
+GONE_AFTER_S = 2.0
+"""A run that has not looked for this long has ended; its calls count until then."""
+
+_GONE_AFTER_INTERVALS = 3
 _FORGET_S = 60.0
 _GIVE_WAY_S = 0.003  # more than timers are late
-_GONE_AFTER_S = (
-    2.0  # longer than the shelf life and a second: until then its calls count in everybody's second
-)
-_GONE_AFTER_GAPS = 3
 
 
 class Peer(NamedTuple):
-    """A run that shares an account's pace with others: when it last looked and took a turn, and its own pace.
+    """A run that shares an account's rate: when it last looked and last reserved a slot, and its own pace.
 
-    `sent_at` is negative where it has not taken one yet.
+    `reserved_at` is negative until it has reserved a slot.
     """
 
     seen_at: float
-    sent_at: float
+    reserved_at: float
     interval_s: float
     widening_s: float
 
 
 def is_alive(run: Peer, now: float) -> bool:
-    """Return whether a run is still at work, as far as can be told: one that waits looks every second or so."""
-    gone_after_s = max(_GONE_AFTER_S, _GONE_AFTER_GAPS * run.interval_s * (1 + run.widening_s))
+    """Return whether a run is still at work, judged by when it last looked."""
+    gone_after_s = max(GONE_AFTER_S, _GONE_AFTER_INTERVALS * run.interval_s * (1 + run.widening_s))
     return 0 <= now - run.seen_at < gone_after_s
 
 
-def turn_wait_s(mine: Peer, others: Sequence[Peer], left: Sequence[float], leaving: int) -> float:
-    """Return how long a run must wait for the turn that it wants now, at `seen_at`; 0 or less: not at all.
+def slot_wait_s(mine: Peer, others: Sequence[Peer], sent: Sequence[float], unsent: int) -> float | Blocked:
+    """Return how long a run must wait, from `mine.seen_at` on, for a slot; 0 or less: not at all.
 
-    `others` are the runs near it; `left` is when the account's latest turns left, in order, up to
-    `BATCHES_PER_S` of them; so many more have begun and not `leaving` yet: infinite while they may fill any
-    second. Together the runs keep the pace of the fastest, stretched as the most stretched. Who sent last gives
-    way to who waits, so a slower run is never starved by a faster one.
+    `others` are the runs that are alive. `sent` holds when the calls of the account's latest slots were sent, in order,
+    up to `BATCHES_PER_S` of them; `unsent` counts the slots whose calls are not sent yet. BLOCKED while those alone
+    could fill a window. Together the runs keep the pace of the fastest, with the widest window. The run that
+    reserved last lets waiting runs go first, so a faster run never starves a slower one.
     """
     interval_s = min(run.interval_s for run in (mine, *others))
     widening_s = max(run.widening_s for run in (mine, *others))
     batches = batches_in(interval_s)
-    free_at = _free_at(batches, left, leaving, batches * interval_s * (1 + widening_s))
-    begun_at = max(run.sent_at for run in (mine, *others))
-    if others and begun_at >= 0:
+    free_at = _free_at(batches, sent, unsent, batches * interval_s * (1 + widening_s))
+    if free_at is BLOCKED:
+        return BLOCKED
+    reserved_at = max(run.reserved_at for run in (mine, *others))
+    if others and reserved_at >= 0:
         gap_s = interval_s * (1 + widening_s)
-        waiting = sum(run.sent_at < min(mine.sent_at, run.seen_at) for run in others)
-        free_at = max(free_at, begun_at + gap_s + min(waiting * _GIVE_WAY_S, gap_s / 2))
+        waiting = sum(run.reserved_at < min(mine.reserved_at, run.seen_at) for run in others)
+        free_at = max(free_at, reserved_at + gap_s + min(waiting * _GIVE_WAY_S, gap_s / 2))
     return free_at - mine.seen_at
 
 
-def _free_at(capacity: int, left: Sequence[float], leaving: int, window_s: float) -> float:
-    """Return from when on a window that holds so many turns has a place, beside those `leaving`."""
-    free = capacity - leaving
+def _free_at(capacity: int, sent: Sequence[float], unsent: int, window_s: float) -> float | Blocked:
+    """Return from when on a window of this capacity has a place, beside the slots that are not sent yet."""
+    free = capacity - unsent
     if free <= 0:
-        return float("inf")
-    return left[-free] + window_s if len(left) >= free else float("-inf")
+        return BLOCKED
+    return sent[-free] + window_s if len(sent) >= free else float("-inf")
+
+
+def longer(one: float | Blocked, other: float | Blocked) -> float | Blocked:
+    """Return the longer of two waits."""
+    if one is BLOCKED or other is BLOCKED:
+        return BLOCKED
+    return max(one, other)
 
 
 class Census(NamedTuple):
@@ -80,142 +103,147 @@ class Census(NamedTuple):
 
 
 def settle_s(interval_s: float) -> float:
-    """Return after how many seconds what a run of this pace did not know can have no effect on it any more."""
+    """Return after how many seconds nothing matters any more that a run of this pace did not know."""
     return SHELF_LIFE_S + max(1.0, batches_in(interval_s) * interval_s)
 
 
-class Part:
-    """The turns that a run may take by itself in one second, while some run cannot use what they share.
+class FairShare:
+    """The slots that a run may use in one second on its own, while some run cannot use the shared state.
 
-    They are divided by the runs that are alive: of five turns, three runs have 2, 2 and 1; of seven runs, two have
-    none. A run that joins makes no part larger, and waits until all others must have seen it. When one ends, parts
-    grow after as long. So parts never make more than the whole together, though runs look at different times.
+    The runs that are alive divide the rate: of five slots, three runs have 2, 2 and 1; of seven runs, two have none.
+    When a run joins, no share grows, and the new run waits until all others must have seen it. When a run ends, the
+    others' shares grow after as long. So the shares never add up to more than the rate, though the runs look at
+    different times.
     """
 
     def __init__(self) -> None:
         self._census: Census | None = None
-        self._turns = 0
+        self._slots = 0
         self._from = 0.0
         self._looked_at = float("-inf")
 
-    def seen(self, now: float, census: Census | None, interval_s: float) -> int:
-        """Return the part at this time; `census` is None where it cannot be known, and the part is 0."""
+    def update(self, now: float, census: Census | None, interval_s: float) -> int:
+        """Return the share at this time. It is 0 where `census` is None: nobody knows which runs are alive."""
         new = 0
         if census:
             new = max(0, -(-(batches_in(interval_s) - census.place) // census.number))
         if now - self._looked_at >= SHELF_LIFE_S:
             # Others may have come and gone meanwhile.
-            self._turns = 0
+            self._slots = 0
             self._from = now + settle_s(interval_s)
         elif census != self._census:
-            self._turns = min(self._turns, new)
+            self._slots = min(self._slots, new)
             self._from = now + settle_s(interval_s)
         if now >= self._from:
-            self._turns = new
+            self._slots = new
         self._census = census
         self._looked_at = now
-        return self._turns
+        return self._slots
 
 
-class Permits:
-    """The turns that one run has taken: which of them may leave, and when the latest left."""
+class OwnSlots:
+    """The slots that one run has reserved: which are unsent, which of those are fresh, and when the latest were sent."""
 
     def __init__(self) -> None:
-        self.leaving: list[float] = []
-        self.left: list[float] = []
+        self.unsent: list[float] = []
+        self.sent: list[float] = []
         self._renewed_at = self._void_before = float("-inf")
 
-    def is_fresh(self, turn_at: float, now: float) -> bool:
-        """Return whether the calls of the turn of this time may leave now."""
-        return turn_at >= self._void_before and now - self._renewed_at < SHELF_LIFE_S
+    def is_fresh(self, slot_time: float, now: float) -> bool:
+        """Return whether the calls of the slot of this time may be sent now."""
+        return slot_time >= self._void_before and now - self._renewed_at < SHELF_LIFE_S
 
-    def look(self, now: float) -> None:
-        """Void for good what became stale before this look: the others may have had its capacity meanwhile."""
+    def expire(self, now: float) -> None:
+        """Before a look: void for good the slots that are stale, since others may have used their places meanwhile."""
         if now - self._renewed_at >= SHELF_LIFE_S:
-            self.leaving.clear()
+            self.unsent.clear()
             self._void_before = now
 
     def renew(self, now: float) -> None:
-        """Let all that are not void leave for another while, after a look at this time."""
+        """After a look: keep the slots that are not void fresh for another while."""
         self._renewed_at = now
 
-    def leave(self, turn_at: float, at: float) -> bool:
-        """Take note that the turn of this time left at another; return whether it was known."""
-        if turn_at not in self.leaving:
+    def mark_sent(self, slot_time: float, at: float) -> bool:
+        """Record when the last call of the slot of this time was sent; return whether the slot was known."""
+        if slot_time not in self.unsent:
             return False
-        self.leaving.remove(turn_at)
-        self.left = sorted((*self.left, at))[-BATCHES_PER_S:]
+        self.unsent.remove(slot_time)
+        self.sent = sorted((*self.sent, at))[-BATCHES_PER_S:]
         return True
 
 
-def part_wait_s(mine: Peer, part: int, permits: Permits) -> float:
-    """Return how long a run must wait that may take only `part` turns in a second, whatever the others do."""
+def share_wait_s(mine: Peer, share: int, own: OwnSlots) -> float | Blocked:
+    """Return how long a run must wait that may use only `share` slots in a second, whatever the others do."""
     window_s = batches_in(mine.interval_s) * mine.interval_s * (1 + mine.widening_s)
-    return _free_at(part, permits.left, len(permits.leaving), window_s) - mine.seen_at
+    free_at = _free_at(share, own.sent, len(own.unsent), window_s)
+    return BLOCKED if free_at is BLOCKED else free_at - mine.seen_at
 
 
 @dataclass
-class Account:
-    """What the runs of one machine know of one account.
+class SharedState:
+    """What the runs of one account know together."""
 
-    When its latest turns left, in order; how many were taken; its runs by name; when each of those took the turns
-    that have not left yet; and until when nobody may take one, because the file is new and does not know the last.
-    """
+    sent: list[float] = field(default_factory=list)
+    """When the calls of the latest slots were sent, in order."""
 
-    left: list[float] = field(default_factory=list)
-    turns: int = 0
+    slots: int = 0
+    """How many slots were reserved."""
+
     runs: dict[str, Peer] = field(default_factory=dict)
-    leaving: dict[str, list[float]] = field(default_factory=dict)
+    """The runs by name."""
+
+    unsent: dict[str, list[float]] = field(default_factory=dict)
+    """For each run, the times of its slots whose calls are not sent yet."""
+
     closed_until: float = 0.0
+    """Nobody may reserve a slot before this time: the state is new and does not know the latest slots."""
 
 
-def json_of(accounts: Mapping[str, Account]) -> bytes:
-    """Return the accounts as JSON, for `read`."""
+def json_of(states: Mapping[str, SharedState]) -> bytes:
+    """Return the states by account as JSON, for `read`. Runs of other versions read it, so its names stay."""
     return json.dumps(
         {
-            name: {
-                "left": account.left,
-                "turns": account.turns,
-                "runs": account.runs,
-                "leaving": {run: times for run, times in account.leaving.items() if times},
-                "closed_until": account.closed_until,
+            account: {
+                "left": state.sent,
+                "turns": state.slots,
+                "runs": state.runs,
+                "leaving": {run: times for run, times in state.unsent.items() if times},
+                "closed_until": state.closed_until,
             }
-            for name, account in accounts.items()
+            for account, state in states.items()
         }
     ).encode()
 
 
-def read(text: bytes, now: float) -> dict[str, Account]:
-    """Return what `json_of` made, less what is of another time than the last minute, or makes no sense."""
+def read(text: bytes, now: float) -> dict[str, SharedState]:
+    """Return what `json_of` made, without what is older than a minute, of the future, or makes no sense."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    accounts = {}
-    for name, value in _items(found):
-        parts = dict(_items(value))
-        runs = {
-            run: sharer for run, numbers in _items(parts.get("runs")) if (sharer := _sharer(numbers, now))
-        }
-        leaving = {run: _times(times, now) for run, times in _items(parts.get("leaving")) if run in runs}
+    states = {}
+    for account, value in _items(found):
+        values = dict(_items(value))
+        runs = {run: peer for run, numbers in _items(values.get("runs")) if (peer := _peer(numbers, now))}
+        unsent = {run: _times(times, now) for run, times in _items(values.get("leaving")) if run in runs}
         if runs:
-            turns = _count(parts.get("turns"))
-            closed_until = _soon(parts.get("closed_until"), now)
-            accounts[name] = Account(_times(parts.get("left"), now), turns, runs, leaving, closed_until)
-    return accounts
+            slots = _count(values.get("turns"))
+            closed_until = _soon(values.get("closed_until"), now)
+            states[account] = SharedState(_times(values.get("left"), now), slots, runs, unsent, closed_until)
+    return states
 
 
 def _items(value: object) -> list[tuple[str, object]]:
     return list(value.items()) if isinstance(value, dict) else []
 
 
-def _sharer(value: object, now: float) -> Peer | None:
+def _peer(value: object, now: float) -> Peer | None:
     numbers = _floats(value)
     if len(numbers) != len(Peer._fields):
         return None
     run = Peer(*numbers)
     sound = run.interval_s >= 1 / BATCHES_PER_S and 0 <= run.widening_s <= MOST_WIDENING_S
-    return run if sound and run.sent_at <= run.seen_at <= now < run.seen_at + _FORGET_S else None
+    return run if sound and run.reserved_at <= run.seen_at <= now < run.seen_at + _FORGET_S else None
 
 
 def _times(value: object, now: float) -> list[float]:

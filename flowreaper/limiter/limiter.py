@@ -1,176 +1,149 @@
-"""The gate that every call passes: aiolimiter, set by `flowreaper.limiter.pace`."""
+"""The rate limiter that every call passes.
+
+At most `rate` calls are sent in any one second, retries included, from the first second on, and no burst comes first.
+What counts is the moment at which a call's bytes are handed to the system: a slow connection or a busy machine makes
+no exception, because a permit that was not used yet keeps its place in every second (`flowreaper.limiter.pace`). With
+timers that wake a millisecond late, the long run holds 4.98 of 5 calls a second.
+
+When the service throttles calls, the pace settles at what the service really admits (`flowreaper.limiter.adaptive`);
+the job keeps what was learned (`flowreaper.limiter.saved_pace`). Runs of one account on one machine reserve their calls
+in a shared file (`flowreaper.limiter.shared_file`). Runs that cannot see each other, and other tools, find their share
+because the service throttles them.
+"""
 
 import asyncio
-import math
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
-from flowreaper.limiter.pace import Pace
-
-_SEEN_S = 0.4  # twice within a permit's shelf life (`flowreaper.limiter.fair_share`), since the lock may be held at once
-
-
-class Turn(Protocol):
-    """The answer to who wants to send."""
-
-    @property
-    def wait_s(self) -> float:
-        """After how many seconds to ask again; 0: send now."""
-        ...
-
-    @property
-    def number(self) -> int | None:
-        """How many turns all runs of the account had before; None where they cannot be counted."""
-        ...
-
-    @property
-    def at(self) -> float | None:
-        """The time of this turn; None where it was not written down."""
-        ...
-
-
-class SharedPace(Protocol):
-    """What the runs of one account share."""
-
-    @property
-    def alone(self) -> bool:
-        """Whether it cannot be used now. `stay` finds out when it can be."""
-        ...
-
-    def is_fresh(self, turn_at: float, now: float) -> bool:
-        """Return whether the calls of the turn of this time may leave now."""
-        ...
-
-    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:
-        """Take a turn, or say how long to wait before asking again."""
-        ...
-
-    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:
-        """Take note that the last call of the turn of this time left at another."""
-        ...
-
-    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None:
-        """Let the others know that this run is there, though it takes no turn now."""
-        ...
+from flowreaper.limiter.fair_share import HEARTBEAT_S
+from flowreaper.limiter.pace import BLOCKED, Pace
+from flowreaper.limiter.shared_pace import SharedPace, Slot
 
 
 class Permit:
-    """A call's permission to leave, given at the time `at`."""
+    """The permission to send one call, granted at `granted_at` on the loop's clock."""
 
-    __slots__ = ("_batch", "at")
+    __slots__ = ("_batch", "granted_at")
 
-    def __init__(self, at: float, slice_: "_CallBatch") -> None:
-        self.at = at
-        self._batch: _CallBatch | None = slice_
+    def __init__(self, granted_at: float, batch: "_CallBatch") -> None:
+        self.granted_at = granted_at
+        self._batch: _CallBatch | None = batch
 
     @property
     def was_sent(self) -> bool:
-        """Whether `left` was called."""
+        """Whether `sent` was called."""
         return self._batch is None
 
     def is_fresh(self) -> bool:
-        """Return whether the call may still leave; one that may not is admitted anew."""
+        """Return whether the call may still be sent; if not, it needs another permit."""
         return self._batch is not None and self._batch.is_fresh()
 
-    def left(self) -> None:
-        """Take note that the call has left, or never will; only the first time counts."""
-        if slice_ := self._batch:
+    def sent(self) -> None:
+        """Record that the call was sent just now, or never will be; only the first time counts."""
+        if batch := self._batch:
             self._batch = None
-            slice_.left()
+            batch.sent()
 
 
 class RateLimiter:
-    """Lets calls through one at a time, at the pace of one account, on the running loop's clock.
+    """Permits calls one at a time, at the pace of one account, on the running loop's clock.
 
-    Only one task may wait in `acquire` at a time. What is admitted must leave, or the gate closes: a call that
-    is held back between here and the socket would else leave together with those after it. Without `turns`
-    there is no other run.
+    Only one task may wait in `acquire` at a time. Call `sent` on every permit: once as many are unsent as a second may
+    hold, `acquire` waits, since calls that are held back on their way to the socket may all be sent at once. Without
+    `shared` there is no other run of the account.
     """
 
-    def __init__(self, pace: Pace, turns: SharedPace | None = None) -> None:
+    def __init__(self, pace: Pace, shared: SharedPace | None = None) -> None:
         self._pace = pace
-        self._turns = turns
+        self._shared = shared
         self._batch: _CallBatch | None = None
-        self._slice_left = asyncio.Event()
-        self._staying: asyncio.TimerHandle | None = None
+        self._batch_sent = asyncio.Event()
+        self._heartbeat_timer: asyncio.TimerHandle | None = None
 
     async def acquire(self) -> Permit:
-        """Wait until the next call may leave."""
+        """Wait until the next call may be sent."""
         loop = asyncio.get_running_loop()
         if self._batch and loop.time() >= self._batch.until:
             self._batch.close()
-        # A slice that is thrown away while one waits for it takes its turn with it.
+        # `throttled()` may close the batch while we wait; then begin another one.
         while not (self._batch and self._batch.capacity):
-            self._batch = await self._next_slice(loop)
+            self._batch = await self._next_batch(loop)
         return self._batch.acquire()
 
-    async def _next_slice(self, loop: asyncio.AbstractEventLoop) -> "_CallBatch":
-        """Wait for a slice, which at some rates may hold no call."""
-        turn = None
+    async def _next_batch(self, loop: asyncio.AbstractEventLoop) -> "_CallBatch":
+        """Wait for a batch, which at some rates may hold no call."""
+        slot = await self._wait_for_slot(loop)
+        now = loop.time()
+        calls = self._pace.begin(now, slot.index)
+        record_sent = partial(self._record_sent, slot, calls)
+        if not calls:
+            record_sent(now)
+        is_fresh = partial(self._is_fresh, slot)
+        until = now + self._pace.interval_s
+        return _CallBatch(loop, calls, now, until, record_sent=record_sent, is_fresh=is_fresh)
+
+    async def _wait_for_slot(self, loop: asyncio.AbstractEventLoop) -> Slot:
+        """Wait until this run's pace and the other runs let a batch begin."""
         while True:
-            gap_s = self._pace.earliest - loop.time()
-            if gap_s <= 0 and self._turns:
-                turn = self._turns.take(loop.time, self._pace.interval_s, self._pace.widening_s)
-                gap_s = turn.wait_s
-                if self._staying is None:
-                    self._staying = loop.call_later(_SEEN_S, self._stay, loop, self._turns)
-            if gap_s <= 0:
-                break
-            if math.isinf(gap_s):
-                self._slice_left.clear()
-                await self._slice_left.wait()
+            earliest = self._pace.earliest
+            if earliest is BLOCKED:
+                self._batch_sent.clear()
+                await self._batch_sent.wait()
                 continue
-            # A live AsyncLimiter keeps the period that it was made with, so every gap gets its own: one
-            # that is full now and lets the next call through when the gap has drained. A pause that begins
-            # while a call waits here is seen by looking again.
+            gap_s = earliest - loop.time()
+            if gap_s <= 0:
+                slot = self._reserve(loop)
+                if slot.retry_after_s <= 0:
+                    return slot
+                gap_s = slot.retry_after_s
+            # aiolimiter does the waiting. AsyncLimiter's period is fixed at construction. A fresh one, filled by the
+            # first acquire, makes the second wait exactly `gap_s`. `throttled()` may call for a pause meanwhile, so
+            # look again afterwards.
             gap = AsyncLimiter(1, gap_s)
             await gap.acquire()
             await gap.acquire()
-        now = loop.time()
-        calls = self._pace.begin(now, turn.number if turn else None)
-        left = partial(self._left, turn, calls)
-        if not calls:
-            left(now)
-        return _CallBatch(
-            loop, calls, now, now + self._pace.interval_s, left=left, is_fresh=partial(self._is_fresh, turn)
-        )
 
-    def _is_fresh(self, turn: Turn | None, now: float) -> bool:
-        if self._turns is None or turn is None or turn.at is None:
-            return True
-        return self._turns.is_fresh(turn.at, now)
+    def _reserve(self, loop: asyncio.AbstractEventLoop) -> Slot:
+        if self._shared is None:
+            return Slot(0.0)
+        slot = self._shared.reserve(self._pace.interval_s, self._pace.widening_s)
+        if self._heartbeat_timer is None:
+            self._heartbeat_timer = loop.call_later(HEARTBEAT_S, self._heartbeat, loop, self._shared)
+        return slot
 
-    def _stay(self, loop: asyncio.AbstractEventLoop, turns: SharedPace) -> None:
-        """Keep the capacity of calls that have not left among those of the other runs, for as long as that takes."""
-        self._staying = None
-        if self._pace.leaving or turns.alone:
-            turns.stay(loop.time, self._pace.interval_s, self._pace.widening_s)
-            self._staying = loop.call_later(_SEEN_S, self._stay, loop, turns)
+    def _heartbeat(self, loop: asyncio.AbstractEventLoop, shared: SharedPace) -> None:
+        """Keep the places of unsent calls among those of the other runs, for as long as there are any."""
+        self._heartbeat_timer = None
+        if self._pace.unsent or shared.is_lost:
+            shared.heartbeat(self._pace.interval_s, self._pace.widening_s)
+            self._heartbeat_timer = loop.call_later(HEARTBEAT_S, self._heartbeat, loop, shared)
 
-    def _left(self, turn: Turn | None, calls: int, at: float) -> None:
-        self._pace.left(at, calls)
-        self._slice_left.set()
-        if self._turns and turn and turn.at is not None:
-            self._turns.left(asyncio.get_running_loop().time, turn.at, at)
+    def _is_fresh(self, slot: Slot) -> bool:
+        return self._shared is None or slot.time is None or self._shared.is_fresh(slot.time)
+
+    def _record_sent(self, slot: Slot, calls: int, at: float) -> None:
+        self._pace.sent(at, calls)
+        self._batch_sent.set()
+        if self._shared and slot.time is not None:
+            self._shared.sent(slot.time, at)
 
     @property
     def other_clients_rate(self) -> float | None:
-        """How many calls a second somebody else seems to spend of the quota; None while nothing speaks for that."""
+        """How many calls a second other clients seem to use of the quota; None without a sign of any."""
         return self._pace.other_clients_rate
 
     def throttled(self, sent_at: float, retry_after_s: float) -> None:
-        """Tell the pace that the service refused a call for its pace; `retry_after_s` is its wish, or 0."""
-        # The rest of an open slice was admitted before the service said no.
+        """Slow down: the service throttled a call sent at `sent_at`, and asks for a pause of `retry_after_s`, or 0."""
+        # The rest of an open batch was permitted before the service throttled that call.
         if self._batch:
             self._batch.close()
         self._pace.throttled(sent_at, asyncio.get_running_loop().time(), retry_after_s)
 
 
 class _CallBatch:
-    """Calls that are admitted until `until`, and are one for the pace until the last of them has left."""
+    """Calls that are permitted until `until`. For the pace they are one, sent when the last of them is."""
 
     def __init__(
         self,
@@ -179,33 +152,32 @@ class _CallBatch:
         begun_at: float,
         until: float,
         *,
-        left: Callable[[float], None],
-        is_fresh: Callable[[float], bool],
+        record_sent: Callable[[float], None],
+        is_fresh: Callable[[], bool],
     ) -> None:
         self.capacity = capacity
         self.until = until
+        self.is_fresh = is_fresh
         self._loop = loop
-        self._under_way = 0
-        self._left_at = begun_at
-        self._left = left
-        self._is_fresh = is_fresh
-
-    def is_fresh(self) -> bool:
-        return self._is_fresh(self._loop.time())
+        self._unsent = 0
+        self._sent_at = begun_at
+        self._record_sent = record_sent
 
     def acquire(self) -> Permit:
         self.capacity -= 1
-        self._under_way += 1
+        self._unsent += 1
         return Permit(self._loop.time(), self)
 
     def close(self) -> None:
+        """Permit no more calls."""
         if self.capacity:
             self.capacity = 0
-            if not self._under_way:
-                self._left(self._left_at)
+            if not self._unsent:
+                self._record_sent(self._sent_at)
 
-    def left(self) -> None:
-        self._under_way -= 1
-        self._left_at = self._loop.time()
-        if not (self.capacity or self._under_way):
-            self._left(self._left_at)
+    def sent(self) -> None:
+        """Record that one of the permitted calls was sent just now."""
+        self._unsent -= 1
+        self._sent_at = self._loop.time()
+        if not (self.capacity or self._unsent):
+            self._record_sent(self._sent_at)

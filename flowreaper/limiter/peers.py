@@ -1,8 +1,8 @@
-"""Which runs of an account are alive on this machine, without a file: each one holds a name in the kernel.
+"""Which runs of an account are alive on this machine, without a file: each run holds a name in the kernel.
 
-Linux's abstract sockets (unix(7)) need no folder, are never full or locked, and end with their process, however it
-ends. A suspended process keeps its own. Each network namespace has its own names. Other users of the machine can
-take names too: they slow a run down by that, and never speed it up.
+The names are Linux's abstract sockets (unix(7)). They need no folder, are never full or locked, and disappear with
+their process, however it ends. A suspended process keeps its name. Each network namespace has its own names. Other
+users of the machine can take names too: that slows a run down, and never speeds it up.
 """
 
 import os
@@ -11,14 +11,14 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from flowreaper.limiter.fair_share import Census, Part, Peer
+from flowreaper.limiter.fair_share import Census, FairShare, Peer
 
 MOST = 16
-"""Runs beyond this number have no name: they share the file, and send nothing while some run cannot use it."""
+"""Most runs that can have a name. Further runs share the file, but send nothing while some run cannot use it."""
 
 
 class Peers:
-    """The name of one run among those of its account, from the first `join` to `__exit__`."""
+    """One run's name among the runs of its account, from the first `join` to `close`."""
 
     def __init__(self, account: str) -> None:
         self._prefix = f"\0flowreaper-{os.geteuid()}-{account}"
@@ -29,12 +29,16 @@ class Peers:
         self._signalling = False
 
     def __enter__(self) -> Self:
-        """Return this; the name is taken when it is needed."""
+        """Return this; the name is taken by `join`."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the name back, and end the signal."""
         for held in (self._name, self._probe, self._signal):
             if held:
                 held.close()
@@ -42,14 +46,14 @@ class Peers:
         self._signalling = False
 
     def join(self) -> None:
-        """Take a name, if the system has any and one is free. It changes nothing to call it again."""
+        """Take a name, if the system has such names and one is free. Calling it again changes nothing."""
         if self._probe or sys.platform != "linux":
             return
         try:
-            # All sockets at once: there may be no file descriptors left when the trouble comes.
+            # Open all sockets now: when the trouble comes, there may be no free file descriptors.
             self._name, self._signal, self._probe = _socket(), _socket(), _socket()
         except OSError:
-            self.__exit__(None, None, None)
+            self.close()
             return
         for number in range(MOST):
             if _bind(self._name, self._name_of(number)):
@@ -57,14 +61,14 @@ class Peers:
                 return
 
     def census(self) -> Census | None:
-        """Return this run's place among all that are alive, suspended ones too; None if it cannot be known."""
+        """Return this run's place among the runs that are alive, suspended ones included; None if it has no name."""
         if self._number is None:
             return None
         alive = [k for k in range(MOST) if k == self._number or self._exists(self._name_of(k))]
         return Census(alive.index(self._number), len(alive))
 
     def signal(self) -> bool:
-        """Let the others know that this run cannot use the file; return whether they can see it."""
+        """Let the others know that this run cannot use the file; return whether they can see the signal."""
         self.join()
         if self._number is None or self._signalling:
             return self._signalling
@@ -93,55 +97,58 @@ class Peers:
         return f"{self._prefix}-{number}-alone"
 
     def _exists(self, name: str) -> bool:
-        # A datagram socket connects without a trace at the other end.
+        # The other end of a datagram socket does not notice that one connects.
         return self._probe is not None and self._probe.connect_ex(name) == 0
 
 
 class Trouble:
-    """Whether this run or another cannot use the file, and what this one may take meanwhile."""
+    """Whether this run or another cannot use the file, and this run's fair share meanwhile.
+
+    `retry_at` is when this run tries the file again; None if it can use the file.
+    """
 
     def __init__(self, peers: Peers) -> None:
         self.peers = peers
-        self.again_at: float | None = None
-        self._part = Part()
+        self.retry_at: float | None = None
+        self._share = FairShare()
         self._others_until = float("-inf")
 
-    def begins(self, again_at: float) -> bool:
-        """Signal that this run cannot use the file, and tries again then; return whether that is new."""
-        is_new = self.again_at is None
-        self.again_at = again_at
+    def begins(self, retry_at: float) -> bool:
+        """Signal that this run cannot use the file, and tries again at `retry_at`; return whether that is new."""
+        is_new = self.retry_at is None
+        self.retry_at = retry_at
         if is_new:
-            # Its part counts from the signal on, whatever it was before.
-            self._part = Part()
+            # The share begins with the signal, whatever it was before.
+            self._share = FairShare()
             self.peers.signal()
         return is_new
 
     def ends(self) -> bool:
-        """Take the signal back; return whether there was trouble."""
-        was = self.again_at is not None
-        self.again_at = None
+        """End the signal; return whether there was trouble."""
+        was = self.retry_at is not None
+        self.retry_at = None
         self.peers.end_signal()
         return was
 
-    def own(self, mine: Peer) -> int:
-        """Return the part of a run that cannot use the file."""
-        return self._part.seen(
+    def share_alone(self, mine: Peer) -> int:
+        """Return this run's share while it cannot use the file, in slots a second; 0 without a signal."""
+        return self._share.update(
             mine.seen_at, self.peers.census() if self.peers.signal() else None, mine.interval_s
         )
 
-    def others(self, mine: Peer, settle_s: float) -> int | None:
-        """Return the part of a run that can, while another cannot or has just ended so; None: it has no bounds."""
+    def share_beside_others(self, mine: Peer, settle_s: float) -> int | None:
+        """Return this run's share while another run cannot use the file; None if there is none, nor was just now."""
         if self.peers.others_signal():
             self._others_until = mine.seen_at + settle_s
         if mine.seen_at >= self._others_until:
             return None
-        return self._part.seen(mine.seen_at, self.peers.census(), mine.interval_s)
+        return self._share.update(mine.seen_at, self.peers.census(), mine.interval_s)
 
     def others_may_be(self, *, moved: bool) -> bool:
-        """Return whether others may have used another file than this new one.
+        """Return whether other runs may have used another file than this new one.
 
-        Of two runs that join at once, with a file each, one sees the other. One that has `moved` may have shared the
-        file before with runs that have ended.
+        Of two runs that join at once, with a file each, one sees the other. A run that has `moved` may have shared its
+        earlier file with runs that have ended.
         """
         census = self.peers.census()
         return moved or (census is not None and census.number > 1)

@@ -1,94 +1,264 @@
-"""A small file that processes of one user share: read, changed and written in one go, under a lock of the kernel."""
+"""The pace that the runs of one user share on one machine: a small file, under a lock of the kernel.
+
+Without it each run would use the account's whole rate, and together they would be throttled. Runs on other machines
+share nothing with these: they learn from throttled calls how much is left for them (`flowreaper.limiter.adaptive`).
+
+Trouble with the file never makes the runs faster than the rate:
+
+- A call is sent only while its slot is fresh (`flowreaper.limiter.fair_share.SHELF_LIFE_S`): shortly after its run held
+  the lock of the file that had the name at that time. So a run that was suspended asks for another slot, even if it was
+  suspended while it held the lock.
+- A file that does not know the account may have replaced one that was removed. If other runs are alive, or this run
+  used another file before, nobody reserves a slot of it for `settle_s`: by then all calls that the old file allowed are
+  over, and the runs that used it have found the new one.
+- A run that cannot lock, read or write the file signals that in the kernel (`flowreaper.limiter.peers`). Until the
+  signal ends, every run uses no more than its fair share of the slots, whether it can use the file or not, and the run
+  in trouble begins once all others must have seen its signal. Where the system has no such signals (macOS), its share
+  is 0. A run without others has a share of the whole rate.
+
+Runs that cannot see each other so (other machines and users, containers, the temporary keys of a role) do not share it.
+"""
 
 import contextlib
-import errno
-import fcntl
+import hashlib
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-_SIZE_LIMIT = 1024 * 1024
+from flowreaper.limiter.fair_share import (
+    LONGEST_WAIT_S,
+    LOOK_ALONE_S,
+    OwnSlots,
+    Peer,
+    SharedState,
+    is_alive,
+    json_of,
+    longer,
+    read,
+    settle_s,
+    share_wait_s,
+    slot_wait_s,
+)
+from flowreaper.limiter.locked_file import LockedFile
+from flowreaper.limiter.pace import BATCHES_PER_S, BLOCKED
+from flowreaper.limiter.peers import Peers, Trouble
+from flowreaper.limiter.shared_pace import Slot
+
+_NAME = "turns.json"  # runs of other versions use it too
+_NEVER = -1.0
+_BUSY_S = 0.001  # retry interval while another process holds the lock
+_PATIENCE_S = 0.5  # a lock is normally held for < 1 ms; held for longer than this, its holder is suspended
+_RETRY_S = 1.0  # retry interval for a file that cannot be used
+_FULL_S = 0.02  # retry interval while unsent calls take all slots
 
 
-class SharedFile:
-    """The file that has this name: it is made where it is missing, and followed when it is replaced.
+def shared_folder() -> Path:
+    """Return this user's folder for the shared file.
 
-    Its folder is made with mode 0700, and must be this user's alone.
+    It is the same for all sessions and cron, so it depends on no environment variable. It is in memory where the system
+    has such a place: on a disk, a write may wait for the checkpoint's fsync, and delay a call.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 -- `LockedFile` makes sure whose folder it is
+    return (memory if memory.is_dir() else Path("/tmp")) / f"flowreaper-{os.geteuid()}"  # noqa: S108 -- as above
+
+
+def account_of(endpoint: str, access_key_id: str) -> str:
+    """Return a name for an account at an endpoint that does not reveal its access key."""
+    return hashlib.sha256(f"{endpoint} {access_key_id}".encode()).hexdigest()[:16]
+
+
+class FileSharedPace:
+    """A `SharedPace` in the file `turns.json` of a folder.
+
+    The file holds, for each account, the runs of the last minute. `clock` is the machine's monotonic clock, which all
+    processes share. `met` is called once, when another run of the account is at work; `failed` when the file cannot be
+    used, and `works` when it can be used again. The file is opened at its first use.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._folder = path.parent
-        self._path = path
-        self._fd: int | None = None
-        self._was_open = False
-        self.has_moved = False
-        """Whether another file was opened before this one, which has not been changed since."""
+    def __init__(
+        self,
+        folder: Path,
+        account: str,
+        peers: Peers,
+        clock: Callable[[], float],
+        *,
+        failed: Callable[[OSError], None],
+        works: Callable[[], object],
+        met: Callable[[], object],
+    ) -> None:
+        self._file = LockedFile(folder / _NAME)
+        self._account = account
+        self._clock = clock
+        self._trouble = Trouble(peers)
+        self._failed = failed
+        self._works = works
+        self._met = met
+        self._has_met = False
+        self._name = os.urandom(8).hex()
+        self._began_at: float | None = None
+        self._busy_since: float | None = None
+        self._reserved_at = _NEVER
+        self._settle_s = settle_s(1.0)
+        self._own = OwnSlots()
+        self._unwritten: list[float] = []
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it was opened, and not closed again."""
-        return self._fd is not None
+    def __enter__(self) -> Self:
+        """Return this."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Close it; it is opened again when it is needed."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        """Close the file, and look for it no more."""
+        self._file.close()
+        self._trouble.retry_at = None
 
-    def held(self) -> OSError:
-        """Return the error for a lock that is held too long."""
-        why = "another process has held its lock for long: resume or end the run that is suspended"
-        return TimeoutError(errno.ETIMEDOUT, why, str(self._path))
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file cannot be used now; `heartbeat` finds out when it can be again."""
+        return self._trouble.retry_at is not None
+
+    def is_fresh(self, slot_time: float) -> bool:
+        """Return whether the calls of the slot of this time may be sent now; if not, they need another slot."""
+        return self._own.is_fresh(slot_time, self._clock())
+
+    def reserve(self, interval_s: float, widening_s: float) -> Slot:
+        """Reserve a slot now, or return how long to wait before asking again.
+
+        Who has reserved a slot with a time calls `sent` in the end.
+        """
+        slot = self._look(interval_s, widening_s, wanted=True)
+        if slot is None:
+            return Slot(_BUSY_S)
+        if slot.time is not None:
+            self._own.unsent.append(slot.time)
+        return slot
+
+    def heartbeat(self, interval_s: float, widening_s: float) -> None:
+        """Let the others know that this run is alive, and that calls of its slots may be sent at any moment."""
+        if self._file.is_open or self.is_lost:  # and not closed
+            self._look(interval_s, widening_s, wanted=False)
+
+    def sent(self, slot_time: float, at: float) -> None:
+        """Record when the last call of the slot of this time was sent, or that it never will be."""
+        if self._own.mark_sent(slot_time, at):
+            self._unwritten.append(at)
+        # Errors are reported by the next look, which also writes what could not be written now.
+        if self._file.is_open:
+            with contextlib.suppress(OSError), self._locked():
+                pass
+
+    def _look(self, interval_s: float, widening_s: float, *, wanted: bool) -> Slot | None:
+        """Read and update the shared state; reserve a slot if one is `wanted` and free. None: the lock is held now."""
+        self._settle_s = settle_s(interval_s)
+        if self._trouble.retry_at is None or self._clock() >= self._trouble.retry_at:
+            try:
+                with self._locked() as (state, now):
+                    mine = Peer(now, self._reserved_at, interval_s, widening_s)
+                    slot, may_send = self._slot_of(state, mine, wanted=wanted)
+            except BlockingIOError:
+                now = self._clock()
+                if self._busy_since is None:
+                    self._busy_since = now
+                if not self.is_lost and now < self._busy_since + _PATIENCE_S:
+                    return None
+                self._lose(now, self._file.held())
+            except OSError as error:
+                self._file.close()
+                self._lose(self._clock(), error)
+            else:
+                self._find()
+                if may_send:
+                    self._own.renew(now)
+                return slot
+        return self._slot_alone(Peer(self._clock(), self._reserved_at, interval_s, widening_s), wanted=wanted)
+
+    def _slot_of(self, state: SharedState, mine: Peer, *, wanted: bool) -> tuple[Slot, bool]:
+        """Return a slot of the shared state, or a wait, and whether slots reserved earlier may still be used."""
+        now, own = mine.seen_at, self._own
+        own.expire(now)
+        others = {name: run for name, run in state.runs.items() if name != self._name and is_alive(run, now)}
+        unsent = len(own.unsent) + sum(len(state.unsent.get(name, ())) for name in others)
+        self._notice(list(others.values()), now)
+        wait_s = longer(
+            slot_wait_s(mine, list(others.values()), state.sent, unsent), state.closed_until - now
+        )
+        index = state.slots
+        # Peers are asked after the clock was read: a signal that is missed here came later than what this look allows.
+        share = self._trouble.share_beside_others(mine, self._settle_s)
+        if share is not None:
+            wait_s = longer(wait_s, share_wait_s(mine, share, own))
+            index = 0
+        is_free = wait_s is not BLOCKED and wait_s <= 0
+        if wanted and is_free:
+            self._reserved_at = now
+            state.slots += 1
+            state.unsent[self._name] = [*own.unsent, now]
+        # Waiting runs are recorded too, so that the others let them go first.
+        state.runs[self._name] = mine._replace(reserved_at=self._reserved_at)
+        may_send = share is None or len(own.unsent) <= share
+        if wanted and is_free:
+            return Slot(0.0, index, now), may_send
+        return Slot(_FULL_S if wait_s is BLOCKED else min(wait_s, LONGEST_WAIT_S)), may_send
+
+    def _slot_alone(self, mine: Peer, *, wanted: bool) -> Slot:
+        """Return a slot of this run's own share, or a wait, while the file cannot be used."""
+        self._own.expire(mine.seen_at)
+        share = self._trouble.share_alone(mine)
+        wait_s = share_wait_s(mine, share, self._own)
+        if len(self._own.unsent) <= share:
+            self._own.renew(mine.seen_at)
+        if wait_s is BLOCKED:
+            return Slot(LOOK_ALONE_S)
+        if wait_s > 0 or not wanted:
+            return Slot(min(wait_s, LOOK_ALONE_S))
+        self._reserved_at = mine.seen_at
+        # At uneven rates some slots hold a call more than others; slot 0 is one of the smaller.
+        return Slot(0.0, 0, mine.seen_at)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[tuple[bytes, Callable[[bytes], None]]]:
-        """Hold the lock, and give the text and a function that writes another.
+    def _locked(self) -> Iterator[tuple[SharedState, float]]:
+        """Hold the lock for a change of this account's state; give the state and the time.
 
         Raises:
-            BlockingIOError: somebody else holds the lock, or the name is that of another file by now.
-            OSError: the file cannot be used.
+            BlockingIOError: another run holds the lock, or the file is not the one that the others use.
+            OSError: the file cannot be read or written.
         """
-        fd = self._current()
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        try:
-            text = os.pread(fd, _SIZE_LIMIT, 0)
-            yield text, lambda new: _write(fd, new, len(text))
-            if not self._has_name(fd):
-                raise BlockingIOError(errno.EAGAIN, "the file was replaced", str(self._path))
-            self.has_moved = False
-        finally:
-            fcntl.flock(fd, fcntl.LOCK_UN)
+        with self._file.locked() as (text, write):
+            # The clock is read under the lock, so no time in the file is later than this one.
+            now = self._clock()
+            states = read(text, now)
+            self._trouble.peers.join()
+            state = states.get(self._account)
+            if state is None:
+                state = states[self._account] = SharedState()
+                if self._trouble.others_may_be(moved=self._file.has_moved):
+                    state.closed_until = now + self._settle_s
+            state.sent = sorted((*state.sent, *self._unwritten))[-BATCHES_PER_S:]
+            state.unsent[self._name] = self._own.unsent
+            yield state, now
+            write(json_of(states))
+        self._unwritten.clear()
 
-    def _current(self) -> int:
-        if self._fd is not None:
-            if self._has_name(self._fd):
-                return self._fd
-            self.close()
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        # Others can make a folder of this name first, where everybody may write.
-        folder = self._folder.lstat()
-        if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & 0o077:
-            raise PermissionError(errno.EPERM, "it is not a folder of this user alone", str(self._folder))
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        self._fd = os.open(self._path, flags, 0o600)
-        self.has_moved = self._was_open
-        self._was_open = True
-        return self._fd
+    def _notice(self, others: Sequence[Peer], now: float) -> None:
+        if self._began_at is None:
+            self._began_at = now
+        # A run that was last seen before this one began may have ended.
+        if not self._has_met and any(other.seen_at > self._began_at for other in others):
+            self._has_met = True
+            self._met()
 
-    def _has_name(self, fd: int) -> bool:
-        mine = os.fstat(fd)
-        try:
-            found = self._path.lstat()
-        except FileNotFoundError:
-            return False
-        return (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino)
+    def _lose(self, now: float, error: OSError) -> None:
+        if self._trouble.begins(now + _RETRY_S):
+            self._failed(error)
 
-
-def _write(fd: int, text: bytes, over: int) -> None:
-    # In one piece over what was there: a process that is killed in the midst leaves the old or the new.
-    padded = text.ljust(over)
-    if os.pwrite(fd, padded, 0) != len(padded):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if over > 2 * len(text) or over == _SIZE_LIMIT:
-        os.ftruncate(fd, len(text))
+    def _find(self) -> None:
+        # What this run sent meanwhile is in the file by now, before the others use the whole rate again.
+        self._busy_since = None
+        if self._trouble.ends():
+            self._works()

@@ -1,19 +1,76 @@
-"""CSV: records in, entries out. Pure; opens nothing."""
+"""CSV: lines in, entries out. Pure; opens nothing."""
 
 import csv
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.model import Entry, InvalidEntry
-from flowreaper.producer.csv_lines import CsvFeed, delimiter
-from flowreaper.producer.fields import WAS_INVALID, Field, Fields, listed, was_invalid
-from flowreaper.producer.flow_ids import BLANKS, EntryFactory, decoded
+from flowreaper.model import AnyEntry, InvalidEntry
+from flowreaper.producer.fields import MARKED_INVALID, Field, Fields, is_marked_invalid, join_names
+from flowreaper.producer.flow_ids import BLANKS, EntryFactory, decode
 from flowreaper.producer.lines import LongLine
 
 _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
+
+
+def find_delimiter(header: bytes | LongLine) -> str:
+    """Return the delimiter of a header: a comma if it has one, else a semicolon, else a tab, else a comma."""
+    text = decode(header) if isinstance(header, bytes) else ""
+    return next((mark for mark in ",;\t" if mark in text), ",")
+
+
+def parse_header(line: str) -> list[str]:
+    """Return the cells of a header line; an empty list if it is no CSV."""
+    try:
+        return next(csv.reader([line], delimiter=find_delimiter(line.encode()), skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+class CsvLines:
+    """The lines for csv.reader. It knows the last line and its number, so that a broken record can be shown."""
+
+    def __init__(self, lines: Iterator[bytes | LongLine]) -> None:
+        self._lines = lines
+        self.number = 0
+        self.last: bytes | LongLine = b""
+        self.ended = False
+
+    def peek(self) -> bytes | LongLine:
+        """Skip blank lines and return the next one, which stays to be read; empty at the end."""
+        for line in self._lines:
+            if isinstance(line, LongLine) or line.strip():
+                self._lines = chain([line], self._lines)
+                return line
+            self.number += 1
+        return b""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            self.last = next(self._lines)
+        except StopIteration:
+            self.ended = True
+            raise
+        self.number += 1
+        if isinstance(self.last, LongLine):
+            raise csv.Error("a line is too long")  # the reader drops this record and can continue
+        return decode(self.last) + "\n"
+
+    def may_continue(self) -> bool:
+        """Return whether the record that broke may continue in the next line: a quotation mark is still open.
+
+        csv.reader stops inside a quoted cell only if the line or the cell is too long. Its other errors come after
+        a closing mark.
+        """
+        if isinstance(self.last, LongLine):
+            return self.last.quotes % 2 == 1
+        return len(self.last) > csv.field_size_limit() and self.last.count(b'"') % 2 == 1
 
 
 class CsvReader(NamedTuple):
@@ -22,14 +79,14 @@ class CsvReader(NamedTuple):
     make: EntryFactory
     fields: Fields
 
-    def read(self, lines: Iterator[bytes | LongLine]) -> Iterator[Entry | InvalidEntry]:
-        """Yield an entry for each record that is neither blank nor the header once more.
+    def read(self, lines: Iterator[bytes | LongLine]) -> Iterator[AnyEntry]:
+        """Yield an entry for each record, except for blank ones and repeated headers.
 
         Raises:
             InputError: there is no such column, or a broken record has swallowed other lines.
         """
-        feed = CsvFeed(lines)
-        rows = csv.reader(feed, delimiter=delimiter(feed.peek()), strict=True, skipinitialspace=True)
+        source = CsvLines(lines)
+        rows = csv.reader(source, delimiter=find_delimiter(source.peek()), strict=True, skipinitialspace=True)
         try:
             first = next(rows, [])
         except csv.Error as error:
@@ -45,68 +102,68 @@ class CsvReader(NamedTuple):
         )
         state_at = header.index("state") if "state" in header else -1
         while True:
-            number = feed.number + 1
+            number = source.number + 1
             try:
                 row = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield self._broken_record(feed, error, number)
+                yield self._broken_record(source, error, number)
                 continue
             if row == first or not any(map(str.strip, row)):  # ``cat a.csv b.csv`` repeats the header
                 continue
-            # A record that does not fit the header may have its columns shifted: no id is taken from it.
+            # The columns of a record that does not fit the header may be shifted: no id is taken from it.
             if len(row) <= max(id_at, space_at) or any(map(str.strip, row[len(header) :])):
                 reason = f"the CSV record has {len(row)} cells, the header has {len(header)}"
                 yield self.make.invalid(",".join(row), reason, number)
-            elif 0 <= state_at < len(row) and was_invalid(header[id_at], row[state_at]):
-                yield self.make.invalid(row[id_at], WAS_INVALID, number)
+            elif 0 <= state_at < len(row) and is_marked_invalid(header[id_at], row[state_at]):
+                yield self.make.invalid(row[id_at], MARKED_INVALID, number)
             else:
                 yield self.make.entry(row[id_at], "" if space_at < 0 else row[space_at], number)
 
-    def _broken_record(self, feed: CsvFeed, error: csv.Error, first: int) -> InvalidEntry:
+    def _broken_record(self, source: CsvLines, error: csv.Error, first: int) -> InvalidEntry:
         """Return the invalid entry of a record that broke within its line.
 
         Raises:
-            InputError: the record has swallowed other lines, or may go on in the next one: what is read there
-                could be the middle of a text.
+            InputError: the record has swallowed other lines, or may continue in the next one. What follows could
+                be the middle of a quoted text.
         """
         why = printable(str(error))  # it names the delimiter, which may be a tab
-        count = feed.number - first + 1
-        if count > 1 and feed.ended:
+        count = source.number - first + 1
+        if count > 1 and source.ended:
             raise InputError(
                 f"{self.make.source}: in the CSV record that begins in line {first}, a quotation mark is never"
-                f" closed: lines {first} to {feed.number}, {count:,} lines, were not read as ids. Close it; bare"
+                f" closed: lines {first} to {source.number}, {count:,} lines, were not read as ids. Close it; bare"
                 " ids, a line each, are --input-format text"
             )
-        if count > 1 or feed.may_go_on():
+        if count > 1 or source.may_continue():
             raise InputError(
-                f"{self.make.source}: the CSV record of lines {first} to {feed.number} is broken ({why}), perhaps by"
+                f"{self.make.source}: the CSV record of lines {first} to {source.number} is broken ({why}), perhaps by"
                 f" a quotation mark that is not closed: these lines, {count:,}, and what follows were not read as"
-                " ids. Mend it, and run this again"
+                " ids. Fix it, and run this again"
             )
-        if isinstance(feed.last, LongLine):
-            return self.make.too_long(feed.last, first)
-        if feed.ended:
+        if isinstance(source.last, LongLine):
+            return self.make.too_long(source.last, first)
+        if source.ended:
             why = "its quotation mark is never closed"
-        return self.make.invalid(decoded(feed.last), f"the CSV record is broken: {why}", first)
+        return self.make.invalid(decode(source.last), f"the CSV record is broken: {why}", first)
 
     def _column(self, header: list[str], field: Field, option: str, *, required: bool) -> int:
         """Return the column's index, -1 if there is none."""
         names = field.among(header)
         if field is self.fields.id and any(map(_LIKE_AN_ID.fullmatch, names or header)):
             raise InputError(
-                f"{self.make.source}: the first line looks like data, not like a CSV header: {listed(header)};"
+                f"{self.make.source}: the first line looks like data, not like a CSV header: {join_names(header)};"
                 " add a header line that names the columns (FlowId); bare ids, a line each, are --input-format text"
             )
         if len(names) > 1:
             raise InputError(
-                f"{self.make.source}: more than one CSV column could be {printable(field.name)}: {listed(names)};"
+                f"{self.make.source}: more than one CSV column could be {printable(field.name)}: {join_names(names)};"
                 f" name one that is there once with {option}"
             )
         if required and not names:
             raise InputError(
-                f"{self.make.source}: there is no CSV column {printable(field.name)}, there are {listed(header)};"
+                f"{self.make.source}: there is no CSV column {printable(field.name)}, there are {join_names(header)};"
                 f" name the right one with {option}"
             )
         return header.index(names[0]) if names else -1

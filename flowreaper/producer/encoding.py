@@ -1,4 +1,7 @@
-"""Sources that are no UTF-8 text, known by their first bytes or a NUL: what they are, what to do. Pure."""
+"""Refuses sources that are no UTF-8 text: compressed, a database, UTF-16, binary. Pure.
+
+The first bytes or a NUL byte show it. The error says what the source is and what to do.
+"""
 
 import codecs
 from collections.abc import Iterable, Iterator
@@ -10,7 +13,7 @@ _COMPRESSED = {
     b"\x1f\x8b": ("gzip", "gunzip -c"),
     b"\xfd7zXZ\x00": ("xz", "xz -dc"),
     b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
-    # Not "BZh" alone, which an id may begin with: what follows is the level and a block's mark, or the end's.
+    # An id may begin with "BZh". In bzip2 the level and a magic number follow: a block's, or the end's.
     **{
         b"BZh%d%b" % (level, mark): ("bzip2", "bunzip2 -c")
         for level in range(1, 10)
@@ -18,7 +21,7 @@ _COMPRESSED = {
     },
 }
 _ZIP = b"PK\x03\x04"
-_WIDE = {  # UTF-32 LE's begins as UTF-16's, so it is looked for first
+_WIDE = {  # UTF-32LE's mark begins with UTF-16LE's, so it comes first
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -26,28 +29,29 @@ _WIDE = {  # UTF-32 LE's begins as UTF-16's, so it is looked for first
 }
 _SQLITE = b"SQLite format 3\0"
 _MARKS = (*_COMPRESSED, _ZIP, _SQLITE, *_WIDE)
-ENOUGH = 16
-"""So many bytes at the start tell."""
+HEAD_SIZE = 16
+"""Bytes at the start of a source that `why_no_text` needs."""
 
 _CODE_UNITS = 4  # bytes: two characters of UTF-16, one of UTF-32
 
 
-def text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """Pass on a source's chunks, which may be cut anywhere; `source` is the name that the error carries.
+def require_text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
+    """Yield the chunks of a source, which are cut anywhere, as long as they are text.
 
-    Nothing is held back but a start that may still turn out to be no text: no whole line of ids. Of a chunk
-    with a NUL byte nothing is passed on.
+    It holds back at most 16 bytes at the start, until they show what the source is. Nothing of a chunk with a NUL
+    byte is yielded. `source` is the name in the error.
 
     Raises:
-        InputError: it is compressed, a database, in another encoding, or has a NUL byte.
+        InputError: the source is compressed, a database, in another encoding, or has a NUL byte.
     """
     head = b""
     chunks = iter(chunks)
     for chunk in chunks:
         head += chunk
-        if len(head) >= ENOUGH or not _undecided(head):
+        if len(head) >= HEAD_SIZE or not _undecided(head):
             break
-    check(head, source)
+    if why := why_no_text(head[:HEAD_SIZE]):
+        raise InputError(f"{source}: {why}")
     size = 0
     for chunk in chain([head] if head else [], chunks):
         if (at := chunk.find(b"\0")) >= 0:
@@ -58,18 +62,11 @@ def text(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
         yield chunk
 
 
-def check(head: bytes, source: str) -> None:
-    """Make sure that a source may be text; `head` is how it begins, `ENOUGH` bytes if it has so many.
+def why_no_text(first_bytes: bytes) -> str:
+    """Return what a source is instead of text, and what to do; empty if it may be text.
 
-    Raises:
-        InputError: as `text`.
+    `first_bytes` are HEAD_SIZE bytes, or all that it has. The text completes "SOURCE ...".
     """
-    if why := fault(head[:ENOUGH]):
-        raise InputError(f"{source}: {why}")
-
-
-def fault(first_bytes: bytes) -> str:
-    """Return what a source is instead of text and what to do, as the end of a sentence; empty if it may be text."""
     for magic, (name, command) in _COMPRESSED.items():
         if first_bytes.startswith(magic):
             return f"is compressed ({name}): unpack it first, or pipe it: {command} < FILE | flowreaper delete ..."
@@ -88,7 +85,7 @@ def fault(first_bytes: bytes) -> str:
 
 
 def _unmarked(head: bytes) -> str:
-    """Return the encoding whose ASCII text, without a byte order mark, has NUL where `head` has it."""
+    """Return the encoding whose ASCII text has NUL bytes where `head` has them; empty if there is none."""
     if len(head) < _CODE_UNITS or not any(head):
         return ""
     if not any(head[1::2]):

@@ -1,4 +1,4 @@
-"""Which column or field holds the ids, which the spaces. Pure."""
+"""Which column or field holds the ids, and which the spaces. Pure."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -9,12 +9,12 @@ from flowreaper.model import State
 
 _SHOWN = 20
 
-WAS_INVALID = 'the record says that this is no flow id ("state": "invalid")'
-"""Why a record that is read back is no flow (see `was_invalid`)."""
+MARKED_INVALID = 'the record says that this is no flow id ("state": "invalid")'
+"""The reason of an invalid entry for which `is_marked_invalid` holds."""
 
 
 class Field(NamedTuple):
-    """The name of a column or field: `given` by the user and meant exactly, else `default` in any spelling."""
+    """The name of a column or field: exactly `given`, if the user gave one, else `default` in any spelling."""
 
     given: str | None
     default: str
@@ -25,7 +25,7 @@ class Field(NamedTuple):
         return self.given or self.default
 
     def among(self, names: Iterable[str]) -> list[str]:
-        """Return the names that fit: more than one is for the caller to refuse."""
+        """Return the names that match. If it is more than one, the caller must refuse."""
         names = list(names)
         exact = [name for name in names if name == self.name]
         if exact or self.given is not None:
@@ -40,13 +40,13 @@ class Fields(NamedTuple):
     space: Field
 
 
-def fields(id_field: str | None, space_field: str | None) -> Fields:
+def make_fields(id_field: str | None, space_field: str | None) -> Fields:
     """Return the fields that the user names, else FlowId and CustSpaceId."""
     return Fields(Field(id_field, "FlowId"), Field(space_field, "CustSpaceId"))
 
 
-def listed(names: list[str]) -> str:
-    """Write names for a message."""
+def join_names(names: list[str]) -> str:
+    """Return the names for a message: escaped, the first 20."""
     shown = ", ".join(printable(name, 40) for name in names[:_SHOWN])
     return shown + (", …" if len(names) > _SHOWN else "")
 
@@ -56,9 +56,9 @@ def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def was_invalid(id_field: str, state: object) -> bool:
-    """Return whether a record that is read back as input is of an invalid line.
+def is_marked_invalid(id_field: str, state: object) -> bool:
+    """Return whether a record is flowreaper's own, of an invalid line: an export that is read as input.
 
-    Its flow_id is that line's escaped text, and may look like an id.
+    Its flow_id is that line's escaped text, which may look like an id.
     """
     return id_field == "flow_id" and state == State.INVALID

@@ -1,31 +1,30 @@
-"""Reads sources in a thread, hands over batches of entries.
+"""Reads files and pipes in a thread, and delivers their flows in batches.
 
-What may live here: the reading thread. What the bytes mean is `flowreaper.producer.formats`'.
+`flowreaper.producer.formats` knows what the bytes mean.
 """
 
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import PurePath
 
 from flowreaper.errors import InputError
-from flowreaper.model import Entry, InvalidEntry
-from flowreaper.producer.formats import InputSettings, entries, may_be_csv
+from flowreaper.model import AnyEntry
+from flowreaper.producer.formats import InputSettings, may_be_csv, parse_entries
+from flowreaper.producer.producer import BATCH_SIZE, Batch, Deliver
 from flowreaper.producer.sources import Source, wait_for_any
-
-Batch = list[Entry | InvalidEntry]
 
 
 def read_entries(
     source: Source, settings: InputSettings, before_read: Callable[[int], None] = wait_for_any
-) -> Iterator[Entry | InvalidEntry]:
-    """Read one source in the calling thread, to its end; a pipe is closed after it.
+) -> Iterator[AnyEntry]:
+    """Read one source in the calling thread, to its end; then close it, if it is a pipe.
 
-    `before_read` is called with the descriptor before each read and returns when that can be read; the
-    default waits for as long as it takes.
+    `before_read` is called with the descriptor before each read, and returns when there is something to read. The
+    default waits without a limit.
 
     Raises:
         InputError: the source cannot be read, or is not in its format.
@@ -34,24 +33,25 @@ def read_entries(
         with source.open() as fd:
             chunks = source.chunks(fd, before_read)
             suffix = PurePath(source.path).suffix
-            yield from entries(chunks, source=source.name, suffix=suffix, settings=settings)
+            yield from parse_entries(chunks, source=source.name, suffix=suffix, settings=settings)
     finally:
         source.close()
 
 
-class Producer:
-    """Reads sources, in order, in a thread of its own, and hands over batches of up to `batch_size`.
+class FilesProducer:
+    """Reads sources in their order, in a thread of its own, and delivers batches of up to `batch_size` entries.
 
-    Nothing more is read until `deliver` has returned. What was read of a pipe is delivered before the pipe
-    is waited for; only a line without its end stays behind. Runs once.
+    - It reads on only after `deliver` has returned.
+    - Before it waits for a pipe, it delivers what it has read; only a line without its end is held.
+    - It runs once.
     """
 
     def __init__(
         self,
         sources: Sequence[Source],
         settings: InputSettings,
-        deliver: Callable[[Batch], Awaitable[None]],
-        batch_size: int = 1000,
+        deliver: Deliver,
+        batch_size: int = BATCH_SIZE,
     ) -> None:
         self._sources = sources
         self._settings = settings
@@ -66,15 +66,16 @@ class Producer:
     async def run(self) -> None:
         """Read until every source is at its end, or `stop`.
 
-        Cancelling it cancels the delivery under way. Raises what `deliver` raises.
+        A cancelled `run` cancels its delivery, too.
 
         Raises:
             InputError: a source cannot be read or is not in its format; what came before was delivered.
+            Exception: what `deliver` raised.
         """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Exception | None] = loop.create_future()
         sleeper, self._waker = socket.socketpair()
-        # A daemon: a read that hangs (a dead network file system) must not keep the process alive.
+        # A daemon thread: a read that hangs (a dead network file system) must not keep the process alive.
         threading.Thread(target=self._work, args=(loop, sleeper, ended), name="producer", daemon=True).start()
         try:
             error = await asyncio.shield(ended)
@@ -89,7 +90,7 @@ class Producer:
             raise error
 
     def stop(self) -> None:
-        """Read no more; `run` returns once what was read is delivered. Callable from any thread, repeatedly."""
+        """Read no more; `run` delivers what was read, and returns. May be called from any thread, repeatedly."""
         self._stopping.set()
         if self._waker:
             with suppress(OSError):  # the thread has ended and closed it
@@ -111,12 +112,12 @@ class Producer:
             sleeper.close()
             if self._waker:
                 self._waker.close()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nothing waits for this any more
             loop.call_soon_threadsafe(ended.set_result, error)
 
     def _read(self, loop: asyncio.AbstractEventLoop, wake: int) -> None:
         for source in self._sources:
-            # An unclosed quotation mark swallows ids: that comes out before anything is sent, where it can.
+            # An unclosed quotation mark swallows ids. Reading the file once more finds it before anything is sent.
             if source.odd_quotes and may_be_csv(PurePath(source.path).suffix, self._settings):
                 for _ in read_entries(source, self._settings, self._before_read(source, loop, wake)):
                     pass
@@ -126,7 +127,7 @@ class Producer:
                     self._batch.append(entry)
                     if len(self._batch) >= self._batch_size:
                         self._flush(loop)
-            except (InputError, _StoppedError):  # what was read is kept all the same
+            except (InputError, _StoppedError):  # what was read is still delivered
                 self._flush(loop)
                 raise
             self._flush(loop)
@@ -150,12 +151,12 @@ class Producer:
             return
         if self._abandoned.is_set():
             raise _StoppedError
-        self._delivery = asyncio.run_coroutine_threadsafe(self._hand_over(batch), loop)
+        self._delivery = asyncio.run_coroutine_threadsafe(self._deliver_batch(batch), loop)
         if self._abandoned.is_set():  # set since: run() may have looked for the delivery too early
             self._delivery.cancel()
         self._delivery.result()
 
-    async def _hand_over(self, batch: Batch) -> None:
+    async def _deliver_batch(self, batch: Batch) -> None:
         await self._deliver(batch)
 
 

@@ -1,9 +1,9 @@
-"""The first unfinished flows that a file lists, found without reading it record by record.
+"""Finds the first unfinished flows that a file lists, without reading it record by record. Opens the file.
 
-A resumed job may have a million lines before its first unfinished flow, and reading them takes seconds. So the
-file's bytes are searched for flows that are known to be unfinished, and a line that names one is read on its own,
-by the reader of its format. That is sound only where each line is a record by itself: in text, in JSON lines, and in
-CSV as long as no record has spanned lines. Elsewhere nothing is found here, and the flows are found by reading.
+The file of a resumed job may have a million lines before its first unfinished flow, and to read them takes seconds.
+So this module searches the file's bytes for the ids of unfinished flows. The reader of the format then reads each line
+that has one. This needs a record a line: text, JSON lines, and CSV up to the first record of several lines. In other
+files it finds nothing, and the producer finds the flows.
 """
 
 import csv
@@ -15,29 +15,29 @@ from pathlib import PurePath
 
 from flowreaper.errors import InputError
 from flowreaper.model import Entry, Flow
-from flowreaper.producer.csv_lines import delimiter
-from flowreaper.producer.flow_ids import decoded
-from flowreaper.producer.formats import Format, InputSettings, detect, entries
+from flowreaper.producer.csv_records import find_delimiter
+from flowreaper.producer.flow_ids import decode
+from flowreaper.producer.formats import Format, InputSettings, detect, parse_entries
 from flowreaper.producer.lines import BOM, LINE_LIMIT
 from flowreaper.producer.sources import Source
 
 MOST = 200
-"""Flows that are looked for at most: 40 s of calls at 5/s, and a million ids are read in a few."""
+"""The most flows that are found: 40 s of calls at 5/s. To read a million ids takes a few seconds."""
 
 _BLOCK = 1024 * 1024
 _WORD = re.compile(rb"[0-9A-Za-z][0-9A-Za-z_.:-]*")
 
 
 def first_listed(source: Source, settings: InputSettings, wanted: Collection[Flow]) -> list[Flow]:
-    """Return up to MOST of the `wanted` flows that a file lists, in the file's order; none where that is not sure.
+    """Return up to MOST of the `wanted` flows that a file surely lists, in the file's order.
 
-    Takes some 0.3 s for a million ids (19 MB) if all of them must be passed over.
+    A million ids (19 MB) before the first one take some 0.3 s.
     """
     if not source.rereadable or not wanted:
         return []
     found: dict[Flow, None] = {}
     search = _Search(PurePath(source.path).suffix, settings, wanted)
-    with suppress(InputError), source.open() as fd:  # reading it will say what is wrong with it
+    with suppress(InputError), source.open() as fd:  # the producer will report what is wrong with it
         for block in _blocks(source.chunks(fd, lambda _fd: None)):
             for flow in search.listed_in(block):
                 found[flow] = None
@@ -49,7 +49,7 @@ def first_listed(source: Source, settings: InputSettings, wanted: Collection[Flo
 
 
 class _Search:
-    """Looks for flows in one file's blocks of whole lines, which come in their order."""
+    """Looks for flows in the blocks of one file, in order; a block has whole lines."""
 
     def __init__(self, suffix: str, settings: InputSettings, wanted: Collection[Flow]) -> None:
         self._suffix = suffix
@@ -59,13 +59,13 @@ class _Search:
         self._begun = False
         self._header = b""
         self.is_over = False
-        """Whether what follows cannot be read line by line."""
+        """Whether the rest of the file cannot be read line by line."""
 
     def listed_in(self, block: bytes) -> Iterator[Flow]:
         """Yield the wanted flows that lines of the block list."""
         if not self._begun:
             self._begin(block)
-        if self._header and b'"' in block and not _is_a_record_a_line(block, delimiter(self._header)):
+        if self._header and b'"' in block and not _is_a_record_a_line(block, find_delimiter(self._header)):
             self.is_over = True
         if self.is_over:
             return
@@ -89,13 +89,13 @@ class _Search:
             self._header = block.removeprefix(BOM).lstrip().split(b"\n", 1)[0] + b"\n"
 
     def _flows_of(self, line: bytes) -> Iterator[Flow]:
-        for entry in entries([self._header + line], source="", settings=self._settings):
+        for entry in parse_entries([self._header + line], source="", settings=self._settings):
             if isinstance(entry, Entry) and entry.flow in self._wanted:
                 yield entry.flow
 
 
 def _is_a_record_a_line(block: bytes, separator: str) -> bool:
-    lines = decoded(block).split("\n")[: -1 if block.endswith(b"\n") else None]
+    lines = decode(block).split("\n")[: -1 if block.endswith(b"\n") else None]
     try:
         rows = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
         return len(list(rows)) == len(lines)
@@ -104,7 +104,7 @@ def _is_a_record_a_line(block: bytes, separator: str) -> bool:
 
 
 def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the chunks as blocks of whole lines of about a megabyte; the last one needs no line end."""
+    """Yield blocks of whole lines, of about a megabyte; the last one needs no line end."""
     held = bytearray()
     for chunk in chunks:
         held += chunk

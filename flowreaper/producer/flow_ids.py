@@ -1,9 +1,12 @@
-"""What can be a flow id or a space, and how to show what cannot. Pure.
+"""What can be a flow id or a space (CustSpaceId), and the entry that follows from it. Pure.
 
-A flow id is ASCII letters, digits and ``_ . : -``, at most 256, begins with a letter or a digit, has a digit in
-it, and is no rounded number. A space needs no digit, and is no null, None or NaN.
+A flow id:
 
-What may live here: the rule for one id, and making the entry or the invalid entry that follows from it.
+- has at most 256 characters: ASCII letters, digits and ``_ . : -``
+- begins with a letter or a digit, and has a digit
+- is no rounded number (9.26E+17)
+
+A space needs no digit, and is not null, None or NaN.
 """
 
 import hashlib
@@ -12,14 +15,14 @@ from typing import NamedTuple
 
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.model import Entry, Flow, InvalidEntry
+from flowreaper.model import AnyEntry, Entry, Flow, InvalidEntry
 from flowreaper.producer.lines import LINE_LIMIT, LongLine
 
 ID_LIMIT = 256
 """Characters of a flow id or a space."""
 
 BLANKS = " \t\n\r\v\f"
-"""What may stand around an id and does not count."""
+"""White space that is dropped around an id."""
 
 ROUNDED = "is a rounded number, as spreadsheets make of long ids: export the column as text"
 
@@ -31,30 +34,30 @@ _OTHER = re.compile(r"[^0-9A-Za-z_.:-]")
 _DIGIT = re.compile(r"[0-9]")
 _PLAIN_SPACE = re.compile(r"(?![0-9]+[eE]-)[0-9A-Za-z][0-9A-Za-z_-]{0,255}")
 _NO_VALUES = {"null", "none", "nan"}
-# 9.26E+17, 9,26E+17, 9e+17, 346699123.0: what spreadsheets and float columns make of a long id. An id of
-# hex digits such as 12e34 is left alone: programs and spreadsheets write a sign or a fraction.
+# 9.26E+17, 9,26E+17, 9e+17, 346699123.0: spreadsheets and float columns turn long ids into these. They write a
+# sign or a fraction, so 12e34 may be an id of hex digits.
 _ROUNDED = re.compile(r"[+-]?\d+(?:\.\d*|(?:[.,]\d*)?[eE][+-]\d+|[.,]\d*[eE]\d+)", re.ASCII)
 
 
-def decoded(raw: bytes) -> str:
-    """Decode UTF-8; bytes that are not come out as surrogates, which no id holds."""
+def decode(raw: bytes) -> str:
+    """Decode UTF-8; other bytes become surrogates, which no id has."""
     return raw.decode("utf-8", "surrogateescape")
 
 
-def plain(line: bytes) -> bool:
-    """Return whether a line is an id beyond doubt, as nearly every line is; `fault` takes five times as long."""
+def is_plain(line: bytes) -> bool:
+    """Return whether a line is an id for sure. Nearly every line is, and `why_invalid` takes five times as long."""
     return len(line) <= ID_LIMIT and (
         line.isdigit() or (line.isalnum() and not line.isalpha()) or _PLAIN_LINE.fullmatch(line) is not None
     )
 
 
-def undecoded(text: str) -> bool:
-    """Tell whether `decoded` met bytes that are not UTF-8."""
+def has_undecoded(text: str) -> bool:
+    """Return whether `decode` met bytes that are not UTF-8."""
     return _UNDECODED.search(text) is not None
 
 
-def compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """Return what stands in for the rule of an id's characters; None for the rule itself.
+def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
+    """Compile an id pattern; None stays None.
 
     Raises:
         InputError: `pattern` is empty or no regular expression.
@@ -70,10 +73,10 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
         raise InputError(f"--id-pattern {printable(pattern)} is no regular expression: {why}") from None
 
 
-def fault(text: str, pattern: re.Pattern[str] | None = None) -> str:
-    """Return why `text` cannot be a flow id, as the end of a sentence; empty if it can.
+def why_invalid(text: str, pattern: re.Pattern[str] | None = None) -> str:
+    """Return why `text` cannot be a flow id; empty if it can. The reason completes "the flow id ...".
 
-    `pattern` stands in for the rule of what characters an id has; it must match the whole text.
+    `pattern` replaces the rule for an id's characters; it must match the whole text.
     """
     digits = text.isdigit() and text.isascii()
     if pattern is None and len(text) <= ID_LIMIT and (digits or _PLAIN_TEXT.fullmatch(text)):
@@ -86,8 +89,8 @@ def fault(text: str, pattern: re.Pattern[str] | None = None) -> str:
     return why and f"{why} (other ids: --id-pattern)"
 
 
-def space_fault(text: str) -> str:
-    """Return why `text` cannot be a space, as the end of a sentence; empty if it can."""
+def why_invalid_space(text: str) -> str:
+    """Return why `text` cannot be a space; empty if it can. The reason completes "the space ..."."""
     if text.lower() in _NO_VALUES:
         return "stands for no value: leave it empty"
     if _PLAIN_SPACE.fullmatch(text):
@@ -96,12 +99,12 @@ def space_fault(text: str) -> str:
 
 
 def _never(text: str) -> str:
-    """Return what no pattern allows."""
+    """Return why `text` is invalid whatever the pattern; empty if it is not."""
     if not text:
         return "is empty"
     if len(text) > ID_LIMIT:
         return f"has {len(text)} characters, more than {ID_LIMIT}"
-    if undecoded(text):
+    if has_undecoded(text):
         return "is not UTF-8"
     if text.split() != [text]:
         return "has white space inside"
@@ -117,23 +120,26 @@ def _strange(text: str) -> str:
 
 
 class EntryFactory(NamedTuple):
-    """Makes one source's entries; `default_space` is for the flows that bring none, `pattern` as for `fault`."""
+    """Makes the entries of one source.
+
+    `default_space` is the CustSpaceId of flows that come without one; `pattern` as in `why_invalid`.
+    """
 
     source: str
     default_space: str
     pattern: re.Pattern[str] | None = None
 
-    def entry(self, flow_id: str, space: str, line: int) -> Entry | InvalidEntry:
-        """Return the entry, or why there is none; blanks around `flow_id` and `space` do not count."""
+    def entry(self, flow_id: str, space: str, line: int) -> AnyEntry:
+        """Return the entry, or the invalid entry that says why; white space around the values is dropped."""
         flow_id, space = flow_id.strip(BLANKS), space.strip(BLANKS)
-        if why := fault(flow_id, self.pattern):
+        if why := why_invalid(flow_id, self.pattern):
             return self.invalid(flow_id, f"the flow id {why}", line)
-        if space and (why := space_fault(space)):
+        if space and (why := why_invalid_space(space)):
             return self.invalid(f"{flow_id} in space {space}", f"the space {why}", line)
         return Entry(Flow(flow_id, space or self.default_space), self.source, line)
 
     def invalid(self, text: str, reason: str, line: int) -> InvalidEntry:
-        """Return the invalid entry; a long `text` is cut, its length and hash keep it apart from others."""
+        """Return the invalid entry. A long `text` is cut; its length and hash keep it unique."""
         shown = _shown(text[:_TEXT_LIMIT])
         if len(text) > _TEXT_LIMIT:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -141,11 +147,11 @@ class EntryFactory(NamedTuple):
         return InvalidEntry(shown, reason, self.source, line)
 
     def too_long(self, cut: LongLine, line: int) -> InvalidEntry:
-        """Return the invalid entry for a line of which only the head was kept."""
-        shown = f"{_shown(decoded(cut.head))}… [{cut.size} bytes, sha256 {cut.sha256[:12]}]"
+        """Return the invalid entry of a line over LINE_LIMIT."""
+        shown = f"{_shown(decode(cut.head))}… [{cut.size} bytes, sha256 {cut.sha256[:12]}]"
         return InvalidEntry(shown, f"the line is over {LINE_LIMIT} bytes", self.source, line)
 
 
 def _shown(text: str) -> str:
     bytes_named = _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
-    return printable(bytes_named, 10 * _TEXT_LIMIT)  # an escaped character takes ten at most
+    return printable(bytes_named, 10 * _TEXT_LIMIT)  # an escaped character takes up to ten

@@ -1,7 +1,7 @@
-"""Chunks of bytes, cut anywhere, made into JSON values as soon as they are complete. Pure.
+"""Makes JSON values of chunks of bytes that are cut anywhere. Pure.
 
-Nothing is asked for before all that the chunks so far complete was yielded, and what is held of an incomplete value is
-bounded.
+A value is yielded as soon as it is complete, before the next chunk is asked for. Of an incomplete value, a bounded
+part is held.
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -21,20 +21,21 @@ _Events = Iterator[tuple[str, object]]
 
 
 class Inexact(str):
-    """A JSON number with a fraction or an exponent: its digits cannot be an id's."""
+    """A JSON number with a fraction or an exponent: it cannot be an id."""
 
     __slots__ = ()
 
 
-def elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:
+def parse_elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:
     """Yield the elements of the lists in one or more JSON documents.
 
-    A document is an array, or an object that has a list in ``Data`` or in its ``body``'s ``Data``: a ListFlow
-    answer, as the service sends it and as the SDK saves it. Whole numbers come as their digits, others as
-    Inexact; of an object only strings, numbers and nulls are kept, [] stands for what else a field holds.
+    - A document is an array or a ListFlow answer. The service's answers have a list in ``Data``, those that the SDK
+      saves have it in the ``Data`` of their ``body``.
+    - A whole number is yielded as its digits, another number as Inexact.
+    - An object keeps its strings, numbers and nulls; [] stands for any other value.
 
     Raises:
-        InputError: the JSON is broken, or a document is neither; `source` is named in it.
+        InputError: the JSON is broken, or a document is neither array nor answer. The message names `source`.
     """
     events = _events(chunks, source)
     for number, (kind, _) in enumerate(events, 1):
@@ -68,7 +69,7 @@ def _events(chunks: Iterable[bytes], source: str) -> _Events:
             elif not blank:
                 parser.close()
         except SystemError:
-            # ijson's C backend: a number of more digits than Python converts, its event is unusable.
+            # ijson's C backend: a number has more digits than Python converts. Its event cannot be used.
             events.pop()
             problem = "a number has too many digits"
         except ijson.JSONError as error:

@@ -1,7 +1,7 @@
-"""Chunks of bytes, cut anywhere, made into lines as soon as they are complete. Pure.
+"""Makes lines of chunks of bytes that are cut anywhere. Pure.
 
-Nothing is asked for before all that the chunks so far complete was yielded, and what is held of an incomplete line is
-bounded.
+A line is yielded as soon as it is complete, before the next chunk is asked for. Of an incomplete line, a bounded part
+is held.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from itertools import chain
 from typing import NamedTuple
 
 LINE_LIMIT = 1024 * 1024
-"""Bytes that are held of a line or of a JSON value that is not complete yet."""
+"""Bytes held of an incomplete line or JSON value; longer ones are invalid."""
 
 BOM = b"\xef\xbb\xbf"
 
@@ -29,7 +29,7 @@ class LongLine(NamedTuple):
     quotes: int = 0
 
 
-def without_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def strip_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the chunks without a UTF-8 byte order mark at the start and without empty ones."""
     rest = iter(chunks)
     head = b""
@@ -41,9 +41,9 @@ def without_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return enough of the start to tell the format, and the chunks with that start still in front.
+    """Return the first bytes, enough to detect the format, and all chunks, including these bytes.
 
-    Enough is the first line that is not blank, the bracket of a JSON array, 64 KiB, or all.
+    Enough is: up to the end of the first line that is not blank, up to the bracket of a JSON array, 64 KiB, or all.
     """
     first = bytearray()
     for chunk in chunks:
@@ -54,10 +54,10 @@ def peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return bytes(first), filter(None, chain([bytes(first)], chunks))
 
 
-def split(chunks: Iterable[bytes]) -> Iterator[bytes | LongLine]:
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes | LongLine]:
     r"""Yield the lines without their ``\n``; the last one needs none.
 
-    A byte order mark at the start of a line does not count: ``cat`` puts one there between two files.
+    A byte order mark at the start of a line is dropped: ``cat a.txt b.txt`` puts b's in the middle.
     """
     tail = _Tail()
     for chunk in chunks:
@@ -78,7 +78,7 @@ def split(chunks: Iterable[bytes]) -> Iterator[bytes | LongLine]:
 
 
 class _Tail:
-    """A line whose end has not come yet; beyond LINE_LIMIT only its digest goes on."""
+    """A line without its end. Beyond LINE_LIMIT only its size, digest and quotation marks are kept up to date."""
 
     def __init__(self, piece: bytes = b"") -> None:
         self.size = 0

@@ -1,7 +1,4 @@
-"""The sources of flow ids: files and pipes that could be opened, and their bytes.
-
-What may live here: descriptors, polling, what is known of a file before its ids are read.
-"""
+"""The sources of flow ids: opens files and pipes, and reads their bytes."""
 
 import fcntl
 import os
@@ -24,13 +21,14 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # opening a named pipe must
 
 @dataclass(slots=True)
 class Source:
-    """A file or a pipe that could be opened; `open_sources` makes them.
+    """A file or a pipe; `open_sources` makes them.
 
-    `name` is the path as given, escaped where it is not printable, ``-`` for standard input. `rereadable`
-    is whether it can be read more than once. `fd` is None for a regular file, which is opened anew for each
-    reading; `start` is where standard input stood if that is a regular file.
-
-    `odd_quotes` is whether what can be read twice has an odd number of quotation marks.
+    - `name`: the path as given, with unprintable characters escaped; ``-`` for standard input.
+    - `path`: the path to open; empty for standard input.
+    - `rereadable`: whether it can be read more than once.
+    - `fd`: the open descriptor; None for a regular file, which is opened for each reading.
+    - `start`: the offset to read from, if standard input is a regular file.
+    - `odd_quotes`: whether a rereadable source has an odd number of quotation marks; `inspect` counts them.
     """
 
     name: str
@@ -42,7 +40,7 @@ class Source:
 
     @contextmanager
     def open(self) -> Iterator[int]:
-        """Give a descriptor to read from the start on.
+        """Yield a descriptor, at the start of the source.
 
         Raises:
             InputError: a pipe was read before, or the file is gone.
@@ -61,21 +59,21 @@ class Source:
             os.close(fd)
 
     def inspect(self) -> None:
-        """Read what can be read again through once, before anything is sent; 19 MB, a million ids, take 10 ms.
+        """Read a rereadable source once, before anything is sent; a million ids (19 MB) take 10 ms.
 
         Raises:
-            InputError: it cannot be read, or is no UTF-8 text by its first bytes or a NUL byte.
+            InputError: it cannot be read; or its first bytes or a NUL byte show that it is no UTF-8 text.
         """
         if not self.rereadable:
             return
         quotes = 0
         with self.open() as fd:
-            for chunk in encoding.text(_chunks(fd, self.name, _INSPECT_CHUNK), self.name):
+            for chunk in encoding.require_text(_chunks(fd, self.name, _INSPECT_CHUNK), self.name):
                 quotes += chunk.count(b'"')
         self.odd_quotes = quotes % 2 == 1
 
     def chunks(self, fd: int, before_read: Callable[[int], None]) -> Iterator[bytes]:
-        """Read on from where `open` gave `fd`, to the end; `before_read` is called before each read.
+        """Read from `fd`, which `open` gave, to the end; `before_read` is called before each read.
 
         Raises:
             InputError: it cannot be read.
@@ -83,7 +81,7 @@ class Source:
         return _chunks(fd, self.name, _CHUNK, before_read)
 
     def close(self) -> None:
-        """Let go of a pipe; standard input is not ours to close."""
+        """Close a pipe; standard input is never closed."""
         if self.fd is not None and not self.rereadable:
             if self.path:
                 with suppress(OSError):
@@ -92,13 +90,13 @@ class Source:
 
 
 def open_sources(arguments: Sequence[str | os.PathLike[str]], stdin: int) -> list[Source]:
-    """Check that every argument can be read and is text, and return them in order; ``-`` is the descriptor `stdin`.
+    """Return the sources in order, checked: each can be read and is text. ``-`` is the descriptor `stdin`.
 
-    What cannot be opened twice (named pipes, process substitutions, terminals) is kept open; close it with
+    A source that cannot be opened twice (a named pipe, a process substitution, a terminal) stays open. Close it with
     `Source.close` if it is never read.
 
     Raises:
-        InputError: one is missing, unreadable, a directory or no text, or ``-`` is there twice; nothing stays
+        InputError: a source is missing, unreadable, a directory or no text, or ``-`` is given twice. Nothing stays
             open.
     """
     paths = [os.fspath(argument) for argument in arguments]
@@ -134,7 +132,7 @@ def _standard_input(fd: int) -> Source:
         raise InputError(f"-: standard input cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(mode):
         raise InputError("-: standard input is a directory; give a file or a pipe")
-    if flags & os.O_ACCMODE == os.O_WRONLY:  # polling it would wait for ever
+    if flags & os.O_ACCMODE == os.O_WRONLY:  # polling it would never return
         raise InputError("-: standard input is open for writing only; give a file or a pipe")
     return Source("-", "", rereadable=stat.S_ISREG(mode), fd=fd, start=start)
 
@@ -146,7 +144,7 @@ def _opened(path: str) -> int:
     except OSError as error:
         raise InputError(f"{name}: cannot be opened: {error.strerror}") from None
     except ValueError:
-        raise InputError(f"{name}: cannot be opened: this is no path") from None
+        raise InputError(f"{name}: cannot be opened: it is no path") from None
     if stat.S_ISDIR(os.fstat(fd).st_mode):
         os.close(fd)
         raise InputError(f"{name}: is a directory; give the files in it")
@@ -160,7 +158,7 @@ def _chunks(
         before_read(fd)
         try:
             chunk = os.read(fd, size)
-        except BlockingIOError:  # somebody else read first, or the descriptor does not block
+        except BlockingIOError:  # another process read first, or the descriptor does not block
             continue
         except OSError as error:
             raise InputError(f"{name}: cannot be read: {error.strerror}") from None
@@ -170,7 +168,7 @@ def _chunks(
 
 
 def wait_for_any(*fds: int) -> None:
-    """Wait until one of the descriptors can be read or is at its end."""
+    """Wait, without a limit, until one of the descriptors can be read or is at its end."""
     poller = select.poll()
     for fd in fds:
         poller.register(fd, select.POLLIN)

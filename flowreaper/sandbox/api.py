@@ -54,6 +54,7 @@ BODY_TIMEOUT_S = 10.0
 """How long a body may take. Without a limit, aiohttp waits for ever where a chunk cannot be read."""
 
 _PAGE_CALLS = 1000
+_DELETE_FLOW = "DeleteFlow"
 _METHODS = (messages.METHOD, "GET")
 _BAD_PARAMETERS = bad_request(
     "The parameters are not UTF-8, or one was sent twice; query and form count together."
@@ -62,7 +63,7 @@ _BAD_BODY = bad_request("The body did not arrive whole.")
 _LONG_BODY = bad_request(f"The body is longer than {BODY_LIMIT:,} bytes.", status=413)
 _REPEATED_HEADER = incomplete_signature("A header was sent twice.")
 _NOT_SERVED = NO_API._replace(
-    message=f"{NO_API.message} (The sandbox serves only {messages.DELETE_FLOW}, version {messages.VERSION},"
+    message=f"{NO_API.message} (The sandbox serves only {_DELETE_FLOW}, version {messages.VERSION},"
     f" on {messages.PATH}; the service serves more.)"
 )
 _TROUBLED = {
@@ -155,7 +156,7 @@ class Api:
         if refusal is not None:
             return refusal
         asked = (headers["x-acs-action"], headers["x-acs-version"])
-        return None if asked == (messages.DELETE_FLOW, messages.VERSION) else _NOT_SERVED
+        return None if asked == (_DELETE_FLOW, messages.VERSION) else _NOT_SERVED
 
     async def _answer(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.StreamResponse:
         if self._options.latency_s:

@@ -31,7 +31,7 @@ class Caller:
         self.calls += 1
         credentials_generation = self._replies.credentials_generation
         try:
-            reply = await self._transport.send(claim.flow, timeout_s, permit.left, permit.is_fresh)
+            reply = await self._transport.send(claim.flow, timeout_s, permit.sent, permit.is_fresh)
         except RunError as error:
             # Nothing was sent.
             self.requeue(claim)
@@ -41,13 +41,13 @@ class Caller:
                 self.requeue(claim)
             raise
         finally:
-            permit.left()
+            permit.sent()
         if reply is HELD_BACK:
             # No call was made, so no attempt is used up. The flow needs another permit, before all others.
             self.calls -= 1
             self._backlog.ready.appendleft(claim)
             return None
-        return await self._replies.handle(claim, reply, permit.at, credentials_generation)
+        return await self._replies.handle(claim, reply, permit.granted_at, credentials_generation)
 
     def requeue(self, claim: Claim) -> None:
         """Return a flow that was not sent: it uses up no attempt, and is no more in doubt than before."""

@@ -186,7 +186,7 @@ class WorkerPool:
     def _start_call(self, permit: Permit) -> None:
         timeout_s = None
         if self._breaker.is_open:  # perhaps only since the wait for the permit began
-            self._breaker.probe_sent(permit.at)
+            self._breaker.probe_sent(permit.granted_at)
             timeout_s = PROBE_CAP_S
         call = asyncio.create_task(self._call(self._backlog.ready.popleft(), permit, timeout_s))
         self._in_flight.add(call)

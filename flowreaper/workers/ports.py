@@ -13,20 +13,20 @@ class Permit(Protocol):
     """Permission to send one call."""
 
     @property
-    def at(self) -> float:
+    def granted_at(self) -> float:
         """When it was granted, in seconds on the event loop's clock."""
         ...
 
     @property
     def was_sent(self) -> bool:
-        """Whether `left` was called."""
+        """Whether `sent` was called."""
         ...
 
     def is_fresh(self) -> bool:
         """Return whether the call may still be sent; a call with a stale permit needs another."""
         ...
 
-    def left(self) -> None:
+    def sent(self) -> None:
         """Record that the call was sent, or never will be. Only the first time counts."""
         ...
 

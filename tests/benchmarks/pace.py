@@ -220,7 +220,7 @@ def simulated() -> list[Figure]:
     """Return the figures of simulated time: medians over seeds."""
     hour = Setting("sliding", jitter_s=0.05, seconds=3600)
     hours = [simulate([Pace(5)], hour, seed) for seed in range(5)]
-    stopping = Setting("sliding", jitter_s=0.02, seconds=240, other_clients_rate=2, foreign_until_s=120)
+    stopping = Setting("sliding", jitter_s=0.02, seconds=240, other_clients_rate=2, other_client_until_s=120)
     back = [recovery_s(simulate([Pace(5)], stopping, seed), 120) for seed in range(20)]
     apart = Setting("sliding", jitter_s=0.02, flows=440)
     strangers = [simulate([Pace(5), Pace(5)], apart, seed) for seed in range(20)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
+from flowreaper.limiter.pace import BLOCKED, Blocked
 from flowreaper.sandbox.quota import make_quota
 
 _QUOTA = 5
@@ -21,23 +22,23 @@ _WAKES_LATE_S = 0.001
 
 
 class Pace(Protocol):
-    """When a client's next call may leave, and what it learns of the calls before."""
+    """When a client's next call may be sent, and what it learns from the calls before."""
 
     @property
-    def earliest(self) -> float:
-        """The time from which the next call may leave."""
+    def earliest(self) -> float | Blocked:
+        """The time from which the next call may be sent."""
         ...
 
     def begin(self, at: float) -> int:
-        """Take note that a call is about to leave."""
+        """Begin a call; `sent` follows."""
         ...
 
-    def left(self, at: float) -> None:
-        """Take note that it left."""
+    def sent(self, at: float) -> None:
+        """Record when the call was sent."""
         ...
 
     def throttled(self, sent_at: float, at: float) -> None:
-        """Take note that it did not."""
+        """React, at `at`, to a throttled call that was sent at `sent_at`."""
         ...
 
 
@@ -46,9 +47,8 @@ class Setting:
     """A service that counts `window` seconds (see ``quota.WINDOWS``), 5 calls each, and what surrounds it.
 
     Calls arrive up to `jitter_s` late, evenly spread. Another client sends `other_clients_rate` calls a second
-    until `foreign_until_s`. A run ends after `flows` admitted calls or `seconds`. Timers wake up to 1 ms
-    late and the network adds some 0.2 ms, as on a real machine; a call leaves `leaves_late_s` after it was let
-    through.
+    until `other_client_until_s`. A run ends after `flows` admitted calls or `seconds`. Timers wake up to 1 ms late and the
+    network adds some 0.2 ms, as on a real machine; a call is sent `sent_late_s` after it began.
     """
 
     window: str
@@ -56,14 +56,14 @@ class Setting:
     flows: int | None = None
     seconds: float = 7200.0
     other_clients_rate: float = 0.0
-    foreign_until_s: float = float("inf")
+    other_client_until_s: float = float("inf")
     latency_s: float = 0.02
-    leaves_late_s: float = 0.0
+    sent_late_s: float = 0.0
 
 
 @dataclass(slots=True)
 class Trace:
-    """What all clients of a simulation did together: the times at which admitted and throttled calls left."""
+    """What all clients of a simulation did together: the times at which admitted and throttled calls were sent."""
 
     admitted: list[float] = field(default_factory=list)
     throttled: list[float] = field(default_factory=list)
@@ -100,6 +100,12 @@ def recovery_s(trace: Trace, since_s: float, per_s: float = 4.8, over_s: float =
     return float("inf")
 
 
+def _earliest(pace: Pace) -> float:
+    earliest = pace.earliest
+    assert earliest is not BLOCKED, "a client sends each call before it begins the next one"
+    return earliest
+
+
 class _Simulation:
     def __init__(self, paces: Sequence[Pace], setting: Setting, luck: random.Random) -> None:
         self._paces = paces
@@ -117,7 +123,7 @@ class _Simulation:
         for place, pace in enumerate(self._paces):
             self._begin(self._start + place * self._luck.random(), self._client(pace))
         if setting.other_clients_rate:
-            self._begin(self._start + self._luck.random() / setting.other_clients_rate, self._foreign())
+            self._begin(self._start + self._luck.random() / setting.other_clients_rate, self._other_client())
         while self._events:
             at, _, steps = heapq.heappop(self._events)
             if at - self._start > setting.seconds or len(self._trace.admitted) == setting.flows:
@@ -133,12 +139,12 @@ class _Simulation:
 
     def _client(self, pace: Pace) -> Iterator[float]:
         while True:
-            while pace.earliest > self._now:
-                yield pace.earliest + self._luck.uniform(0, _WAKES_LATE_S)
+            while (earliest := _earliest(pace)) > self._now:
+                yield earliest + self._luck.uniform(0, _WAKES_LATE_S)
             pace.begin(self._now)
-            if self._setting.leaves_late_s:
-                yield self._now + self._setting.leaves_late_s
-            pace.left(self._now)
+            if self._setting.sent_late_s:
+                yield self._now + self._setting.sent_late_s
+            pace.sent(self._now)
             self._begin(self._arrival(), self._call(pace, self._now))
             yield self._now
 
@@ -151,12 +157,12 @@ class _Simulation:
             self._trace.throttled.append(sent_at)
             pace.throttled(sent_at, self._now)
 
-    def _foreign(self) -> Iterator[float]:
-        while self._now - self._start < self._setting.foreign_until_s:
-            self._begin(self._now + self._luck.uniform(0, self._setting.jitter_s), self._foreign_call())
+    def _other_client(self) -> Iterator[float]:
+        while self._now - self._start < self._setting.other_client_until_s:
+            self._begin(self._now + self._luck.uniform(0, self._setting.jitter_s), self._other_clients_call())
             yield self._now + 1 / self._setting.other_clients_rate
 
-    def _foreign_call(self) -> Iterator[float]:
+    def _other_clients_call(self) -> Iterator[float]:
         self._quota.admits(self._now)
         return
         yield

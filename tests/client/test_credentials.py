@@ -243,7 +243,7 @@ async def test_renewing_is_shared_by_all_who_ask_while_it_goes_on() -> None:
 async def test_renewing_fails_when_the_same_come_back() -> None:
     source = ChainSource(always(Chain(OLD)), Clock())
     await source.get()
-    with pytest.raises(CredentialsError, match="still hands out the same"):
+    with pytest.raises(CredentialsError, match="still returns the same"):
         await source.renew()
 
 
@@ -261,9 +261,7 @@ async def test_a_chain_that_hangs_is_left_to_itself_and_a_new_one_is_asked() -> 
     source = ChainSource(lambda: next(chains), Clock(), patience_s=0.05)
     with pytest.raises(CredentialsError) as caught:
         await source.get()
-    assert str(caught.value) == (
-        f"no credentials were found: a fake has not answered within 0.05 s.\n{HOW_TO}"
-    )
+    assert str(caught.value) == (f"no credentials found: a fake has not answered within 0.05 s.\n{HOW_TO}")
     assert await source.get() == NEW
     hanging.let.set()  # what comes now comes too late
     assert await source.get() == NEW
@@ -359,7 +357,7 @@ def test_the_vendors_credentials_file_is_found(tmp_path: Path) -> None:
 
 def test_where_there_are_none_the_ways_to_provide_them_are_told(tmp_path: Path) -> None:
     found = run_python(PROGRAM, tmp_path, "")
-    assert found == (1, "", f"no credentials were found: nothing is set up that could have a key.\n{HOW_TO}")
+    assert found == (1, "", f"no credentials found: nothing is set up that could have a key.\n{HOW_TO}")
 
 
 @pytest.mark.parametrize(
@@ -377,14 +375,14 @@ def test_a_profile_that_gives_none_is_named_and_its_secret_is_not(
 ) -> None:
     status, out, err = run_python(PROGRAM, home, profile, **ENVIRONMENT)
     assert (status, out) == (1, "")
-    assert err == f"no credentials were found:\n  - {says}\n{HOW_TO}"
+    assert err == f"no credentials found:\n  - {says}\n{HOW_TO}"
 
 
 def test_a_profile_file_that_is_no_json_is_told_and_not_shown(home: Path) -> None:
     (home / ".aliyun" / "config.json").write_text(f"{{{SECRET}", encoding="utf-8")
     found = run_python(PROGRAM, home, "work")
     says = "profile 'work' of ~/.aliyun/config.json: the file is no JSON"
-    assert found == (1, "", f"no credentials were found:\n  - {says}\n{HOW_TO}")
+    assert found == (1, "", f"no credentials found:\n  - {says}\n{HOW_TO}")
 
 
 def test_what_the_chain_logs_by_itself_reaches_neither_stderr_nor_our_log(home: Path) -> None:

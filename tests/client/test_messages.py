@@ -2,7 +2,6 @@
 
 import json
 import traceback
-from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from flowreaper.client import messages
-from flowreaper.model import Credentials, Flow, Reply
+from flowreaper.model import Credentials, Reply
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,8 +35,11 @@ bodies = st.binary() | st.dictionaries(
 header_values = st.text(st.characters(min_codepoint=0, max_codepoint=0x2FFF))
 
 
-def delete_flow(flow: Flow, credentials: Credentials = KEY, now_s: float = 0.0) -> messages.Request:
-    return messages.delete_flow(flow, credentials, host=HOST, now_s=now_s, nonce="n1")
+def signed(
+    flow_id: str = "346699123", credentials: Credentials = KEY, now_s: float = 0.0, nonce: str = "n1"
+) -> messages.Request:
+    parameters = {"FlowId": flow_id}
+    return messages.signed_request("DeleteFlow", parameters, credentials, host=HOST, now_s=now_s, nonce=nonce)
 
 
 def read(
@@ -47,7 +49,7 @@ def read(
 
 
 def test_request_with_a_lasting_key_holds_exactly_the_eight_headers() -> None:
-    headers = delete_flow(Flow("346699123"), now_s=1698315752.9).headers
+    headers = signed(now_s=1698315752.9).headers
     authorization = headers.pop("authorization")
     assert authorization.startswith("ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders=host;x-acs-")
     assert headers == {
@@ -62,47 +64,23 @@ def test_request_with_a_lasting_key_holds_exactly_the_eight_headers() -> None:
 
 
 def test_request_with_a_temporary_key_sends_and_signs_the_token() -> None:
-    headers = delete_flow(Flow("1"), STS).headers
+    headers = signed(credentials=STS).headers
     assert headers["x-acs-security-token"] == "TOKEN+/="
     assert headers["x-acs-accesskey-id"] == "YourAccessKeyId"
     assert "x-acs-accesskey-id;" in headers["authorization"]
     assert "x-acs-security-token;" in headers["authorization"]
 
 
-def test_query_names_the_space_first_because_it_is_sorted() -> None:
-    assert delete_flow(Flow("346699123", "cams-x")).query == "CustSpaceId=cams-x&FlowId=346699123"
-
-
-def test_query_leaves_out_an_empty_space() -> None:
-    assert delete_flow(Flow("346699123")).query == "FlowId=346699123"
-
-
-def test_query_is_encoded() -> None:
-    assert delete_flow(Flow("a b&FlowId=2")).query == "FlowId=a%20b%26FlowId%3D2"
-
-
-@unhurried
-@given(flow_id=texts, space=texts.filter(bool))
-def test_any_flow_comes_out_of_the_query_as_it_went_in(flow_id: str, space: str) -> None:
-    query = delete_flow(Flow(flow_id, space)).query
-    assert query.isascii()
-    assert parse_qsl(query, keep_blank_values=True, strict_parsing=True) == [
-        ("CustSpaceId", space),
-        ("FlowId", flow_id),
-    ]
-
-
 def test_each_nonce_and_each_date_makes_its_own_signature() -> None:
-    flow = Flow("1")
-    signed = {
-        messages.delete_flow(flow, KEY, host=HOST, now_s=now_s, nonce=nonce).headers["authorization"]
+    signatures = {
+        signed(now_s=now_s, nonce=nonce).headers["authorization"]
         for now_s, nonce in [(0.0, "a"), (0.0, "b"), (1.0, "a")]
     }
-    assert len(signed) == 3
+    assert len(signatures) == 3
 
 
 def test_request_shows_neither_signature_nor_token() -> None:
-    request = delete_flow(Flow("346699123"), STS)
+    request = signed(credentials=STS)
     assert f"{request} {request!r} {(request,)}".count("346699123") == 3
     assert "TOKEN" not in f"{request} {request!r} {(request,)}"
     assert "Signature" not in f"{request} {request!r} {(request,)}"
@@ -110,7 +88,7 @@ def test_request_shows_neither_signature_nor_token() -> None:
 
 def test_an_id_that_cannot_be_encoded_raises_before_the_token_is_in_reach() -> None:
     with pytest.raises(UnicodeEncodeError) as caught:
-        delete_flow(Flow("\ud800"), STS)
+        signed("\ud800", STS)
     stack = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     text = "".join(stack.format())
     assert "credentials = Credentials(" in text

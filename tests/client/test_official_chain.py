@@ -104,7 +104,7 @@ async def _reason(
     assert MARK not in everything
     assert out == err == ""
     message = str(error)
-    assert message.startswith(f"no credentials were found:\n  - {provider}: ")
+    assert message.startswith(f"no credentials found:\n  - {provider}: ")
     return message.splitlines()[1].removeprefix(f"  - {provider}: ")
 
 
@@ -233,7 +233,7 @@ async def test_a_credentials_uri_that_is_none_is_told(
             "the access key secret from the credentials chain: {} is a number, not text",
         ),
         ({"SecurityToken": [MARK]}, "the security token from the credentials chain: {} is a list, not text"),
-        ({"AccessKeyId": ""}, "the access key id from the credentials chain: {} is empty, or holds a blank"),
+        ({"AccessKeyId": ""}, "the access key id from the credentials chain: {} is empty, or has a blank"),
         (
             {"AccessKeySecret": f"{MARK}\n"},
             "the access key secret from the credentials chain: {} is empty, or",
@@ -513,7 +513,7 @@ async def test_every_provider_that_failed_is_told_in_the_vendors_order(
         use_uri(monkeypatch, port)
         error = await failure()
     assert str(error).splitlines()[:4] == [
-        "no credentials were found:",
+        "no credentials found:",
         f"  - profile 'default' (AK) of {CONFIG}: access_key_id is empty",
         "  - profile 'default' of ~/.alibabacloud/credentials.ini: there is no such profile",
         f"  - {URI}: the answer was HTTP 500",

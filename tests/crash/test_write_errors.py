@@ -16,10 +16,11 @@ import pytest
 from flowreaper.client.credentials import StaticSource
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
-from flowreaper.job.run import Deliver, Job
+from flowreaper.job.run import Job
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Summary
 from flowreaper.model import Ending, Flow, State
+from flowreaper.producer.producer import Deliver
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.store.sqlite.checkpoint import open_checkpoint
 from flowreaper.store.sqlite.reader import read_records
@@ -158,7 +159,7 @@ async def job(path: Path, sandbox: Sandbox, shown: Shown) -> Summary:
         checkpoint=path,
         credentials=StaticSource(CREDENTIALS),
         log=Silence(),
-        make_feed=Input,
+        make_producer=Input,
         streams=[shown],
     ).run()
 

@@ -25,7 +25,7 @@ Begin = Callable[..., tuple[Service, Command]]
 # The runs of other tests share the machine's own folder.
 _WITH_FOLDER = (
     "import sys; from pathlib import Path; from flowreaper.job import run; from flowreaper.cli import main\n"
-    "folder = Path(sys.argv.pop(1)); run.turns_folder = lambda: folder; main()\n"
+    "folder = Path(sys.argv.pop(1)); run.shared_folder = lambda: folder; main()\n"
 )
 
 

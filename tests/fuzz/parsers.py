@@ -16,8 +16,8 @@ from flowreaper.client.messages import read_reply
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.model import Entry, InvalidEntry, ReplyClass, Requeue, Retry, State
-from flowreaper.producer.flow_ids import fault, space_fault
-from flowreaper.producer.formats import Format, InputSettings, entries
+from flowreaper.producer.flow_ids import why_invalid, why_invalid_space
+from flowreaper.producer.formats import Format, InputSettings, parse_entries
 from flowreaper.sink.formats import RecordFormat, writer_for
 from flowreaper.store.records import record_of
 from flowreaper.store.sqlite.checkpoint import open_checkpoint
@@ -47,8 +47,8 @@ def check_input(data: bytes) -> None:
     for entry in whole:
         if isinstance(entry, Entry):
             assert _ID.fullmatch(entry.flow.flow_id)
-            assert not fault(entry.flow.flow_id)
-            assert not entry.flow.cust_space_id or not space_fault(entry.flow.cust_space_id)
+            assert not why_invalid(entry.flow.flow_id)
+            assert not entry.flow.cust_space_id or not why_invalid_space(entry.flow.cust_space_id)
         else:
             assert _harmless(entry.text)
             assert _harmless(entry.reason)
@@ -59,7 +59,7 @@ def _read(chunks: list[bytes], settings: InputSettings) -> list[Entry | InvalidE
     found: list[Entry | InvalidEntry] = []
     with _own_errors():
         # What comes before an error stays in the list.
-        found.extend(entries(chunks, source="s", settings=settings))
+        found.extend(parse_entries(chunks, source="s", settings=settings))
     return found
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from flowreaper.api import IterableProducer
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.credentials import ChainSource, StaticSource
 from flowreaper.client.endpoint import parse_endpoint
@@ -18,6 +17,7 @@ from flowreaper.client.official_chain import Found
 from flowreaper.job.run import Job
 from flowreaper.job.settings import Settings
 from flowreaper.model import Credentials, State
+from flowreaper.producer.producer import IterableProducer
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.store.sqlite import lock
 from flowreaper.store.sqlite.reader import read_status
@@ -52,7 +52,7 @@ def job_of(flow_ids: list[str], folder: Path, sandbox: Sandbox, source: Credenti
         checkpoint=folder / "job.ckpt",
         credentials=source,
         log=log,
-        make_feed=lambda deliver: IterableProducer(entries(*flow_ids), deliver),
+        make_producer=lambda deliver: IterableProducer(entries(*flow_ids), deliver),
     )
 
 
@@ -128,7 +128,7 @@ async def test_a_folder_that_runs_cannot_share_is_told_and_stops_nothing(
 ) -> None:
     folder = tmp_path / "turns"
     folder.symlink_to(tmp_path)
-    monkeypatch.setattr("flowreaper.job.run.turns_folder", lambda: folder)
+    monkeypatch.setattr("flowreaper.job.run.shared_folder", lambda: folder)
     log = Log()
     async with Sandbox(SandboxOptions(window="none")) as sandbox:
         job = job_of(["1", "2"], tmp_path, sandbox, StaticSource(CREDENTIALS), log=log)

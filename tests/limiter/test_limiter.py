@@ -1,24 +1,28 @@
 import asyncio
 import random
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
+from flowreaper.limiter.adaptive import LEAST_WIDENING_S
 from flowreaper.limiter.limiter import Permit, RateLimiter
-from flowreaper.limiter.pace import LEAST_WIDENING_S, Pace
-from flowreaper.limiter.shared_pace import Turn
+from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.shared_pace import Slot
 from tests.virtual import run_virtual
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def send(limiter: RateLimiter) -> float:
     """Send a call that leaves as soon as it is admitted; return when."""
-    admission = await limiter.acquire()
-    admission.left()
-    return admission.at
+    permit = await limiter.acquire()
+    permit.sent()
+    return permit.granted_at
 
 
-async def admissions(limiter: RateLimiter, count: int) -> list[float]:
+async def granted(limiter: RateLimiter, count: int) -> list[float]:
     return [await send(limiter) for _ in range(count)]
 
 
@@ -26,21 +30,21 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(1 for other in times[i : i + 3000] if other - at < 1.0) for i, at in enumerate(times))
 
 
-def test_first_call_leaves_at_once_and_none_bursts() -> None:
-    times = run_virtual(admissions(RateLimiter(Pace(5)), 10))
+def test_the_first_call_is_permitted_at_once_and_none_bursts() -> None:
+    times = run_virtual(granted(RateLimiter(Pace(5)), 10))
     assert times[0] < 1e-6
     assert all(later - at > 0.199 for at, later in pairwise(times))
 
 
 def test_late_timers_neither_break_the_second_nor_slow_the_long_run() -> None:
     luck = random.Random(1)  # noqa: S311 -- repeatable lateness
-    times = run_virtual(admissions(RateLimiter(Pace(5)), 3000), late_s=lambda: luck.uniform(0, 0.0012))
+    times = run_virtual(granted(RateLimiter(Pace(5)), 3000), late_s=lambda: luck.uniform(0, 0.0012))
     assert most_in_a_second(times) == 5
     assert (len(times) - 1) / (times[-1] - times[0]) >= 4.98
 
 
-def test_high_rates_are_admitted_in_slices() -> None:
-    times = run_virtual(admissions(RateLimiter(Pace(2000)), 8000))
+def test_high_rates_are_permitted_in_batches() -> None:
+    times = run_virtual(granted(RateLimiter(Pace(2000)), 8000))
     assert len({round(at, 6) for at in times}) == 200
     assert most_in_a_second(times) <= 2000
 
@@ -57,7 +61,7 @@ def test_a_pause_that_begins_while_a_call_waits_holds_that_call() -> None:
     assert 1.1 <= run_virtual(scenario()) < 1.101
 
 
-def test_a_throttled_call_closes_the_open_slice() -> None:
+def test_a_throttled_call_closes_the_open_batch() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(1000))
         sent_at = await send(limiter)
@@ -67,25 +71,25 @@ def test_a_throttled_call_closes_the_open_slice() -> None:
     assert run_virtual(scenario()) >= 2.0
 
 
-def test_what_is_left_of_a_slice_does_not_leave_after_a_pause() -> None:
+def test_the_rest_of_a_batch_is_not_sent_after_a_pause() -> None:
     async def scenario() -> list[float]:
         limiter = RateLimiter(Pace(1000))
         await send(limiter)
         await asyncio.sleep(10)
-        return await admissions(limiter, 1100)
+        return await granted(limiter, 1100)
 
     assert most_in_a_second(run_virtual(scenario())) <= 1000
 
 
-def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_after_the_gate() -> None:
+def test_no_second_holds_more_than_five_calls_however_late_permits_are_used() -> None:
     luck = random.Random(2)  # noqa: S311 -- repeatable delays
     times: list[float] = []
 
-    async def call(admission: Permit) -> None:
+    async def call(permit: Permit) -> None:
         if (held_s := luck.choice([0, 0, 0, 0.002, 0.1, 0.5, 3.0])) > 0:
             await asyncio.sleep(held_s)
         times.append(asyncio.get_running_loop().time())
-        admission.left()
+        permit.sent()
 
     async def scenario() -> None:
         limiter = RateLimiter(Pace(5))
@@ -98,26 +102,26 @@ def test_no_second_holds_more_than_five_calls_however_long_they_are_held_back_af
     assert most_in_a_second(sorted(times)) == 5
 
 
-def test_calls_that_do_not_leave_close_the_gate_until_one_of_them_does() -> None:
+def test_five_unsent_calls_block_the_next_until_one_of_them_is_sent() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(5))
         held = [await limiter.acquire() for _ in range(5)]
         waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
-        held[3].left()
+        held[3].sent()
         left_at = asyncio.get_running_loop().time()
-        return (await waiting).at - left_at
+        return (await waiting).granted_at - left_at
 
     assert 1 + LEAST_WIDENING_S <= run_virtual(scenario()) < 1.001
 
 
-def test_that_a_call_has_left_counts_once() -> None:
+def test_a_permit_is_marked_as_sent_once() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(5))
         held = [await limiter.acquire() for _ in range(5)]
         for _ in range(5):
-            held[0].left()
+            held[0].sent()
         await limiter.acquire()
         waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
@@ -128,26 +132,26 @@ def test_that_a_call_has_left_counts_once() -> None:
     run_virtual(scenario())
 
 
-def test_a_slice_has_left_when_its_last_call_has() -> None:
+def test_a_batch_is_sent_when_its_last_call_is() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(100))
         held = []
         for _ in range(50):
             first = await limiter.acquire()
             held.append(await limiter.acquire())
-            first.left()
-            first.left()
+            first.sent()
+            first.sent()
         waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
-        held[7].left()
+        held[7].sent()
         left_at = asyncio.get_running_loop().time()
-        return (await waiting).at - left_at
+        return (await waiting).granted_at - left_at
 
     assert 1 + LEAST_WIDENING_S <= run_virtual(scenario()) < 1.001
 
 
-def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() -> None:
+def test_a_batch_whose_time_is_over_is_not_sent_while_a_call_of_it_is_not() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(100))
         held = []
@@ -157,8 +161,8 @@ def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() ->
         waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not waiting.done()
-        for admission in held[:2]:
-            admission.left()
+        for permit in held[:2]:
+            permit.sent()
         left_at = asyncio.get_running_loop().time()
         await waiting
         for _ in range(2):
@@ -167,12 +171,12 @@ def test_a_slice_whose_time_is_over_has_not_left_while_a_call_of_it_has_not() ->
         closed = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(30)
         assert not closed.done()
-        return last.at - left_at
+        return last.granted_at - left_at
 
     assert 1.02 <= run_virtual(scenario()) < 1.03
 
 
-def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
+def test_a_batch_whose_time_is_over_is_sent_with_its_last_call() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(100))
         await send(limiter)
@@ -181,122 +185,122 @@ def test_a_slice_whose_time_is_over_has_left_with_its_last_call() -> None:
             await send(limiter)
         return await send(limiter)
 
-    # 49 gaps after 0.5 s; a second after that, if the first slice had left when the next one came.
+    # 49 gaps after 0.5 s. It would be a second after that if the first batch counted as sent when the next one began.
     assert run_virtual(scenario()) == pytest.approx(0.5 + 49 * 0.02, abs=0.003)
 
 
-def test_slices_that_hold_no_call_do_not_close_the_gate() -> None:
-    class ManyTurns:
-        """Others had so many turns that 51 calls a second are not to be told from 50."""
+def test_batches_that_hold_no_call_block_nothing() -> None:
+    class ManySlots:
+        """The others reserved so many slots that rounding makes 51 calls a second no more than 50."""
 
-        alone = False
+        is_lost = False
 
         def __init__(self) -> None:
-            self.taken = 0
+            self.reserved = 0
 
-        def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
+        def is_fresh(self, slot_time: float) -> bool:  # noqa: ARG002 -- the port
             return True
 
-        def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the port
-            self.taken += 1
-            return Turn(0.0, 2**62 if self.taken < 100 else 0, clock())
+        def reserve(self, interval_s: float, widening_s: float) -> Slot:  # noqa: ARG002 -- the port
+            self.reserved += 1
+            return Slot(0.0, 2**62 if self.reserved < 100 else 0, now())
 
-        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
+        def sent(self, slot_time: float, at: float) -> None: ...
 
-        def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
+        def heartbeat(self, interval_s: float, widening_s: float) -> None: ...
 
-    assert 1.9 < run_virtual(send(RateLimiter(Pace(51), ManyTurns()))) < 2.1
+    assert 1.9 < run_virtual(send(RateLimiter(Pace(51), ManySlots()))) < 2.1
 
 
 class Recorded:
-    """SharedPace of which each comes at once; notes what it is told."""
+    """A SharedPace that is free at once, and records what the limiter reports."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[float, float]] = []
-        self.stayed_at: list[float] = []
-        self.alone = False
+        self.recorded: list[tuple[float, float]] = []
+        self.heartbeats: list[float] = []
+        self.is_lost = False
         self.fresh_until = float("inf")
 
-    def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
-        return now < self.fresh_until
+    def is_fresh(self, slot_time: float) -> bool:  # noqa: ARG002 -- the port
+        return now() < self.fresh_until
 
-    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the port
-        return Turn(0.0, 7, clock() - 0.001)
+    def reserve(self, interval_s: float, widening_s: float) -> Slot:  # noqa: ARG002 -- the port
+        return Slot(0.0, 7, now() - 0.001)
 
-    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None:  # noqa: ARG002 -- the port
-        self.told.append((turn_at, at))
+    def sent(self, slot_time: float, at: float) -> None:
+        self.recorded.append((slot_time, at))
 
-    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None:  # noqa: ARG002 -- the port
-        self.stayed_at.append(clock())
+    def heartbeat(self, interval_s: float, widening_s: float) -> None:  # noqa: ARG002 -- the port
+        self.heartbeats.append(now())
 
 
-def test_the_turns_of_all_runs_are_told_when_a_call_left() -> None:
+def test_the_shared_pace_records_when_a_call_was_sent() -> None:
     async def scenario() -> None:
-        turns = Recorded()
-        admission = await RateLimiter(Pace(5), turns).acquire()
+        shared = Recorded()
+        permit = await RateLimiter(Pace(5), shared).acquire()
         await asyncio.sleep(0.25)
-        admission.left()
-        ((turn_at, at),) = turns.told
-        assert turn_at == pytest.approx(-0.001, abs=1e-6)
+        permit.sent()
+        ((slot_time, at),) = shared.recorded
+        assert slot_time == pytest.approx(-0.001, abs=1e-6)
         assert at == pytest.approx(0.25, abs=1e-6)
 
     run_virtual(scenario())
 
 
-def test_the_other_runs_are_told_of_a_call_that_is_held_up_within_each_second_until_it_has_left() -> None:
+def test_a_run_with_an_unsent_call_sends_heartbeats_until_it_is_sent() -> None:
     async def scenario() -> list[float]:
-        turns = Recorded()
-        admission = await RateLimiter(Pace(5), turns).acquire()
+        shared = Recorded()
+        permit = await RateLimiter(Pace(5), shared).acquire()
         await asyncio.sleep(3.5)
-        admission.left()
+        permit.sent()
         await asyncio.sleep(10)
-        return turns.stayed_at
+        return shared.heartbeats
 
     assert run_virtual(scenario()) == pytest.approx([0.4 * n for n in range(1, 9)], abs=0.01)
 
 
-def test_the_other_runs_are_told_nothing_of_calls_that_leave_at_once() -> None:
+def test_a_run_whose_calls_are_sent_at_once_needs_no_heartbeat() -> None:
     async def scenario() -> list[float]:
-        turns = Recorded()
-        limiter = RateLimiter(Pace(5), turns)
+        shared = Recorded()
+        limiter = RateLimiter(Pace(5), shared)
         for _ in range(40):
             await send(limiter)
-        return turns.stayed_at
+        return shared.heartbeats
 
     assert run_virtual(scenario()) == []
 
 
-def test_a_run_without_a_call_looks_for_the_file_until_it_can_use_it_again() -> None:
+def test_a_run_that_has_lost_the_others_sends_heartbeats_until_it_finds_them() -> None:
     async def scenario() -> list[float]:
-        turns = Recorded()
-        turns.alone = True
-        await send(RateLimiter(Pace(5), turns))
+        shared = Recorded()
+        shared.is_lost = True
+        await send(RateLimiter(Pace(5), shared))
         await asyncio.sleep(1)
-        turns.alone = False
+        shared.is_lost = False
         await asyncio.sleep(10)
-        return turns.stayed_at
+        return shared.heartbeats
 
     assert run_virtual(scenario()) == pytest.approx([0.4, 0.8], abs=0.01)
 
 
-def test_a_permit_is_fresh_as_long_as_what_is_shared_is_and_the_call_has_not_left() -> None:
+def test_a_permit_is_fresh_as_long_as_its_slot_is_and_the_call_is_not_sent() -> None:
     async def scenario() -> list[bool]:
-        turns = Recorded()
-        admission = await RateLimiter(Pace(5), turns).acquire()
-        found = [admission.is_fresh()]
-        turns.fresh_until = 1.0
+        shared = Recorded()
+        permit = await RateLimiter(Pace(5), shared).acquire()
+        found = [permit.is_fresh()]
+        shared.fresh_until = 1.0
         await asyncio.sleep(0.9)
-        found.append(admission.is_fresh())
+        found.append(permit.is_fresh())
         await asyncio.sleep(0.2)
-        found.append(admission.is_fresh())
-        turns.fresh_until = 9.0
-        admission.left()
-        return [*found, admission.is_fresh(), (await RateLimiter(Pace(5)).acquire()).is_fresh()]
+        found.append(permit.is_fresh())
+        shared.fresh_until = 9.0
+        permit.sent()
+        return [*found, permit.is_fresh(), (await RateLimiter(Pace(5)).acquire()).is_fresh()]
 
     assert run_virtual(scenario()) == [True, True, False, False, True]
 
 
-def test_a_waiter_that_is_cancelled_leaves_the_gate_usable() -> None:
+def test_a_cancelled_waiter_leaves_the_limiter_usable() -> None:
     async def scenario() -> float:
         limiter = RateLimiter(Pace(5))
         await send(limiter)

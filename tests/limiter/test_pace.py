@@ -7,13 +7,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowreaper.limiter.pace import LEAST_WIDENING_S, MOST_WIDENING_S, Pace
+from flowreaper.limiter.adaptive import LEAST_WIDENING_S, MOST_WIDENING_S
+from flowreaper.limiter.pace import BLOCKED, Pace
+
+
+def earliest(pace: Pace) -> float:
+    """Return when the next batch may begin; infinity if that is not known yet."""
+    found = pace.earliest
+    return math.inf if found is BLOCKED else found
 
 
 def send(pace: Pace, at: float) -> int:
-    """Send a slice of calls that all leave at once; return how many."""
+    """Begin a batch and send all of its calls at once; return how many."""
     calls = pace.begin(at)
-    pace.left(at, calls)
+    pace.sent(at, calls)
     return calls
 
 
@@ -21,7 +28,7 @@ def drive(pace: Pace, count: int, late: list[float], start: float = 100.0) -> li
     """Send as soon as the pace allows, each send late by the next of `late` (cycled); return the times."""
     now, times = start, []
     for number in range(count):
-        now = max(now, pace.earliest) + late[number % len(late)]
+        now = max(now, earliest(pace)) + late[number % len(late)]
         times += [now] * send(pace, now)
     return times
 
@@ -35,7 +42,7 @@ def most_in_a_second(times: list[float]) -> int:
     return most
 
 
-def test_first_call_leaves_at_once_and_the_next_ones_evenly() -> None:
+def test_the_first_call_is_sent_at_once_and_the_next_ones_evenly() -> None:
     times = drive(Pace(5), 5, [0.0])
     assert times[0] == 100.0
     assert all(abs(b - a - 0.2 * (1 + LEAST_WIDENING_S)) < 1e-9 for a, b in pairwise(times))
@@ -82,47 +89,47 @@ def test_no_second_holds_more_than_the_rate_however_long_calls_are_held_back_on_
     times: list[float] = []
     on_their_way: list[tuple[float, int]] = []
 
-    def leave_until(at: float) -> None:
+    def send_until(at: float) -> None:
         while on_their_way and on_their_way[0][0] <= at:
-            left_at, calls = heapq.heappop(on_their_way)
-            pace.left(left_at, calls)
-            times.extend([left_at] * calls)
+            sent_at, calls = heapq.heappop(on_their_way)
+            pace.sent(sent_at, calls)
+            times.extend([sent_at] * calls)
 
     for number in range(150):
-        while pace.earliest > now:
-            now = min(pace.earliest, on_their_way[0][0] if on_their_way else math.inf)
-            leave_until(now)
+        while earliest(pace) > now:
+            now = min(earliest(pace), on_their_way[0][0] if on_their_way else math.inf)
+            send_until(now)
         heapq.heappush(on_their_way, (now + held_s[number % len(held_s)], pace.begin(now)))
-        leave_until(now)
-    leave_until(math.inf)
+        send_until(now)
+    send_until(math.inf)
     assert most_in_a_second(times) <= max(1, rate)
 
 
-def test_a_call_that_was_held_back_begins_its_second_when_it_leaves() -> None:
+def test_a_call_that_was_held_back_begins_its_second_when_it_is_sent() -> None:
     pace = Pace(5)
     pace.begin(100.0)
-    pace.left(100.15)
+    pace.sent(100.15)
     drive(pace, 4, [0.0])
-    assert pace.earliest == pytest.approx(100.15 + 1 + LEAST_WIDENING_S)
+    assert earliest(pace) == pytest.approx(100.15 + 1 + LEAST_WIDENING_S)
 
 
-def test_a_call_that_does_not_leave_costs_its_own_place_in_each_second_and_no_other() -> None:
+def test_a_call_that_is_not_sent_costs_its_own_place_in_each_second_and_no_other() -> None:
     pace = Pace(5)
     pace.begin(100.0)
     times = drive(pace, 40, [0.0], start=100.2)
     assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(4, abs=0.1)
 
 
-def test_it_does_not_matter_in_which_order_it_is_told_when_calls_left() -> None:
+def test_calls_may_be_recorded_as_sent_in_any_order() -> None:
     pace = Pace(5)
     for at in (100.0, 100.2, 100.4, 100.6, 100.8):
         pace.begin(at)
     for at in (100.95, 100.3, 100.5, 100.7, 100.1):
-        pace.left(at)
-    assert pace.earliest == pytest.approx(100.1 + 1 + LEAST_WIDENING_S)
+        pace.sent(at)
+    assert earliest(pace) == pytest.approx(100.1 + 1 + LEAST_WIDENING_S)
 
 
-def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
+def test_what_is_remembered_of_earlier_calls_does_not_grow() -> None:
     pace = Pace(5)
     drive(pace, 50, [0.0])
     size = len(pickle.dumps(pace))
@@ -130,14 +137,14 @@ def test_what_is_kept_of_the_calls_before_does_not_grow() -> None:
     assert len(pickle.dumps(pace)) <= size + 10
 
 
-def test_nothing_leaves_after_five_calls_that_have_not_left() -> None:
+def test_nothing_follows_five_calls_that_are_not_sent() -> None:
     pace = Pace(5)
     for number in range(5):
-        assert pace.earliest < 200
+        assert earliest(pace) < 200
         pace.begin(100.0 + number)
-    assert pace.earliest == math.inf
-    pace.left(107.0)
-    assert pace.earliest == pytest.approx(107.0 + 1 + LEAST_WIDENING_S)
+    assert pace.earliest is BLOCKED
+    pace.sent(107.0)
+    assert earliest(pace) == pytest.approx(107.0 + 1 + LEAST_WIDENING_S)
 
 
 def test_no_burst_after_a_stall() -> None:
@@ -147,70 +154,37 @@ def test_no_burst_after_a_stall() -> None:
     assert [round(b - a, 3) for a, b in pairwise(after)] == [0.2, 0.2, 0.2, 0.2, 0.2]
 
 
-def refuse(pace: Pace, at: float) -> float:
-    """Send a call at this time, have it refused at once, and return the stretch that was learned."""
+def throttle(pace: Pace, at: float) -> float:
+    """Send a call at this time, have it throttled at once; return the widening that was learned."""
     send(pace, at)
     pace.throttled(sent_at=at, at=at)
     return pace.widening_s
 
 
-def test_the_service_s_own_wish_is_honoured() -> None:
+def test_a_pause_that_the_service_asks_for_is_kept() -> None:
     pace = Pace(5)
     send(pace, 10.0)
     pace.throttled(sent_at=10.0, at=10.05, retry_after_s=7.5)
-    assert pace.earliest == 17.55
+    assert earliest(pace) == 17.55
 
 
-def test_a_lone_refusal_shifts_the_phase_and_costs_a_tenth_of_a_percent_at_most() -> None:
+def test_a_lone_throttled_call_shifts_the_phase_and_costs_a_tenth_of_a_percent_at_most() -> None:
     pace = Pace(5)
     drive(pace, 200, [0.0])
-    before = pace.earliest
-    assert LEAST_WIDENING_S < refuse(pace, before) <= 0.001
+    before = earliest(pace)
+    assert LEAST_WIDENING_S < throttle(pace, before) <= 0.001
     # Later by more than the jitter of 50 ms, on top of the next gap.
-    assert 0.25 < pace.earliest - before < 0.29
+    assert 0.25 < earliest(pace) - before < 0.29
 
 
-def test_calls_that_were_on_their_way_together_are_one_sign() -> None:
-    pace = Pace(5)
-    for at in (10.0, 10.2, 10.4):
-        send(pace, at)
-    refuse(pace, 10.6)
-    refuse(pace, 10.8)
-    learned = pace.widening_s
-    pace.throttled(sent_at=10.2, at=10.85)
-    pace.throttled(sent_at=10.4, at=10.9)
-    assert pace.widening_s == learned
-
-
-def test_refusals_one_after_another_stretch_the_window_in_growing_steps() -> None:
-    pace = Pace(5)
-    refuse(pace, 10.0)
-    learned = [refuse(pace, 10.5 + n) for n in range(5)]
-    steps = [b - a for a, b in pairwise(learned)]
-    assert all(later > step for step, later in pairwise(steps))
-
-
-def test_a_service_that_refuses_everything_gets_a_call_every_two_seconds_at_last() -> None:
+def test_a_service_that_throttles_everything_gets_a_call_every_two_seconds_at_last() -> None:
     pace = Pace(5)
     now = 0.0
     for _ in range(200):
-        now = max(now, pace.earliest)
-        refuse(pace, now)
+        now = max(now, earliest(pace))
+        throttle(pace, now)
     assert pace.widening_s == MOST_WIDENING_S
-    assert 2.2 <= pace.earliest - now <= 2.4
-
-
-def test_the_stretch_holds_for_a_while_then_shrinks_back_to_the_full_rate() -> None:
-    pace = Pace(5)
-    learned = [refuse(pace, 10.0 + n) for n in range(8)][-1]
-    send(pace, 19.0)
-    assert pace.widening_s == learned
-    seen = []
-    for at in range(30, 200, 5):
-        send(pace, float(at))
-        seen.append(pace.widening_s)
-    assert all(later <= stretch for stretch, later in pairwise(seen))
-    assert seen[-1] == LEAST_WIDENING_S
+    assert 2.2 <= earliest(pace) - now <= 2.4
 
 
 def test_what_an_earlier_run_learned_is_where_a_new_one_begins() -> None:
@@ -220,40 +194,13 @@ def test_what_an_earlier_run_learned_is_where_a_new_one_begins() -> None:
     assert 4.7 < 29 / (times[-1] - times[0]) < 4.8
 
 
-@pytest.mark.parametrize("kept", [float("nan"), float("-inf"), -1.0, 0.0])
-def test_a_kept_stretch_that_is_none_is_ignored(kept: float) -> None:
-    assert Pace(5, kept).widening_s == LEAST_WIDENING_S
-
-
-def test_a_kept_stretch_beyond_reason_is_cut() -> None:
-    assert Pace(5, float("inf")).widening_s == MOST_WIDENING_S
-
-
 @given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), min_size=1, max_size=60))
-def test_no_second_holds_more_than_five_whatever_is_refused(calls: list[tuple[float, bool]]) -> None:
+def test_no_second_holds_more_than_five_whatever_is_throttled(calls: list[tuple[float, bool]]) -> None:
     pace, now, times = Pace(5), 0.0, []
-    for late_s, refused in calls:
-        now = max(now, pace.earliest) + late_s
+    for late_s, throttled in calls:
+        now = max(now, earliest(pace)) + late_s
         send(pace, now)
         times.append(now)
-        if refused:
+        if throttled:
             pace.throttled(sent_at=now, at=now + 0.02)
     assert most_in_a_second(times) <= 5
-
-
-def test_jitter_of_fifty_milliseconds_is_not_taken_for_somebody_else() -> None:
-    pace = Pace(5)
-    for n in range(3):
-        refuse(pace, 10.0 + n)
-    drive(pace, 40, [0.0], start=13.0)
-    assert pace.other_clients_rate is None
-
-
-def test_a_long_stretch_that_settled_is_somebody_else_s_share() -> None:
-    pace = Pace(5)
-    for n in range(9):
-        refuse(pace, 10.0 + n)
-    assert pace.other_clients_rate is None
-    drive(pace, 31, [0.0], start=19.0)
-    assert pace.other_clients_rate is not None
-    assert 0.5 < pace.other_clients_rate < 3

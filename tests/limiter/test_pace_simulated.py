@@ -37,9 +37,9 @@ def test_from_a_cold_start(setting: Setting, clients: int, goodput: float, throt
     assert holding >= 0.8 * len(runs)
 
 
-def test_calls_that_leave_late_seldom_meet_a_second_of_the_clock_twice() -> None:
+def test_calls_that_are_sent_late_seldom_meet_a_second_of_the_clock_twice() -> None:
     # As late as was measured: 2.3 ms in each second, which brings the calls on by half a gap in 220 calls.
-    runs = traces(Setting("fixed", 0.05, FLOWS, leaves_late_s=0.0018), seeds=range(60))
+    runs = traces(Setting("fixed", 0.05, FLOWS, sent_late_s=0.0018), seeds=range(60))
     assert sum(run.goodput >= 4.95 and run.throttled_share <= 0.005 for run in runs) >= 0.9 * len(runs)
 
 
@@ -50,7 +50,7 @@ def test_over_an_hour_behind_a_sliding_second_with_jitter() -> None:
 
 
 def test_the_pace_is_back_within_a_minute_after_another_client_stopped() -> None:
-    setting = Setting("sliding", 0.02, seconds=240, other_clients_rate=2.0, foreign_until_s=120)
+    setting = Setting("sliding", 0.02, seconds=240, other_clients_rate=2.0, other_client_until_s=120)
     for run in traces(setting, seeds=range(10)):
         assert recovery_s(run, since_s=120) <= 60
 

@@ -43,7 +43,7 @@ def test_each_run_has_a_place_among_those_that_are_alive(account: str) -> None:
     with joined(account, 3) as (first, second, third), joined(f"{account}-other", 1) as (stranger,):
         assert [run.census() for run in (first, second, third)] == [Census(n, 3) for n in range(3)]
         assert stranger.census() == Census(0, 1)
-        second.__exit__(None, None, None)
+        second.close()
         assert [run.census() for run in (first, third)] == [Census(0, 2), Census(1, 2)]
         with joined(account, 1) as (late,):
             assert [run.census() for run in (first, late, third)] == [Census(n, 3) for n in range(3)]
@@ -72,7 +72,7 @@ def test_a_signal_is_seen_by_the_others_until_it_ends(account: str) -> None:
             one.end_signal()
         assert not other.others_signal()
         assert one.signal()
-        one.__exit__(None, None, None)
+        one.close()
         assert not other.others_signal()
 
 

@@ -3,8 +3,9 @@ import asyncio
 import pytest
 
 from flowreaper.errors import CheckpointError, RunError
-from flowreaper.limiter.pace import LEAST_WIDENING_S, MOST_WIDENING_S, Pace
-from flowreaper.limiter.saved_pace import NOTE, KeptPace, learned_pace
+from flowreaper.limiter.adaptive import LEAST_WIDENING_S, MOST_WIDENING_S
+from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.saved_pace import NOTE, SavedPace, learned_pace
 from tests.virtual import run_virtual
 
 
@@ -34,7 +35,7 @@ def throttle(pace: Pace, times: int) -> None:
     for number in range(times):
         at = 100.0 + 10 * number
         pace.begin(at)
-        pace.left(at)
+        pace.sent(at)
         pace.throttled(at, at + 0.1)
 
 
@@ -49,35 +50,35 @@ def throttle(pace: Pace, times: int) -> None:
         ("1e300", MOST_WIDENING_S),
     ],
 )
-def test_a_noted_pace_is_taken_up_and_nonsense_is_not(noted: str, widening_s: float) -> None:
+def test_a_noted_pace_is_used_and_nonsense_is_not(noted: str, widening_s: float) -> None:
     assert learned_pace(5, noted).widening_s == widening_s
 
 
 def test_what_was_learned_is_noted_and_read_back() -> None:
     notes, pace = Notes(), Pace(5)
-    kept = KeptPace(pace, notes.note, unexpected)
+    saved = SavedPace(pace, notes.note, unexpected)
     throttle(pace, 4)
-    asyncio.run(kept.keep())
+    asyncio.run(saved.save())
     ((name, value),) = notes.kept
     assert name == NOTE
     assert learned_pace(5, value).widening_s == pytest.approx(pace.widening_s, abs=1e-4)
 
 
-def test_what_has_hardly_changed_is_not_noted_again() -> None:
+def test_what_has_hardly_changed_is_not_saved_again() -> None:
     notes, pace = Notes(), Pace(5)
-    kept = KeptPace(pace, notes.note, unexpected)
-    asyncio.run(kept.keep())
+    saved = SavedPace(pace, notes.note, unexpected)
+    asyncio.run(saved.save())
     throttle(pace, 4)
-    asyncio.run(kept.keep())
-    asyncio.run(kept.keep())
+    asyncio.run(saved.save())
+    asyncio.run(saved.save())
     assert len(notes.kept) == 1
 
 
-def test_it_is_noted_while_the_run_goes_on() -> None:
+def test_it_is_saved_while_the_run_goes_on() -> None:
     notes, pace = Notes(), Pace(5)
 
     async def scenario() -> None:
-        running = asyncio.create_task(KeptPace(pace, notes.note, unexpected).run())
+        running = asyncio.create_task(SavedPace(pace, notes.note, unexpected).run())
         throttle(pace, 4)
         await asyncio.sleep(6)
         assert len(notes.kept) == 1
@@ -87,12 +88,12 @@ def test_it_is_noted_while_the_run_goes_on() -> None:
     run_virtual(scenario())
 
 
-def test_a_note_that_cannot_be_written_is_told_and_ends_the_noting() -> None:
+def test_a_note_that_cannot_be_written_is_reported_and_ends_the_saving() -> None:
     errors: list[RunError] = []
     pace = Pace(5)
 
     async def scenario() -> None:
-        running = asyncio.create_task(KeptPace(pace, Broken().note, errors.append).run())
+        running = asyncio.create_task(SavedPace(pace, Broken().note, errors.append).run())
         throttle(pace, 4)
         await running
 

@@ -1,4 +1,4 @@
-"""What is no text is told by its first bytes, however they are cut; what is text passes unchanged."""
+"""The first bytes show what is no text, however they are cut; text passes unchanged."""
 
 import bz2
 import gzip
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import InputError
-from flowreaper.producer.encoding import text
+from flowreaper.producer.encoding import require_text
 
 IDS = b"926000000000007919\n926000000000007920\n"
 
@@ -58,7 +58,7 @@ def zipped() -> bytes:
 def test_what_is_no_text_is_named_with_the_next_step(content: bytes, says: str, size: int) -> None:
     chunks = [content[at : at + size] for at in range(0, len(content), size)]
     with pytest.raises(InputError, match=r"^ids: .*: (unpack|save)") as caught:
-        list(text(chunks, "ids"))
+        list(require_text(chunks, "ids"))
     assert says in str(caught.value)
 
 
@@ -68,12 +68,12 @@ def test_text_passes_unchanged_however_it_is_cut(content: str, size: int) -> Non
     if raw.startswith((b"BZh", b"PK\x03\x04")):
         raw = b"x" + raw  # hypothesis hardly ever makes one whole
     chunks = [raw[at : at + size] for at in range(0, len(raw), size)]
-    assert b"".join(text(chunks, "ids")) == raw
+    assert b"".join(require_text(chunks, "ids")) == raw
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f", b"PK", b"BZh123\n7\n", b"BZh9\n", b"SQLite format 3\n"])
 def test_what_only_begins_like_it_passes(content: bytes) -> None:
-    assert b"".join(text([content[:1], content[1:]], "ids")) == content
+    assert b"".join(require_text([content[:1], content[1:]], "ids")) == content
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_nul_byte_ends_it_with_its_offset_and_nothing_of_its_chunk_passes(
 ) -> None:
     got: list[bytes] = []
     with pytest.raises(InputError, match=rf"^ids: has a NUL byte at offset {offset}, so it is no text: give"):
-        got.extend(text(chunks, "ids"))
+        got.extend(require_text(chunks, "ids"))
     assert b"".join(got) == b"".join(passed)
 
 
@@ -100,7 +100,7 @@ def test_a_database_is_named_with_the_option_for_checkpoints() -> None:
         with pytest.raises(
             InputError, match=r"^ids: is an SQLite database: if it is a checkpoint, name it with -c"
         ):
-            list(text(chunks, "ids"))
+            list(require_text(chunks, "ids"))
 
 
 def test_a_line_is_not_held_back_until_more_comes() -> None:
@@ -109,4 +109,4 @@ def test_a_line_is_not_held_back_until_more_comes() -> None:
         yield b"\n"
         raise AssertionError("more was asked for")
 
-    assert next(text(chunks(), "ids")) == b"7\n"
+    assert next(require_text(chunks(), "ids")) == b"7\n"

@@ -1,4 +1,4 @@
-"""The producer: files and pipes in, batches out, nothing read ahead of its delivery."""
+"""Files and pipes in, batches out, nothing read ahead of its delivery."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ import pytest
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
 from flowreaper.model import Entry, InvalidEntry
-from flowreaper.producer.files import Producer, read_entries
+from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source, open_sources
 
@@ -22,7 +22,7 @@ TEXT = InputSettings()
 
 
 class Keeper:
-    """A checkpoint's stand-in: keeps batches, holds them up while `gate` is closed, fails when told to."""
+    """A checkpoint's stand-in: keeps batches, holds them up while `gate` is closed, fails with `error`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.batches: list[list[str]] = []
@@ -287,7 +287,7 @@ async def test_sources_are_delivered_in_order_and_in_batches(tmp_path: Path, pip
     pipe.write(b"p0\n")
     pipe.end()
     keeper = Keeper()
-    await Producer(open_sources([one, "-", two], pipe.read_fd), TEXT, keeper.deliver, batch_size=2).run()
+    await FilesProducer(open_sources([one, "-", two], pipe.read_fd), TEXT, keeper.deliver, batch_size=2).run()
     assert keeper.batches == [["a0", "a1"], ["a2", "a3"], ["a4"], ["p0"], ["b0", "invalid"]]
 
 
@@ -295,20 +295,20 @@ async def test_a_file_of_many_chunks_is_delivered_whole_in_full_batches(tmp_path
     ids = [f"{i:018d}" for i in range(20_000)]
     path = file(tmp_path / "a.txt", "\n".join(ids).encode())
     keeper = Keeper()
-    await Producer(open_sources([path], NO_STDIN), TEXT, keeper.deliver).run()
+    await FilesProducer(open_sources([path], NO_STDIN), TEXT, keeper.deliver).run()
     assert [len(batch) for batch in keeper.batches] == [1000] * 20
     assert keeper.ids == ids
 
 
 async def test_no_sources_end_at_once() -> None:
     keeper = Keeper()
-    await Producer([], TEXT, keeper.deliver).run()
+    await FilesProducer([], TEXT, keeper.deliver).run()
     assert keeper.batches == []
 
 
 async def test_an_id_is_delivered_while_its_pipe_stays_open(pipe: Pipe) -> None:
     keeper = Keeper()
-    run = asyncio.create_task(Producer(pipe.sources, TEXT, keeper.deliver).run())
+    run = asyncio.create_task(FilesProducer(pipe.sources, TEXT, keeper.deliver).run())
     pipe.write(b"1\n2")
     await keeper.until("1")
     pipe.write(b"2\n3\n")
@@ -321,7 +321,7 @@ async def test_an_id_is_delivered_while_its_pipe_stays_open(pipe: Pipe) -> None:
 
 async def test_stop_ends_a_run_whose_pipe_is_silent_and_drops_the_unfinished_line(pipe: Pipe) -> None:
     keeper = Keeper()
-    producer = Producer(pipe.sources, TEXT, keeper.deliver)
+    producer = FilesProducer(pipe.sources, TEXT, keeper.deliver)
     run = asyncio.create_task(producer.run())
     pipe.write(b"1\n12345")
     await keeper.until("1")
@@ -335,7 +335,7 @@ async def test_stop_ends_a_run_whose_pipe_is_silent_and_drops_the_unfinished_lin
 async def test_stop_before_the_run_reads_nothing(pipe: Pipe, tmp_path: Path) -> None:
     keeper = Keeper()
     sources = [*open_sources([file(tmp_path / "a.txt", b"1\n")], NO_STDIN), *pipe.sources]
-    producer = Producer(sources, TEXT, keeper.deliver)
+    producer = FilesProducer(sources, TEXT, keeper.deliver)
     producer.stop()
     await producer.run()
     assert keeper.ids == []
@@ -344,7 +344,7 @@ async def test_stop_before_the_run_reads_nothing(pipe: Pipe, tmp_path: Path) -> 
 async def test_stop_keeps_what_was_read_of_a_pipe(pipe: Pipe) -> None:
     keeper = Keeper()
     keeper.gate.clear()
-    producer = Producer(pipe.sources, TEXT, keeper.deliver, batch_size=1)
+    producer = FilesProducer(pipe.sources, TEXT, keeper.deliver, batch_size=1)
     run = asyncio.create_task(producer.run())
     pipe.write(b"1\n2\n3\n")
     await keeper.until("1")
@@ -359,7 +359,7 @@ async def test_stop_keeps_what_was_read_of_a_pipe(pipe: Pipe) -> None:
 async def test_nothing_is_read_while_a_delivery_waits(pipe: Pipe) -> None:
     keeper = Keeper()
     keeper.gate.clear()
-    run = asyncio.create_task(Producer(pipe.sources, TEXT, keeper.deliver, batch_size=1).run())
+    run = asyncio.create_task(FilesProducer(pipe.sources, TEXT, keeper.deliver, batch_size=1).run())
     pipe.write(b"1\n2\n")
     await keeper.until("1")
     pipe.write(b"3\n4\n5\n")
@@ -376,7 +376,7 @@ async def test_nothing_is_read_while_a_delivery_waits(pipe: Pipe) -> None:
 async def test_an_error_of_the_delivery_is_the_runs_error_and_ends_the_thread(pipe: Pipe) -> None:
     error = OSError("disk full")
     keeper = Keeper(error)
-    run = asyncio.create_task(Producer(pipe.sources, TEXT, keeper.deliver, batch_size=1).run())
+    run = asyncio.create_task(FilesProducer(pipe.sources, TEXT, keeper.deliver, batch_size=1).run())
     pipe.write(b"1\n2\n")
     with pytest.raises(OSError, match="disk full") as caught:
         await run
@@ -390,7 +390,7 @@ async def test_broken_input_is_the_runs_error_after_what_came_before_it(tmp_path
     two = file(tmp_path / "b.txt", b"3\n")
     keeper = Keeper()
     with pytest.raises(InputError, match=r"a\.json: broken JSON"):
-        await Producer(open_sources([one, two], NO_STDIN), TEXT, keeper.deliver).run()
+        await FilesProducer(open_sources([one, two], NO_STDIN), TEXT, keeper.deliver).run()
     assert keeper.ids == ["1", "2"]
 
 
@@ -403,7 +403,7 @@ async def test_an_unclosed_quotation_mark_in_a_file_comes_out_before_anything_is
     keeper = Keeper()
     sources = open_sources([good, bad], NO_STDIN)
     with pytest.raises(InputError, match="lines 3 to 4, 2 lines, were not read as ids"):
-        await Producer(sources, TEXT, keeper.deliver).run()
+        await FilesProducer(sources, TEXT, keeper.deliver).run()
     assert keeper.ids == []
 
 
@@ -412,14 +412,14 @@ async def test_an_odd_number_of_quotation_marks_that_is_no_fault_is_read_once_ov
     keeper = Keeper()
     (source,) = open_sources([path], NO_STDIN)
     assert source.odd_quotes
-    await Producer([source], TEXT, keeper.deliver).run()
+    await FilesProducer([source], TEXT, keeper.deliver).run()
     assert keeper.ids == ["2"]
 
 
 async def test_cancelling_the_run_cancels_the_delivery_and_ends_the_thread(pipe: Pipe) -> None:
     keeper = Keeper()
     keeper.gate.clear()
-    run = asyncio.create_task(Producer(pipe.sources, TEXT, keeper.deliver, batch_size=1).run())
+    run = asyncio.create_task(FilesProducer(pipe.sources, TEXT, keeper.deliver, batch_size=1).run())
     pipe.write(b"1\n2\n")
     await keeper.until("1")
     run.cancel()
@@ -434,7 +434,7 @@ async def test_the_run_leaves_no_descriptor_behind(tmp_path: Path) -> None:
     for fifo in fifos:
         os.mkfifo(fifo)
     before = descriptors()
-    producer = Producer(open_sources(fifos, NO_STDIN), TEXT, Keeper().deliver)
+    producer = FilesProducer(open_sources(fifos, NO_STDIN), TEXT, Keeper().deliver)
     run = asyncio.create_task(producer.run())
     await asyncio.sleep(0)
     producer.stop()
@@ -447,7 +447,7 @@ async def test_a_writer_in_another_process_is_read_to_its_end(tmp_path: Path) ->
     writer = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=(ends := os.pipe())[1])
     os.close(ends[1])
     keeper = Keeper()
-    await Producer(open_sources(["-"], ends[0]), TEXT, keeper.deliver).run()
+    await FilesProducer(open_sources(["-"], ends[0]), TEXT, keeper.deliver).run()
     assert await writer.wait() == 0
     assert keeper.ids == [str(i) for i in range(50_000)]
     os.close(ends[0])

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from flowreaper.errors import InputError
 from flowreaper.model import Entry, Flow, InvalidEntry
-from flowreaper.producer.flow_ids import fault, plain
-from flowreaper.producer.formats import Format, InputSettings, detect, entries
+from flowreaper.producer.flow_ids import is_plain, why_invalid
+from flowreaper.producer.formats import Format, InputSettings, detect, parse_entries
 from flowreaper.producer.lines import LINE_LIMIT
 
 TEXT, CSV, JSONL, JSON = Format.TEXT, Format.CSV, Format.JSONL, Format.JSON
 
 
 def read(*chunks: bytes, suffix: str = "", **settings: Any) -> list[Entry | InvalidEntry]:
-    return list(entries(chunks, source="s", suffix=suffix, settings=InputSettings(**settings)))
+    return list(parse_entries(chunks, source="s", suffix=suffix, settings=InputSettings(**settings)))
 
 
 def brief(*chunks: bytes, suffix: str = "", **settings: Any) -> list[object]:
@@ -46,13 +46,13 @@ def so_far(chunks: list[bytes], **settings: Any) -> list[Entry | InvalidEntry]:
     """Read until the end or an InputError, whose class alone is kept."""
     got: list[Entry | InvalidEntry] = []
     try:
-        got.extend(entries(chunks, source="s", settings=InputSettings(**settings)))
+        got.extend(parse_entries(chunks, source="s", settings=InputSettings(**settings)))
     except InputError:
         got.append(InvalidEntry("", "InputError", "s", 0))
     return got
 
 
-# --- telling formats apart
+# --- detecting the format
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_an_endless_line_is_not_gathered() -> None:
             held += len(chunk)
             yield chunk
 
-    (bad,) = entries(endless(), source="s", settings=InputSettings(format=TEXT))
+    (bad,) = parse_entries(endless(), source="s", settings=InputSettings(format=TEXT))
     assert isinstance(bad, InvalidEntry)
     assert f"[{held} bytes" in bad.text
 
@@ -344,7 +344,9 @@ def test_a_quotation_mark_that_is_never_closed_is_an_error_that_names_the_lines(
     ],
 )
 def test_a_record_that_swallows_lines_before_it_breaks_ends_the_reading(rest: bytes) -> None:
-    reader = entries([b'FlowId,Name\n9,x\n1,"a\n' + rest], source="s", settings=InputSettings(format=CSV))
+    reader = parse_entries(
+        [b'FlowId,Name\n9,x\n1,"a\n' + rest], source="s", settings=InputSettings(format=CSV)
+    )
     assert next(reader) == Entry(Flow("9"), "s", 2)
     with pytest.raises(InputError, match=r"^s: the CSV record of lines 3 to \d+ is broken .*not read as ids"):
         next(reader)
@@ -476,7 +478,7 @@ def test_a_nul_byte_is_an_error_that_names_its_offset_and_nothing_of_its_chunk_i
     data = written(form, [("1", ""), ("2", "")]) + b"\n"
     got: list[Entry | InvalidEntry] = []
     with pytest.raises(InputError, match=rf"^s: has a NUL byte at offset {len(data) + 4}, "):
-        got.extend(entries([data, b" \n  \x00\n9"], source="s", settings=InputSettings(format=form)))
+        got.extend(parse_entries([data, b" \n  \x00\n9"], source="s", settings=InputSettings(format=form)))
     assert brief(data, format=form) == [e.flow.flow_id for e in got if isinstance(e, Entry)] == ["1", "2"]
 
 
@@ -608,7 +610,7 @@ def test_json_without_a_list_of_flows_says_what_was_expected(data: bytes) -> Non
     ],
 )
 def test_broken_json_yields_what_came_before_and_then_says_where(data: bytes) -> None:
-    reader = entries([data], source="s", settings=InputSettings(format=JSON))
+    reader = parse_entries([data], source="s", settings=InputSettings(format=JSON))
     assert [next(reader), next(reader)] == [Entry(Flow("1"), "s", 1), Entry(Flow("2"), "s", 2)]
     with pytest.raises(InputError, match=rf"^s: broken JSON within the first {len(data)} bytes: \S"):
         next(reader)
@@ -618,7 +620,7 @@ def test_an_endless_json_string_is_not_gathered() -> None:
     chunks = [b'["', *[b"x" * 65536] * 1000]
     asked = iter(chunks)
     with pytest.raises(InputError, match="a value is over"):
-        list(entries(asked, source="s", settings=InputSettings(format=JSON)))
+        list(parse_entries(asked, source="s", settings=InputSettings(format=JSON)))
     assert len(list(asked)) > 900
 
 
@@ -685,9 +687,9 @@ def test_an_id_and_a_space_always_match_their_rule(data: bytes, form: Format | N
 @given(st.text(st.sampled_from("0129eE.,+-_:aZ \u00e4"), max_size=12) | st.text(max_size=300), st.booleans())
 def test_what_is_an_id_at_first_sight_is_one_by_the_rule(text: str, long: bool) -> None:  # noqa: FBT001 -- hypothesis draws it
     text = text.strip() + "1" * (250 if long else 0)
-    if plain(text.encode()):
+    if is_plain(text.encode()):
         assert re.fullmatch(r"(?=.*[0-9])[0-9A-Za-z][0-9A-Za-z_-]{0,255}", text)
-        assert not fault(text)
+        assert not why_invalid(text)
 
 
 @given(data=st.binary() | looks_like_input, form=st.sampled_from(Format))
@@ -711,7 +713,7 @@ def test_nothing_that_steers_a_terminal_gets_through(data: bytes, form: Format) 
 )
 def test_an_entry_comes_before_the_next_chunk_is_asked_for(form: Format | None, chunks: list[bytes]) -> None:
     asked = iter(chunks)
-    reader = entries(asked, source="s", settings=InputSettings(format=form))
+    reader = parse_entries(asked, source="s", settings=InputSettings(format=form))
     assert isinstance(entry := next(reader), Entry)
     assert entry.flow.flow_id == "1"
     assert list(asked) == chunks[1:]

@@ -43,7 +43,7 @@ class Client:
         credentials: Credentials = CREDENTIALS,
         ahead_s: float = 0,
         nonce: str = "",
-        action: str = messages.DELETE_FLOW,
+        action: str = "DeleteFlow",
     ) -> messages.Request:
         parameters = {"FlowId": flow.flow_id, "CustSpaceId": flow.cust_space_id}
         return messages.signed_request(
@@ -68,7 +68,7 @@ class Client:
         body = signing.canonical_query(form or {}).encode()
         headers = {
             "host": f"127.0.0.1:{self.sandbox.port}",
-            "x-acs-action": messages.DELETE_FLOW,
+            "x-acs-action": "DeleteFlow",
             "x-acs-version": messages.VERSION,
             "x-acs-date": messages.timestamp(time.time()),
             "x-acs-signature-nonce": uuid.uuid4().hex,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from flowreaper.client import messages, signing
+from flowreaper.client import actions, signing
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, authentication
 from flowreaper.sandbox.answer import BAD_DATE, BAD_TOKEN, EXPIRED, MISMATCH, NONCE_USED
@@ -108,7 +108,7 @@ def incoming(
     credentials: Credentials = VENDOR,
     **changed: str,
 ) -> Incoming:
-    request = messages.delete_flow(flow, credentials, host=CAMS, now_s=now_s, nonce=nonce)
+    request = actions.delete_flow(flow, credentials, host=CAMS, now_s=now_s, nonce=nonce)
     parameters = parse_qsl(request.query, keep_blank_values=True)
     return Incoming("POST", "/", parameters, {**request.headers, **changed})
 

@@ -15,9 +15,9 @@ from flowreaper.errors import (
     OutageError,
     RunError,
 )
-from flowreaper.limiter.limiter import RateLimiter, SharedPace
+from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.pace import Pace
-from flowreaper.limiter.shared_pace import Turn
+from flowreaper.limiter.shared_pace import SharedPace, Slot
 from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Outcome, Reopen, Reply, ReplyClass, State
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
@@ -332,28 +332,28 @@ def test_calls_that_find_no_connection_do_not_hold_up_the_limiter() -> None:
     assert len(service.times) == 30
 
 
-class StaleTurns:
-    """SharedPace that come at once; what was allowed between two times may not leave after the second."""
+class StaleSlots:
+    """A SharedPace that is free at once; between two times no slot is fresh."""
 
-    alone = False
+    is_lost = False
 
     def __init__(self, stale_from: float, stale_until: float) -> None:
         self.stale = (stale_from, stale_until)
 
-    def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the port
-        return Turn(0.0, None, clock())
+    def reserve(self, interval_s: float, widening_s: float) -> Slot:  # noqa: ARG002 -- the port
+        return Slot(0.0, None, asyncio.get_running_loop().time())
 
-    def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
+    def sent(self, slot_time: float, at: float) -> None: ...
 
-    def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
+    def heartbeat(self, interval_s: float, widening_s: float) -> None: ...
 
-    def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the port
-        return not self.stale[0] <= now < self.stale[1]
+    def is_fresh(self, slot_time: float) -> bool:  # noqa: ARG002 -- the port
+        return not self.stale[0] <= asyncio.get_running_loop().time() < self.stale[1]
 
 
 def test_a_call_whose_permit_is_stale_waits_for_another_uses_no_attempt_up_and_comes_first() -> None:
     ledger, service = Ledger(10), Service()
-    pool = make(ledger, service, max_attempts=1, turns=StaleTurns(0.9, 1.1))
+    pool = make(ledger, service, max_attempts=1, turns=StaleSlots(0.9, 1.1))
     run(pool)
     assert states(ledger) == {State.DELETED: 10}
     assert set(ledger.attempts.values()) == {1}
@@ -365,7 +365,7 @@ def test_a_call_whose_permit_is_stale_waits_for_another_uses_no_attempt_up_and_c
 
 def test_stale_permits_are_no_outage() -> None:
     ledger, service, log = Ledger(30), Service(), Log()
-    run(make(ledger, service, turns=StaleTurns(1.0, 20.0), log=log))
+    run(make(ledger, service, turns=StaleSlots(1.0, 20.0), log=log))
     assert states(ledger) == {State.DELETED: 30}
     assert log.events == []
     assert not any(1.0 <= at < 20.0 for at in service.times)
@@ -384,7 +384,7 @@ def test_a_run_that_is_stopped_puts_back_a_flow_whose_call_was_held_back() -> No
             return await super().send(flow, timeout_s, left, may_leave)
 
     ledger = Ledger(1)
-    pool = make(ledger, Slow(), turns=StaleTurns(0.1, 9.0))
+    pool = make(ledger, Slow(), turns=StaleSlots(0.1, 9.0))
 
     async def scenario() -> None:
         running = asyncio.create_task(pool.run())
@@ -683,23 +683,23 @@ def test_a_defect_outside_the_calls_ends_the_run(where: str) -> None:
                 raise ZeroDivisionError
             return await super().claim(new, again)
 
-    class BrokenTurns:
-        alone = False
+    class BrokenPace:
+        is_lost = False
 
-        def is_fresh(self, turn_at: float, now: float) -> bool:  # noqa: ARG002 -- the Protocol's signature
+        def is_fresh(self, slot_time: float) -> bool:  # noqa: ARG002 -- the Protocol's signature
             return True
 
-        def take(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> Turn:  # noqa: ARG002 -- the Protocol's signature
-            if where == "limiter" and clock() > 1:
+        def reserve(self, interval_s: float, widening_s: float) -> Slot:  # noqa: ARG002 -- the Protocol's signature
+            if where == "limiter" and asyncio.get_running_loop().time() > 1:
                 raise ZeroDivisionError
-            return Turn(0.0)
+            return Slot(0.0)
 
-        def left(self, clock: Callable[[], float], turn_at: float, at: float) -> None: ...
+        def sent(self, slot_time: float, at: float) -> None: ...
 
-        def stay(self, clock: Callable[[], float], interval_s: float, widening_s: float) -> None: ...
+        def heartbeat(self, interval_s: float, widening_s: float) -> None: ...
 
     ledger, service = BrokenLedger(100), Service(latency_s=3.0)
-    pool = make(ledger, service, turns=BrokenTurns())
+    pool = make(ledger, service, turns=BrokenPace())
     with pytest.raises(ZeroDivisionError):
         run(pool)
     assert isinstance(pool.error, ZeroDivisionError)

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from flowreaper.producer.csv_lines import CsvFeed, delimiter, header_cells
+from flowreaper.producer.csv_records import CsvLines, find_delimiter, parse_header
 from flowreaper.producer.lines import LongLine
 
 LONG = LongLine(b"x" * 10, 10, "0" * 64)
@@ -14,32 +14,32 @@ LONG = LongLine(b"x" * 10, 10, "0" * 64)
 def test_the_delimiter_is_the_first_of_comma_semicolon_and_tab_that_occurs(
     header: bytes | LongLine, expected: str
 ) -> None:
-    assert delimiter(header) == expected
+    assert find_delimiter(header) == expected
 
 
 def test_a_header_is_split_with_its_own_delimiter() -> None:
-    assert header_cells('FlowId; "Cust;Space"') == ["FlowId", "Cust;Space"]
+    assert parse_header('FlowId; "Cust;Space"') == ["FlowId", "Cust;Space"]
 
 
 def test_what_is_no_csv_has_no_header_cells() -> None:
-    assert header_cells("a\0" * 200_000) == []
+    assert parse_header("a\0" * 200_000) == []
 
 
 def test_looking_at_the_first_line_skips_blank_ones_and_takes_none() -> None:
-    feed = CsvFeed(iter([b"", b"  ", b"a,b", b"1,2"]))
-    assert feed.peek() == b"a,b"
-    assert feed.number == 2
-    assert list(csv.reader(feed)) == [["a", "b"], ["1", "2"]]
-    assert (feed.number, feed.last) == (4, b"1,2")
+    lines = CsvLines(iter([b"", b"  ", b"a,b", b"1,2"]))
+    assert lines.peek() == b"a,b"
+    assert lines.number == 2
+    assert list(csv.reader(lines)) == [["a", "b"], ["1", "2"]]
+    assert (lines.number, lines.last) == (4, b"1,2")
 
 
 def test_there_is_nothing_to_look_at_in_an_empty_file() -> None:
-    assert CsvFeed(iter([b"", b" "])).peek() == b""
+    assert CsvLines(iter([b"", b" "])).peek() == b""
 
 
 def test_a_line_that_is_too_long_breaks_its_record_and_the_next_can_be_read() -> None:
-    feed = CsvFeed(iter([LONG, b"1,2"]))
+    lines = CsvLines(iter([LONG, b"1,2"]))
     with pytest.raises(csv.Error):
-        next(feed)
-    assert feed.last == LONG
-    assert next(feed) == "1,2\n"
+        next(lines)
+    assert lines.last == LONG
+    assert next(lines) == "1,2\n"
