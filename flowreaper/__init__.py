@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     from flowreaper.job.summary import InputRead as InputRead
     from flowreaper.job.summary import Opened as Opened
     from flowreaper.job.summary import Snapshot as Snapshot
+    from flowreaper.job.summary import Summary as Summary
     from flowreaper.model import Credentials as Credentials
     from flowreaper.model import Ending as Ending
     from flowreaper.model import Entry as Entry
     from flowreaper.model import Flow as Flow
-    from flowreaper.model import Identity as Identity
     from flowreaper.model import InvalidEntry as InvalidEntry
     from flowreaper.model import Record as Record
     from flowreaper.model import ReplyClass as ReplyClass
     from flowreaper.model import Retry as Retry
     from flowreaper.model import State as State
-    from flowreaper.model import Summary as Summary
     from flowreaper.producer.producer import IterableProducer as IterableProducer
     from flowreaper.producer.producer import Producer as Producer
     from flowreaper.sink.sink import Stream as Stream
-    from flowreaper.store.sqlite.reader import Status as Status
     from flowreaper.store.sqlite.reader import read_records as read_records
     from flowreaper.store.sqlite.reader import read_status as read_status
+    from flowreaper.store.store import Identity as Identity
+    from flowreaper.store.store import Status as Status
 
 __version__ = "0.1.0"
 
@@ -82,23 +82,22 @@ _HOMES = {
     "events": ("Log",),
     "job.run": ("Run",),
     "job.settings": ("Settings",),
-    "job.summary": ("InputRead", "Opened", "Snapshot"),
+    "job.summary": ("InputRead", "Opened", "Snapshot", "Summary"),
     "model": (
         "Credentials",
         "Ending",
         "Entry",
         "Flow",
-        "Identity",
         "InvalidEntry",
         "Record",
         "ReplyClass",
         "Retry",
         "State",
-        "Summary",
     ),
     "producer.producer": ("IterableProducer", "Producer"),
     "sink.sink": ("Stream",),
-    "store.sqlite.reader": ("Status", "read_records", "read_status"),
+    "store.sqlite.reader": ("read_records", "read_status"),
+    "store.store": ("Identity", "Status"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

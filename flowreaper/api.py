@@ -16,7 +16,8 @@ from flowreaper.escaping import printable
 from flowreaper.events import Log, StdlibLogger, as_log
 from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
-from flowreaper.model import AnyEntry, Credentials, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import AnyEntry, Credentials
 from flowreaper.producer.flow_ids import EntryFactory, compile_pattern
 from flowreaper.producer.producer import IterableProducer
 from flowreaper.sink.sink import Stream

@@ -1,30 +1,39 @@
-"""The frozen values that cross the borders between rooms; no behaviour beyond naming them.
+"""A flow's life in frozen values, which pass from module to module: states, replies, outcomes, records.
 
-The values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are named tuples: they
-are made a million times, and a frozen dataclass costs three times as much to make.
+Values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are named tuples: a run makes a million
+of them, and a frozen dataclass takes three times as long to make.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import NamedTuple
 
 
 class State(StrEnum):
-    """Where a flow is in its life."""
+    """A flow's state, from reading to its outcome."""
 
-    PENDING = "pending"  # read, not called, or to be called again
-    CLAIMED = "claimed"  # a request may be on its way
-    DELETED = "deleted"  # by us: Code OK, or absent after an answer that was lost
-    ABSENT = "absent"  # was not there when we came
-    REFUSED = "refused"  # the service's final no
-    GAVE_UP = "gave_up"  # attempts used up on transient trouble
-    INVALID = "invalid"  # the input is no flow id; never sent
+    PENDING = "pending"  # read; not called yet, or to be called again
+    CLAIMED = "claimed"  # a request may have been sent
+    DELETED = "deleted"  # Code OK; or inferred: absent after a call without a reply
+    ABSENT = "absent"  # did not exist
+    REFUSED = "refused"  # rejected by the service for good
+    GAVE_UP = "gave_up"  # attempts used up on transient errors
+    INVALID = "invalid"  # the input line is no flow id; never sent
 
     @property
     def final(self) -> bool:
         """Whether a flow in this state is never called again unless the user names it."""
-        return self not in (State.PENDING, State.CLAIMED)
+        return self not in UNFINISHED
+
+
+UNFINISHED = (State.PENDING, State.CLAIMED)
+"""States of flows that have no outcome yet: a run calls them."""
+
+FINAL = tuple(state for state in State if state.final)
+"""States of flows and lines that have their outcome."""
+
+FAILED = (State.REFUSED, State.GAVE_UP, State.INVALID)
+"""Final states of what was neither deleted nor absent."""
 
 
 class Flow(NamedTuple):
@@ -35,7 +44,7 @@ class Flow(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A flow as it was read: where from (`source`, and `line` counted from 1)."""
+    """A flow as it was read, and where: `source`, and `line` counted from 1."""
 
     flow: Flow
     source: str
@@ -59,10 +68,10 @@ AnyEntry = Entry | InvalidEntry
 
 
 class Added(NamedTuple):
-    """What became of a batch of entries: how many were new or known already, and which were invalid.
+    """How many entries of a batch were new, how many repeated (known already), and which were invalid.
 
-    `invalid` holds only what was not in the checkpoint before. `resumed` counts the flows among those known
-    already that this run takes: unfinished ones of earlier runs, and finished ones that the user asked for again.
+    `invalid` holds only lines that the checkpoint did not know. `resumed` counts the known flows that this run takes:
+    unfinished ones of earlier runs, and finished ones that the user asked to retry.
     """
 
     new: int
@@ -72,7 +81,7 @@ class Added(NamedTuple):
 
 
 class Retry(NamedTuple):
-    """Which finished flows to take again: in one of `states`; with `codes`, only those with one of these codes."""
+    """Which finished flows to retry: those in one of `states`, and if there are `codes`, with one of these."""
 
     states: tuple[State, ...] = ()
     codes: tuple[str, ...] = ()
@@ -84,8 +93,8 @@ class Retry(NamedTuple):
 class Claim(NamedTuple):
     """A flow that is durably claimed: its request may be sent.
 
-    `row` is its place in the checkpoint, `attempts` the calls that were made for it (throttled ones not
-    counted), `in_doubt` whether an earlier call may have deleted it unseen.
+    `row` is its number in the store. `attempts` counts its calls, without throttled ones. `in_doubt`: an earlier call
+    without a reply may have deleted it.
     """
 
     row: int
@@ -100,8 +109,7 @@ class Claim(NamedTuple):
 class Credentials:
     """An access key, with a security token where it is temporary (STS).
 
-    `expires_at` is in seconds since the epoch, None where it is not known. The secret and the token show
-    in no repr.
+    `expires_at` is in seconds since the epoch, None where it is not known. No repr shows the secret or the token.
     """
 
     access_key_id: str
@@ -120,13 +128,12 @@ class Credentials:
 
 
 class Reply(NamedTuple):
-    """What came back for one call, the service's words unchanged.
+    """The reply to one call, in the service's own words.
 
-    `status` is the HTTP status, 0 where no answer came. `code`, `message` and `request_id` are empty where
-    the answer has none. `readable` is False where no answer came or its body is not the service's JSON.
-    `reached` is False where the request certainly never left (no connection could be made).
-    `retry_after_ms` is the service's own wish in milliseconds, 0 where it has none; `date` is the Date
-    header, empty where there is none.
+    `status` is the HTTP status, 0 where no reply came. `code`, `message` and `request_id` are empty where the reply has
+    none. `readable` is False where no reply came or its body is not the service's JSON. `reached` is False where the
+    request was certainly not sent (no connection could be made). `retry_after_ms` is the service's Retry-After in
+    milliseconds, 0 where there is none; `date` is the Date header, empty where there is none.
     """
 
     status: int
@@ -140,24 +147,24 @@ class Reply(NamedTuple):
 
 
 HELD_BACK = Reply(0, message="its permit was stale", readable=False, reached=False)
-"""This very reply is for a call that was not sent because its permit was stale: it says nothing of service and flow."""
+"""Stands for a call that was not sent because its permit was stale. Compare it by identity: it is no reply at all."""
 
 
 class ReplyClass(StrEnum):
     """What a reply means for the run and for the flow."""
 
-    DELETED = "deleted"  # the flow is gone, by this call
-    ABSENT = "absent"  # the flow is not there
-    REFUSED = "refused"  # this flow's final no
-    THROTTLED = "throttled"  # the account's pace is too high; not the flow's fault
+    DELETED = "deleted"  # this call deleted the flow
+    ABSENT = "absent"  # the flow does not exist
+    REFUSED = "refused"  # this flow is rejected for good
+    THROTTLED = "throttled"  # the account's rate is too high; not the flow's fault
     TRANSIENT = "transient"  # try this flow again, with back-off
-    RENEW = "renew"  # the credentials are stale: fetch them again, once
+    RENEW = "renew"  # the credentials have expired: fetch them again, once
     CLOCK = "clock"  # this machine's clock is off: correct it, then try again
-    FATAL = "fatal"  # every flow would get the same: stop
+    FATAL = "fatal"  # every flow would get the same reply: stop
 
 
 class Classification(NamedTuple):
-    """The reading of one reply. `doubt`: after this reply nobody knows whether the flow still exists."""
+    """What one reply means. `doubt`: the flow may or may not exist after it."""
 
     reply_class: ReplyClass
     doubt: bool = False
@@ -176,7 +183,7 @@ class Outcome(NamedTuple):
 
 
 class Requeue(NamedTuple):
-    """A claimed flow that goes back to pending, with what its calls so far have taught."""
+    """A claimed flow that becomes pending again, with its attempts and doubt so far."""
 
     row: int
     attempts: int
@@ -184,19 +191,19 @@ class Requeue(NamedTuple):
 
 
 class Reopen(NamedTuple):
-    """Final outcomes of this run that do not count after all: these rows are pending again."""
+    """Final outcomes of this run that are taken back: these rows become pending again."""
 
     rows: tuple[int, ...]
 
 
 Change = Outcome | Requeue | Reopen
-"""What a reply changes in the checkpoint."""
+"""What a reply changes in the store."""
 
 
 class Record(NamedTuple):
-    """What the checkpoint holds of one flow or invalid line: the shape of `results`' objects.
+    """What the store holds about one flow or invalid line: the fields of `flowreaper results`.
 
-    None stands for what is not known or does not apply; `finished_at` is UTC, ISO 8601 with milliseconds.
+    None: not known, or does not apply. `finished_at` is UTC, ISO 8601 with milliseconds.
     """
 
     flow_id: str
@@ -218,71 +225,6 @@ class Ending(StrEnum):
     """Why a run ended."""
 
     FINISHED = "finished"  # nothing is left to do
-    LIMIT = "limit"  # as many flows as the limit allows were dealt with
-    INTERRUPTED = "interrupted"  # a signal, or the caller's wish
+    LIMIT = "limit"  # the limit of flows for one run is reached
+    INTERRUPTED = "interrupted"  # by a signal or by the caller
     STOPPED = "stopped"  # something that concerns every flow; `error` says what
-
-
-class ExitStatus(IntEnum):
-    """The command's exit statuses; 130 and 143 (128 + signal) come on top."""
-
-    DONE = 0  # every flow deleted or absent
-    INCOMPLETE = 1  # finished, but some refused, invalid or gave up
-    USAGE = 2  # bad options, input or configuration; nothing sent
-    STOPPED = 3  # stopped by something that concerns every flow
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a checkpoint belongs to: it is never used for anything else.
-
-    `access_key` is masked; it may change (keys are rotated), the rest may not.
-    """
-
-    endpoint: str
-    sandbox: bool
-    access_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run did and what the checkpoint now holds.
-
-    `counts` are of the whole checkpoint, by state; `run` are this run's outcomes, by state. `seconds` is
-    how long the run took, `calls` how many requests it sent, `throttled` how many of them were refused for
-    their pace, `repeated` how many ids of its input were known already; `read_all` is False where the input
-    was not read to its end; `in_doubt` counts the unfinished flows that had a call of which no answer is known,
-    `inferred` those of this run's deletions that are known only by their absence after such a call. `unlisted`
-    counts the unfinished flows that this run's input does not list, and that it therefore left alone: 0 where the
-    run had no input, None where the input was not read to its end. `never_deleted`: the service has not confirmed
-    a single deletion of this job.
-    """
-
-    ending: Ending
-    counts: Mapping[State, int]
-    run: Mapping[State, int]
-    seconds: float
-    calls: int
-    throttled: int
-    repeated: int
-    read_all: bool = True
-    error: Exception | None = None
-    in_doubt: int = 0
-    inferred: int = 0
-    unlisted: int | None = 0
-    never_deleted: bool = False
-
-    @property
-    def unfinished(self) -> int:
-        """Flows of the checkpoint that have no final outcome yet."""
-        return self.counts.get(State.PENDING, 0) + self.counts.get(State.CLAIMED, 0)
-
-    @property
-    def left(self) -> int:
-        """Unfinished flows that this run would have taken, as far as is known."""
-        return self.unfinished - (self.unlisted or 0)
-
-    @property
-    def failed(self) -> int:
-        """Flows and lines that ended, but neither deleted nor absent."""
-        return sum(self.counts.get(s, 0) for s in (State.REFUSED, State.GAVE_UP, State.INVALID))

@@ -1,6 +1,7 @@
 """Values that several tests need: entries, outcomes, a checkpoint's identity."""
 
-from flowreaper.model import Claim, Entry, Flow, Identity, InvalidEntry, Outcome, Reply, State
+from flowreaper.model import Claim, Entry, Flow, InvalidEntry, Outcome, Reply, State
+from flowreaper.store.store import Identity
 
 IDENTITY = Identity("https://cams.example", sandbox=False, access_key="LTAI****Key1")
 

@@ -163,11 +163,11 @@ async def test_without_flows_everything_unfinished_is_called_and_with_flows_only
         first = await delete_at(server, tmp_path, ["1", "2", "3", "4", "5"], limit=1)
         assert first.unfinished == 4
         second = await delete_at(server, tmp_path, ["5", "6"])
-        assert second.run == {State.DELETED: 2}
+        assert second.this_run == {State.DELETED: 2}
         assert second.unlisted == 3
         third = await delete_at(server, tmp_path, None)
         assert third.counts == {State.DELETED: 6}
-        assert third.run == {State.DELETED: 3}
+        assert third.this_run == {State.DELETED: 3}
 
 
 async def test_without_flows_there_must_be_a_checkpoint_and_no_rehearsal(tmp_path: Path) -> None:

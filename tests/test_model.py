@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowreaper.model import Credentials, Ending, State, Summary
+from flowreaper.model import FAILED, FINAL, UNFINISHED, Credentials, State
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -92,13 +92,6 @@ def test_final_states_are_all_but_pending_and_claimed() -> None:
     assert {s for s in State if not s.final} == {State.PENDING, State.CLAIMED}
 
 
-def test_summary_counts_what_is_left_and_what_failed() -> None:
-    counts = {state: 10**place for place, state in enumerate(State)}
-    summary = Summary(Ending.FINISHED, counts, {}, seconds=0.0, calls=0, throttled=0, repeated=0)
-    assert summary.unfinished == counts[State.PENDING] + counts[State.CLAIMED]
-    assert summary.failed == counts[State.REFUSED] + counts[State.GAVE_UP] + counts[State.INVALID]
-
-
-def test_summary_of_an_empty_checkpoint_is_zero() -> None:
-    summary = Summary(Ending.FINISHED, {}, {}, seconds=0.0, calls=0, throttled=0, repeated=0)
-    assert (summary.unfinished, summary.failed) == (0, 0)
+def test_every_state_is_unfinished_or_final_and_what_failed_is_final() -> None:
+    assert sorted((*UNFINISHED, *FINAL)) == sorted(State)
+    assert set(FINAL) - set(FAILED) == {State.DELETED, State.ABSENT}

@@ -15,9 +15,9 @@ import click
 
 from flowreaper import __version__
 from flowreaper.cli import streams
+from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
-from flowreaper.model import ExitStatus
 
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",

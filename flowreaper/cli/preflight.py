@@ -9,9 +9,9 @@ from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.job.settings import DEFAULT_RATE, Settings
-from flowreaper.model import Credentials, State
+from flowreaper.model import UNFINISHED, Credentials, State
 from flowreaper.producer.sources import Source
-from flowreaper.store.sqlite.file_guard import companion_named
+from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.reader import last_access_key, left_elsewhere, read_status
 
 _SHOWN = 3
@@ -60,7 +60,7 @@ def refuse_another_job(sources: Sequence[Source], checkpoint: Path) -> None:
     others = left_elsewhere(
         checkpoint,
         lambda name: name in mine or os.path.realpath(name) in mine,
-        (State.PENDING, State.CLAIMED),
+        UNFINISHED,
     )
     if others:
         name = printable(str(checkpoint))

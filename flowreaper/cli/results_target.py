@@ -13,7 +13,8 @@ from pathlib import Path
 from flowreaper.errors import ConfigurationError, RunError
 from flowreaper.escaping import printable
 from flowreaper.job.run import Beside
-from flowreaper.model import Ending, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import Ending
 from flowreaper.producer.sources import Source
 from flowreaper.sink.results_file import ResultsFile
 from flowreaper.sink.sink import Stream

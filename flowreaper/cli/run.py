@@ -12,6 +12,7 @@ import click
 
 from flowreaper.cli import preflight
 from flowreaper.cli.arguments import checkpoint_of, input_settings_of, settings_of
+from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.resume import is_piped, resume_command
@@ -28,8 +29,8 @@ from flowreaper.errors import CredentialsError
 from flowreaper.job.plan import Plan, plan
 from flowreaper.job.run import Beside, Run, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
-from flowreaper.job.summary import Opened
-from flowreaper.model import Credentials, ExitStatus, Flow, Summary
+from flowreaper.job.summary import Opened, Summary
+from flowreaper.model import Credentials, Flow
 from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.first_listed import first_listed
 from flowreaper.producer.sources import Source

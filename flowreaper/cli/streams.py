@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import click
 
-from flowreaper.model import ExitStatus
+from flowreaper.cli.exit_status import ExitStatus
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a write that has nowhere to go. One without a file's name is of a standard stream."""

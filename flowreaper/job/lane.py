@@ -14,7 +14,8 @@ from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.shared_file import FileSharedPace, shared_folder
 from flowreaper.model import Ending
-from flowreaper.sink.sink import Sink, Store, Stream
+from flowreaper.sink.sink import Sink, Stream
+from flowreaper.store.store import Store
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
 from flowreaper.workers.circuit_breaker import CircuitBreaker

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.model import Entry, Flow, Identity, InvalidEntry, Retry, State
-from flowreaper.store.sqlite.gathered import Gathered
-from flowreaper.store.sqlite.reader import Status, read_status
+from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, InvalidEntry, Retry, State
+from flowreaper.store.sqlite.input_index import InputIndex
+from flowreaper.store.sqlite.reader import is_begun, read_status
+from flowreaper.store.store import Identity, Status
 
 _BATCH = 10_000
 _SAMPLE = 5
@@ -57,25 +58,24 @@ def plan(
     Raises:
         ConfigurationError: a source cannot be read, or the checkpoint is not this job's.
     """
-    # An empty file is what a run leaves that is killed before its first write.
-    exists = checkpoint.exists() and checkpoint.stat().st_size > 0
+    exists = is_begun(checkpoint)
     status = read_status(checkpoint, identity) if exists else None
     if afresh:
         exists, status = False, None
     invalid_sample: list[InvalidEntry] = []
     new = repeated = invalid = 0
-    with Gathered(checkpoint, exists=exists) as gathered:
+    with InputIndex(checkpoint, exists=exists) as index:
         for batch in _batches(sources):
             for entry in batch:
                 if isinstance(entry, InvalidEntry) and len(invalid_sample) < _SAMPLE:
                     invalid_sample.append(entry)
-            added = gathered.add(batch)
+            added = index.add(batch)
             new += added.new
             repeated += added.repeated
             invalid += len(added.invalid)
-        known, unfinished, reopened = gathered.compare(retry)
-        sample = gathered.sample(_SAMPLE, retry, listed=listed)
-    in_all = sum(_in(status, (State.PENDING, State.CLAIMED)))
+        known, unfinished, reopened = index.compare(retry)
+        sample = index.sample(_SAMPLE, retry, listed=listed)
+    in_all = sum(_in(status, UNFINISHED))
     return Plan(
         new=new - known,
         unfinished=unfinished if listed else in_all,
@@ -86,7 +86,7 @@ def plan(
         invalid=invalid,
         sample=sample,
         invalid_sample=tuple(invalid_sample),
-        failed=sum(_in(status, (State.REFUSED, State.GAVE_UP, State.INVALID))),
+        failed=sum(_in(status, FAILED)),
     )
 
 

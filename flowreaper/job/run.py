@@ -14,18 +14,19 @@ from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
 from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.settings import Settings
-from flowreaper.job.summary import InputRead, Opened, Snapshot
+from flowreaper.job.summary import InputRead, Opened, Snapshot, Summary
 from flowreaper.job.supervisor import Supervisor
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.saved_pace import SavedPace, learned_pace
 from flowreaper.limiter.shared_file import account_of
-from flowreaper.model import Credentials, Ending, Flow, Identity, Summary
+from flowreaper.model import Credentials, Ending, Flow
 from flowreaper.producer.producer import Deliver, Producer
 from flowreaper.sink.sink import Stream
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.lock import network_file_system
 from flowreaper.store.sqlite.writer import Writer
+from flowreaper.store.store import Identity
 
 Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
 """What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
@@ -213,7 +214,7 @@ def _summary(active: _Active, end: EndState, *, read_all: bool) -> Summary:
     lane = active.lane
     return Summary(
         ending=lane.workers.ending or Ending.FINISHED,
-        run=dict(+lane.sink.recorded),
+        this_run=dict(+lane.sink.recorded),
         seconds=active.supervisor.elapsed_s,
         calls=lane.workers.calls,
         throttled=lane.replies.throttled,

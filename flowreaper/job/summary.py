@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowreaper.model import State
+from flowreaper.model import FAILED, UNFINISHED, Ending, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,47 @@ class Snapshot:
     silent_s: float | None
     reading: bool
     elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did and what the checkpoint now holds.
+
+    `counts` are of the whole checkpoint, by state; `this_run` are the outcomes of this run, by state. `seconds` is how
+    long the run took, `calls` how many requests it sent, `throttled` how many of these the service throttled,
+    `repeated` how many ids of the input were known already. `read_all`: the input was read to its end.
+
+    `in_doubt` counts the unfinished flows that had a call without a reply, `inferred` the deletions of this run that
+    are known only because the flow was absent after such a call. `unlisted` counts the unfinished flows that the run
+    left alone because its input does not list them: 0 where it had no input, None where that was not read to its end.
+    `never_deleted`: the service has not confirmed a single deletion of this job.
+    """
+
+    ending: Ending
+    counts: Mapping[State, int]
+    this_run: Mapping[State, int]
+    seconds: float
+    calls: int
+    throttled: int
+    repeated: int
+    read_all: bool = True
+    error: Exception | None = None
+    in_doubt: int = 0
+    inferred: int = 0
+    unlisted: int | None = 0
+    never_deleted: bool = False
+
+    @property
+    def unfinished(self) -> int:
+        """Flows of the checkpoint that have no final outcome yet."""
+        return sum(self.counts.get(state, 0) for state in UNFINISHED)
+
+    @property
+    def left(self) -> int:
+        """Unfinished flows that this run would have taken, as far as is known."""
+        return self.unfinished - (self.unlisted or 0)
+
+    @property
+    def failed(self) -> int:
+        """Flows and lines that ended, but neither deleted nor absent."""
+        return sum(self.counts.get(state, 0) for state in FAILED)

@@ -35,7 +35,7 @@ def header_for(record_format: RecordFormat) -> str:
 
 def json_line(record: Record) -> str:
     """Write a record as a JSON object on a line of its own."""
-    # By hand: json.dumps of a dict takes three times as long, and a checkpoint holds a million of them.
+    # By hand: json.dumps of a dict takes three times as long, and a checkpoint may hold a million records.
     return (
         f'{{"flow_id": {_json(record.flow_id)}, "cust_space_id": {_json(record.cust_space_id)},'
         f' "state": {_json(record.state)}, "inferred": {_BOOLEAN[record.inferred]},'
@@ -54,7 +54,7 @@ def _json(text: str | None) -> str:
 def csv_line(record: Record) -> str:
     """Write a record as a CSV row on one line; None is an empty cell.
 
-    What could steer a terminal is escaped, a would-be formula is defused.
+    Control characters are escaped, and a cell that a spreadsheet would take for a formula is made text.
     """
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow("" if cell is None else _cell(str(cell)) for cell in record)
@@ -62,7 +62,9 @@ def csv_line(record: Record) -> str:
 
 
 def _cell(text: str) -> str:
-    return csv_cell(printable(text, 10 * len(text)))  # an escaped character takes ten at most: none is cut
+    return csv_cell(
+        printable(text, 10 * len(text))
+    )  # an escape takes ten characters at most, so nothing is cut
 
 
 def id_line(record: Record) -> str:

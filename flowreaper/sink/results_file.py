@@ -1,4 +1,4 @@
-"""A file of results that belongs to one checkpoint: never another file, never half a line, no outcome missing."""
+"""A results file that belongs to one checkpoint: no outcome is missing, no line is cut, no other file is touched."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flowreaper.errors import Advice, CheckpointError, ConfigurationError, OutputError, RunError
 from flowreaper.escaping import printable
-from flowreaper.model import Record, State
+from flowreaper.model import FINAL, Record
 from flowreaper.sink.results_note import PREFIX, ResultsNote, key_of, key_of_line, mend, note_name
 from flowreaper.sink.stream import JsonLines, cannot_write, open_target, started
 from flowreaper.store.records import utc_time
@@ -22,15 +22,14 @@ Note = Callable[[str, str], None]
 
 _LINE_LIMIT = 1024 * 1024
 _BATCH = 2000
-_FINAL = tuple(state for state in State if state.final)
 
 
 class ResultsFile:
     """A regular file that one checkpoint's outcomes are appended to, over all its runs.
 
-    It belongs to the checkpoint if it was empty when a run began it, or starts with the line that the checkpoint
-    noted then. `comparing` is called before it is compared with the checkpoint, which takes some 10 s for a million
-    outcomes, and `added` with the number of outcomes that it lacked.
+    It belongs to the checkpoint if a run found it empty, or if it starts with the line that the checkpoint noted then.
+    `comparing` is called before the file is compared with the checkpoint, which takes some 10 s for a million
+    outcomes; `added` is called with the number of outcomes that were missing.
     """
 
     def __init__(
@@ -50,10 +49,10 @@ class ResultsFile:
         self._key = note_name(os.fsencode(os.path.realpath(target)))
         self._lines: JsonLines | None = None
         self.error: RunError | None = None
-        """Why the end of the file could not be written, once it is closed."""
+        """Once the file is closed: why its end could not be written, if so."""
 
     def check(self) -> None:
-        """Look, before anything is made, whether the file may be written to.
+        """Check, before anything is made, whether the file may be written.
 
         Raises:
             ConfigurationError: it is another's file, or cannot be opened.
@@ -80,9 +79,9 @@ class ResultsFile:
 
     @contextlib.asynccontextmanager
     async def opened(self, note: Note) -> AsyncIterator[None]:
-        """Open it, add what it lacks, and let it be written to; `note` keeps a value in the checkpoint, and waits.
+        """Open the file, add the outcomes that are missing, and accept new ones inside the block.
 
-        What fails at the end is the `error`.
+        `note` keeps a value in the checkpoint, and blocks. A failure at the end becomes `error`.
 
         Raises:
             ConfigurationError: as `check`.
@@ -110,7 +109,7 @@ class ResultsFile:
             os.close(fd)
 
     def _claimed(self, fd: int, note: Note) -> ResultsNote:
-        """Keep other runs off the file, and return what is noted of it; note it if it is begun now."""
+        """Lock the file against other runs, and return its note; make the note if the file is new."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -121,24 +120,24 @@ class ResultsFile:
             pass  # a file system without locks
         known = self._noted(fd)
         if known is None:
-            # What ended before is not part of it.
+            # Outcomes from before are no part of the file.
             known = ResultsNote(outcomes_after(self._checkpoint, 0).newest_ms)
             note(self._key, str(known))
         return known
 
     def _noted(self, fd: int) -> ResultsNote | None:
-        """Return what the checkpoint notes of this file; None where it is empty, and begun now."""
+        """Return the checkpoint's note of this file; None where the file is new, or empty."""
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise ConfigurationError(f"{self._name} is no regular file", Advice.OTHER_RESULTS)
         notes = {name: ResultsNote.parse(text) for name, text in read_notes(self._checkpoint, PREFIX).items()}
         here = notes.get(self._key)
         if found.st_size == 0:
-            # Begun by a run that could not write a line into it: go on with it.
+            # A run that could not write a line has begun it: go on with its note.
             return here if here and not here.size else None
         longest = max((len(known.first) for known in notes.values() if known), default=0)
         head = os.pread(fd, longest, 0)
-        # First by its path: a copy has the same first line.
+        # By its path first, since a copy has the same first line.
         for known in (here, *notes.values()):
             if known and known.owns(head):
                 return known
@@ -167,7 +166,7 @@ class ResultsFile:
             os.fsync(fd)
         except OSError as error:
             raise OutputError(f"cannot write the results to {self._name}: {error.strerror}") from error
-        # A checkpoint that cannot be read has ended the run already; the next run compares the two, then.
+        # A checkpoint that cannot be read has ended the run already; then the next run compares the two.
         with contextlib.suppress(CheckpointError, ConfigurationError):
             outcomes = tuple(outcomes_after(self._checkpoint, self._known.after_ms))
             now = replace(self._known, size=os.fstat(fd).st_size, outcomes=outcomes)
@@ -179,7 +178,7 @@ class ResultsFile:
         count = 0
         for record in self._missing(fd, utc_time(after_ms)):
             if record is None:
-                await asyncio.sleep(0)  # signals are heard meanwhile
+                await asyncio.sleep(0)  # let the loop handle signals
             else:
                 self.put(record)
                 count += 1
@@ -187,9 +186,9 @@ class ResultsFile:
             self._added(count)
 
     def _missing(self, fd: int, after: str) -> Iterator[Record | None]:
-        """Yield the outcomes that the file lacks, in the order of reading, and None now and then.
+        """Yield the outcomes that the file lacks, in the order of reading, and None after each batch.
 
-        Memory stays flat: what the file holds is gathered in a nameless file of SQLite's.
+        Memory stays flat: the keys of the file's outcomes are in a temporary database.
         """
         try:
             with contextlib.closing(sqlite3.connect("", isolation_level=None)) as held:
@@ -198,7 +197,7 @@ class ResultsFile:
                 for batch in _batches(_keys(fd)):
                     held.executemany("INSERT OR IGNORE INTO held VALUES (?)", ((key,) for key in batch))
                     yield None
-                for number, record in enumerate(read_records(self._checkpoint, _FINAL)):
+                for number, record in enumerate(read_records(self._checkpoint, FINAL)):
                     if number % _BATCH == 0:
                         yield None
                     if (record.finished_at or "") > after and not held.execute(
@@ -216,7 +215,7 @@ class ResultsFile:
 
 
 def _cut_half_a_line(fd: int) -> None:
-    """Let the file end with a line end: cut half a line of ours, which a full disk or a kill left."""
+    """Make the file end with a line end: cut half a line of ours, left by a full disk or a kill."""
     size = os.fstat(fd).st_size
     start = max(0, size - _LINE_LIMIT)
     last = os.pread(fd, _LINE_LIMIT, start)
@@ -231,8 +230,8 @@ def _cut_half_a_line(fd: int) -> None:
 
 def _keys(fd: int) -> Iterator[bytes]:
     with open(fd, "rb", closefd=False) as file:
-        file.seek(0)  # what is written is appended, wherever that stands
-        # A longer line comes in pieces, and is no record of ours.
+        file.seek(0)  # writing is not affected: it appends
+        # A longer line is read in pieces, and is no record of ours.
         while line := file.readline(_LINE_LIMIT):
             if key := key_of_line(line.rstrip(b"\n")):
                 yield key

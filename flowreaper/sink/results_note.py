@@ -1,6 +1,6 @@
-"""What a checkpoint notes of a results file that it wrote, and what follows from it. Pure.
+"""The note that a checkpoint keeps about a results file, and what follows from it. Pure.
 
-What may live here: whose file it is, where its last whole line ends, and what makes an outcome the same one.
+It answers whose file it is, where its last whole line ends, and when two outcomes are the same.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Self
 from flowreaper.model import Record, State
 
 PREFIX = "results:"
-"""What the names of these notes begin with."""
+"""The start of these notes' names."""
 
 _START = b'{"flow_id": "'
 _LAST_MS = 253_402_300_799_999  # the last one of the year 9999
@@ -20,7 +20,7 @@ _FIELDS = frozenset(Record._fields)
 
 @dataclass(frozen=True, slots=True)
 class ResultsNote:
-    """What is known of a results file.
+    """What a checkpoint knows about a results file.
 
     `first` is its first line, noted before it was written: it proves whose file it is, under whatever name.
     Every outcome that ended later than `after_ms` (since the epoch) belongs in the file. `size` and `outcomes`
@@ -34,7 +34,7 @@ class ResultsNote:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the note that `text` holds; None where it holds no sound one."""
+        """Read a note; None where the text is no valid one."""
         try:
             value = json.loads(text)
             first = value["first"]
@@ -69,7 +69,7 @@ def note_name(real_path: bytes) -> str:
 def mend(tail: bytes) -> tuple[int, bytes]:
     """Return how many bytes to cut off after a file's last line end, and what to add then.
 
-    Half a line of ours is cut. What looks like nothing of ours is kept, and gets a line end.
+    Half a line of ours is cut. Anything else is kept, and gets a line end.
     """
     if not tail or key_of_line(tail):
         return 0, b"\n" if tail else b""
@@ -79,7 +79,7 @@ def mend(tail: bytes) -> tuple[int, bytes]:
 
 
 def key_of_line(line: bytes) -> bytes:
-    """Return what makes the outcome of this JSON line the same one (see `key_of`); empty if it is no outcome."""
+    """Return the key of a JSON line's outcome (see `key_of`); empty if the line is no outcome."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -90,9 +90,9 @@ def key_of_line(line: bytes) -> bytes:
 
 
 def key_of(record: Record) -> bytes:
-    """Return what makes an outcome the same one: its flow, its state and when it ended.
+    """Return an outcome's key, which is the same for the same outcome: its flow, its state and when it ended.
 
-    A line that is no flow id ends once, so that its time does not count.
+    An invalid line is recorded once, so its time is no part of the key.
     """
     return _key(record.flow_id, record.cust_space_id, record.state.value, record.finished_at)
 

@@ -1,4 +1,4 @@
-"""Where outcomes go, and in which order: recorded, then streamed, then shown."""
+"""Where outcomes go: recorded in the store, in groups, then streamed. Claims share the transactions of outcomes."""
 
 import asyncio
 import time
@@ -6,35 +6,24 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
+from flowreaper.model import Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
 from flowreaper.store.records import record_of, record_of_invalid
+from flowreaper.store.store import Store
 
 T = TypeVar("T")
 
 GROUP_S = 0.2
-"""Outcomes are committed at most this many seconds after they came."""
+"""An outcome is committed at most this many seconds after it came."""
 
 GROUP_SIZE = 256
-"""Or when this many are waiting: above 1,280 calls a second.
+"""A group is committed at once when it has this many, as it has above 1,280 calls a second.
 
-Each transaction passes the interpreter's lock to and fro some twenty times, which is what it costs most.
+A transaction releases and re-acquires the GIL about 20 times; that is its main cost.
 """
 
 
-class Store(Protocol):
-    """What keeps flows and outcomes; durable when a coroutine returns."""
-
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
-        """Keep what was read."""
-        ...
-
-    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
-        """Record `changes` and claim rows, in one transaction."""
-        ...
-
-
 class Stream(Protocol):
-    """Whatever wants each outcome once it is recorded."""
+    """What gets each outcome once it is recorded."""
 
     def put(self, record: Record) -> None:
         """Take one outcome; may raise RunError."""
@@ -42,10 +31,10 @@ class Stream(Protocol):
 
 
 class Sink:
-    """Groups outcomes into transactions, and passes on only what is recorded.
+    """Groups outcomes into transactions, and streams only what is recorded.
 
-    `failed` is called with the first failure, once. After a failed write nothing is recorded any more; a
-    stream that fails does not stop the recording.
+    `failed` is called once, with the first failure. After a failed write nothing is recorded any more; a stream that
+    fails does not stop the recording.
     """
 
     def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[Exception], None]) -> None:
@@ -75,13 +64,13 @@ class Sink:
             self._pass_on(record_of_invalid(entry, found_at_ms))
         return added.new + added.resumed
 
-    async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
-        """Claim rows; what waits to be recorded goes into the same transaction.
+    async def claim(self, new: int, rows: Sequence[int]) -> list[Claim]:
+        """Claim flows, as `Store.write`; what waits to be recorded shares the transaction, and so its fsync.
 
         Raises:
             RunError: they could not be claimed.
         """
-        return await self._write_soon(new, again)
+        return await self._write_soon(new, rows)
 
     def put(self, change: Change) -> None:
         """Record a change with the next group."""
@@ -100,8 +89,8 @@ class Sink:
         while self._writes:
             await asyncio.wait(self._writes)
 
-    def _write_soon(self, new: int = 0, again: Sequence[int] = ()) -> asyncio.Task[list[Claim]]:
-        task = asyncio.get_running_loop().create_task(self._write(new, again))
+    def _write_soon(self, new: int = 0, rows: Sequence[int] = ()) -> asyncio.Task[list[Claim]]:
+        task = asyncio.get_running_loop().create_task(self._write(new, rows))
         self._writes.add(task)
         task.add_done_callback(self._written)
         return task
@@ -109,16 +98,16 @@ class Sink:
     def _written(self, task: asyncio.Task[list[Claim]]) -> None:
         self._writes.discard(task)
         if not task.cancelled():
-            task.exception()  # asked for, so that asyncio does not complain: `_fail` has told it
+            task.exception()  # retrieved, so that asyncio logs nothing: `_fail` has reported it
 
-    async def _write(self, new: int, again: Sequence[int]) -> list[Claim]:
+    async def _write(self, new: int, rows: Sequence[int]) -> list[Claim]:
         if self._broken:
             raise self._broken
         group, self._group = self._group, []
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        claims = await self._guard(self._store.write(group, new, again))
+        claims = await self._guard(self._store.write(group, new, rows))
         for change in group:
             if isinstance(change, Outcome):
                 self.recorded[change.state] += 1

@@ -13,18 +13,18 @@ from flowreaper.model import Record
 from flowreaper.sink.formats import json_line
 
 MOST_HELD = 4 * 1024 * 1024
-"""Bytes that wait for a slow reader, some 12,000 outcomes, before the run waits for it."""
+"""How many bytes (some 12,000 outcomes) are buffered for a slow reader before the run waits for it."""
 
 _SIGNALS_S = 0.1
-# Python's handlers of signals run in the main thread, and a signal that the kernel gives to another thread does
-# not wake it: so it wakes by itself.
+# Signal handlers run only in the main thread; a signal delivered to another thread does not interrupt its wait, so
+# the wait is cut into pieces of this length.
 
 
 class JsonLines:
-    """Writes each outcome as a JSON object on a line of its own, soon: a thread does, so that no reader is waited for.
+    """Writes each outcome as a JSON object on its own line, in a thread: a slow reader does not slow the run.
 
-    A reader that goes away ends the stream, not the run: `closed` is called then, once. `begin` is called in the
-    thread with the first line before anything is written; it may raise RunError.
+    A reader that closes the pipe ends the stream, not the run; `closed` is called then, once. `begin` is called in the
+    thread, with the first line, before anything is written; it may raise RunError.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class JsonLines:
         self._writing = 0
         self._ending = False
         self._broken: OSError | RunError | None = None
-        self._told = False
-        # A daemon: a process that must leave at once does not wait for a reader that does not read.
+        self._reported = False
+        # A daemon: a process that must exit at once does not wait for a reader that does not read.
         self._thread = threading.Thread(target=self._write, name="results", daemon=True)
 
     def start(self) -> None:
@@ -73,17 +73,17 @@ class JsonLines:
             if self._broken is None:
                 self._held += line
                 self._changed.notify_all()
-        self._tell()
+        self._report()
 
     def written(self, within_s: float) -> bool:
-        """Wait until all is written, or cannot be, or for so many seconds; return whether nothing waits any more."""
+        """Wait up to `within_s` seconds until all is written, or cannot be; return whether nothing waits any more."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self._broken is not None or not (self._held or self._writing), within_s
             )
 
     def end(self) -> None:
-        """Write what waits, and end the thread.
+        """Write what is buffered, and end the thread.
 
         Raises:
             OutputError: as `put`.
@@ -93,12 +93,12 @@ class JsonLines:
             self._changed.notify_all()
         while self._thread.is_alive():
             self._thread.join(_SIGNALS_S)
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
-        if self._broken is None or self._told:
+    def _report(self) -> None:
+        if self._broken is None or self._reported:
             return
-        self._told = True
+        self._reported = True
         if isinstance(self._broken, BrokenPipeError):
             self._closed(self._name)
             return

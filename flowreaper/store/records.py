@@ -1,9 +1,9 @@
-"""Outcomes and invalid lines as records, in one shape for streams, exports and programs. Pure."""
+"""Outcomes, rows and invalid lines as records: one shape for streams, exports and programs. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from flowreaper.model import InvalidEntry, Outcome, Record, State
+from flowreaper.model import Flow, InvalidEntry, Outcome, Record, State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -11,39 +11,73 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def record_of(outcome: Outcome) -> Record:
     """Return the record of a flow's outcome."""
     claim, reply = outcome.claim, outcome.reply
-    return Record(
-        flow_id=claim.flow.flow_id,
-        cust_space_id=claim.flow.cust_space_id or None,
-        state=outcome.state,
+    return record_of_row(
+        claim.flow,
+        outcome.state,
         inferred=outcome.inferred,
         in_doubt=outcome.in_doubt,
         attempts=outcome.attempts,
-        http_status=reply.status or None,
-        code=reply.code or None,
-        message=reply.message or None,
-        request_id=reply.request_id or None,
+        http_status=reply.status,
+        code=reply.code,
+        message=reply.message,
+        request_id=reply.request_id,
         source=claim.source,
         line=claim.line,
-        finished_at=utc_time(outcome.finished_at_ms),
+        finished_at_ms=outcome.finished_at_ms,
     )
 
 
 def record_of_invalid(entry: InvalidEntry, found_at_ms: int) -> Record:
-    """Return the record of a line that was never sent: its text as flow_id, the reason as message."""
-    return Record(
-        flow_id=entry.text,
-        cust_space_id=None,
-        state=State.INVALID,
-        inferred=False,
-        in_doubt=False,
-        attempts=0,
-        http_status=None,
-        code=None,
+    """Return the record of a line that was never sent: its text as flow_id, the reason as message.
+
+    `found_at_ms` is in milliseconds since the epoch.
+    """
+    return record_of_row(
+        Flow(entry.text),
+        State.INVALID,
         message=entry.reason,
-        request_id=None,
         source=entry.source,
         line=entry.line,
-        finished_at=utc_time(found_at_ms),
+        finished_at_ms=found_at_ms,
+    )
+
+
+def record_of_row(
+    flow: Flow,
+    state: State,
+    *,
+    source: str | None,
+    line: int,
+    inferred: bool = False,
+    in_doubt: bool = False,
+    attempts: int = 0,
+    http_status: int | None = None,
+    code: str | None = None,
+    message: str | None = None,
+    request_id: str | None = None,
+    finished_at_ms: int | None = None,
+) -> Record:
+    """Return the record of a flow as a store keeps it, finished or not: what is empty or 0 there is not known.
+
+    `finished_at_ms` is in milliseconds since the epoch. A claimed flow is in doubt: its call may have been sent.
+
+    Raises:
+        OverflowError: as `utc_time`.
+    """
+    return Record(
+        flow_id=flow.flow_id,
+        cust_space_id=flow.cust_space_id or None,
+        state=state,
+        inferred=inferred,
+        in_doubt=in_doubt or state is State.CLAIMED,
+        attempts=attempts,
+        http_status=http_status or None,
+        code=code or None,
+        message=message or None,
+        request_id=request_id or None,
+        source=source,
+        line=line,
+        finished_at=None if finished_at_ms is None else utc_time(finished_at_ms),
     )
 
 
@@ -57,6 +91,6 @@ def utc_time(at_ms: int) -> str:
     return f"{_utc_second(seconds)}.{milliseconds:03d}Z"
 
 
-@lru_cache(maxsize=64)  # flows that stand side by side ended at nearly the same time
+@lru_cache(maxsize=64)  # neighbouring flows end at nearly the same time
 def _utc_second(at_s: int) -> str:
     return (_EPOCH + timedelta(seconds=at_s)).replace(tzinfo=None).isoformat()

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flowreaper.model import Entry, Flow, Identity, Outcome, Reply, State
+from flowreaper.model import Entry, Flow, Outcome, Reply, State
 from flowreaper.store.sqlite.checkpoint import open_checkpoint
+from flowreaper.store.store import Identity
 from tests.benchmarks.arrivals import seen
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.process import Service, Usage, delete, run, sandbox, write_ids

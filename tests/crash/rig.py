@@ -152,9 +152,9 @@ class Store:
     async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
         return self.checkpoint.add(entries)
 
-    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
         await asyncio.sleep(0.001)
-        return self.checkpoint.write(changes, new, again)
+        return self.checkpoint.write(changes, new, rows)
 
 
 class Shown:

@@ -93,9 +93,9 @@ class LogsLife(RuleBasedStateMachine):
 
     @rule(kill_at=st.integers(0, 12))
     def folds(self, kill_at: int) -> None:
-        folding = self.database()._folding
-        if folding.unfolded:
-            self.survives(kill_at, folding.fold)
+        wal = self.database()._wal
+        if wal.unfolded:
+            self.survives(kill_at, wal.fold)
 
     @rule(kill_at=st.integers(0, 14))
     def ends_and_goes_on(self, kill_at: int) -> None:
@@ -118,7 +118,7 @@ class LogsLife(RuleBasedStateMachine):
 
     @rule()
     def keeps_a_copy_of_the_log(self) -> None:
-        self.old_logs.append((self.database()._folding.mark.closed, self.log().read_bytes()))
+        self.old_logs.append((self.database()._wal.mark.closed, self.log().read_bytes()))
 
     @rule()
     def is_killed(self) -> None:
@@ -133,7 +133,7 @@ class LogsLife(RuleBasedStateMachine):
 
     @rule(foreign=st.booleans(), data=st.data())
     def is_killed_and_gets_another_log(self, foreign: bool, data: st.DataObject) -> None:  # noqa: FBT001 -- drawn
-        now = self.database()._folding.mark.closed
+        now = self.database()._wal.mark.closed
         others = [content for closed, content in self.old_logs if closed < now]
         content = foreign_log(self.folder) if foreign or not others else data.draw(st.sampled_from(others))
         self.copy()

@@ -16,7 +16,7 @@ import pytest
 from flowreaper.errors import CheckpointRefusedError, FlowreaperError
 from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.store.sqlite.schema import NUMBER
+from flowreaper.store.sqlite.states import NUMBER
 from tests.crash.disk import Disk, Op, Platter, connect_to, everything, nothing, some, torn
 from tests.crash.rig import SYNCHRONOUS, How, Service, Shown, Store, Transport, hasty, run
 from tests.samples import IDENTITY, entries, invalid
@@ -61,9 +61,9 @@ class Watched(Store):
         with self._noted():
             return await super().add(entries)
 
-    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
+    async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
         with self._noted():
-            return await super().write(changes, new, again)
+            return await super().write(changes, new, rows)
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -189,7 +189,7 @@ def power_cuts(ops: Sequence[Op], chain: Sequence[Rows], folder: Path, seed: int
 @pytest.fixture(autouse=True)
 def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold the log every few transactions, so that a small run does so often."""
-    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 30_000)
+    monkeypatch.setattr("flowreaper.store.sqlite.wal.FOLD_BYTES", 30_000)
 
 
 @pytest.fixture

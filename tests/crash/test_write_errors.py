@@ -18,7 +18,8 @@ from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
 from flowreaper.job.run import Run
 from flowreaper.job.settings import Settings
-from flowreaper.model import Ending, Flow, State, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import Ending, Flow, State
 from flowreaper.producer.producer import Deliver
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.store.sqlite.checkpoint import open_checkpoint
@@ -36,7 +37,7 @@ FLOWS = [str(n) for n in range(1, 6)]
 @pytest.fixture(autouse=True)
 def frequent_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold the log every few transactions, so that a small run does so often."""
-    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 30_000)
+    monkeypatch.setattr("flowreaper.store.sqlite.wal.FOLD_BYTES", 30_000)
 
 
 def on_disk(path: Path) -> dict[str, State]:

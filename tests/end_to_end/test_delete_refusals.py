@@ -190,9 +190,9 @@ def test_a_second_run_on_a_checkpoint_in_use_is_refused_and_told_who_holds_it(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--rate", "0"), "rate 0"),
-        (("--rate", "nan"), "rate nan"),
-        (("--concurrency", "0"), "concurrency 0"),
+        (("--rate", "0"), "--rate must be from 0.001 to 100,000 (calls per second), not 0"),
+        (("--rate", "nan"), "--rate must be from 0.001 to 100,000 (calls per second), not nan"),
+        (("--concurrency", "0"), "--concurrency must be from 1 to 10,000 (calls at once), not 0"),
         (("--region", "no where"), "region no where"),
         (("--endpoint", "example.com", "--sandbox"), "leave out --endpoint, or --sandbox"),
         (("--treat", "Some.Code"), "treat Some.Code"),

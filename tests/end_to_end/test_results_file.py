@@ -278,7 +278,7 @@ def test_a_named_pipe_without_a_reader_is_left_at_a_signal_and_nothing_is_sent(
         assert process.stderr
         try:
             said = ""
-            while "Waiting for a reader of pipe" not in said:
+            while "Waiting for a reader of the named pipe pipe" not in said:
                 said = process.stderr.readline()
                 assert said
             process.send_signal(number)

@@ -99,7 +99,7 @@ def check_checkpoint(data: bytes) -> None:
             with _own_errors():
                 checkpoint.add([*some_entries("1", "8"), invalid("x y")])
             with _own_errors():
-                checkpoint.write([], new=3, again=checkpoint.mark_claimed_in_doubt())
+                checkpoint.write([], new=3, rows=checkpoint.mark_claimed_in_doubt())
             with _own_errors():
                 checkpoint.reopen(Retry(_KEPT))
 

@@ -9,8 +9,9 @@ import pytest
 from flowreaper.errors import ConfigurationError, InputError
 from flowreaper.job import plan as module
 from flowreaper.job.plan import Plan, plan
-from flowreaper.model import Entry, Flow, Identity, InvalidEntry, Retry, State
+from flowreaper.model import Entry, Flow, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
+from flowreaper.store.store import Identity
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
 
 

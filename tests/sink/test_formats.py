@@ -3,17 +3,15 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.model import Record, Reply, State
+from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, csv_line, header_for, json_line, writer_for
-from flowreaper.store.records import record_of, record_of_invalid, utc_time
-from tests.samples import AT, AT_MS, REFUSAL, claim, invalid, outcome
+from tests.samples import AT
 
 RECORD = Record(
     "7",
@@ -46,23 +44,6 @@ records = st.builds(
     st.none() | number,
     st.none() | text,
 )
-
-
-def test_an_outcome_becomes_a_record() -> None:
-    claimed = claim(7, "7", "cams-a")
-    assert record_of(outcome(claimed, State.REFUSED, REFUSAL, in_doubt=True, attempts=3)) == RECORD
-
-
-def test_what_is_not_known_is_none() -> None:
-    record = record_of(outcome(claim(), State.GAVE_UP, Reply(0)))
-    unknown = (record.cust_space_id, record.http_status, record.code, record.message, record.request_id)
-    assert unknown == (None,) * 5
-
-
-def test_an_invalid_line_becomes_a_record_with_its_reason_as_message() -> None:
-    record = record_of_invalid(invalid("x y"), AT_MS)
-    assert (record.flow_id, record.state, record.message) == ("x y", State.INVALID, "the reason")
-    assert (record.source, record.line, record.finished_at, record.attempts) == ("ids.txt", 9, AT, 0)
 
 
 def test_a_json_line_has_the_fields_of_a_record_in_their_order() -> None:
@@ -133,24 +114,3 @@ def test_a_long_message_full_of_escapes_is_not_cut_in_csv() -> None:
 def test_each_format_has_its_header_and_line(record_format: RecordFormat, header: str, line: str) -> None:
     assert header_for(record_format) == header
     assert writer_for(record_format)(RECORD) == line
-
-
-@pytest.mark.parametrize(
-    ("at_ms", "expected"),
-    [(0, "1970-01-01T00:00:00.000Z"), (AT_MS, AT), (-1, "1969-12-31T23:59:59.999Z")],
-)
-def test_times_are_utc_with_milliseconds(at_ms: int, expected: str) -> None:
-    assert utc_time(at_ms) == expected
-
-
-@given(st.datetimes(timezones=st.just(UTC)))
-def test_a_time_comes_back_to_the_millisecond(at: datetime) -> None:
-    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-    at_ms = (at - datetime(1970, 1, 1, tzinfo=UTC)) // (datetime.resolution * 1000)
-    assert datetime.fromisoformat(utc_time(at_ms)) == at
-
-
-@pytest.mark.parametrize("at_ms", [2**63 - 1, -(2**63), 10**18])
-def test_a_time_beyond_the_calendar_is_an_overflow(at_ms: int) -> None:
-    with pytest.raises(OverflowError):
-        utc_time(at_ms)

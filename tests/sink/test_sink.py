@@ -39,17 +39,17 @@ class FakeStore:
         bad = tuple(e for e in entries if isinstance(e, InvalidEntry))
         return Added(len(entries) - len(bad) - 1, 1, bad)
 
-    async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
-        rows = [
+    async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
+        changed = [
             c.claim.row if isinstance(c, Outcome) else c.row for c in changes if not isinstance(c, Reopen)
         ]
-        self.writes.append((rows, new, list(again)))
+        self.writes.append((changed, new, list(rows)))
         self.at.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.takes_s)
         if self.error:
             raise self.error
-        self.events += [f"recorded {row}" for row in rows]
-        return [claim(row) for row in again]
+        self.events += [f"recorded {row}" for row in changed]
+        return [claim(row) for row in rows]
 
 
 class FakeStream:
@@ -78,7 +78,7 @@ class Parts:
 
     @property
     def groups(self) -> list[list[int]]:
-        return [rows for rows, _new, _again in self.store.writes]
+        return [changed for changed, _new, _rows in self.store.writes]
 
 
 def run(scene: Callable[[Parts], Awaitable[None]]) -> Parts:

@@ -14,7 +14,7 @@ from flowreaper.errors import ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, header_for, writer_for
-from flowreaper.store.sqlite.file_guard import companion_named
+from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.reader import has_space, read_records
 
 _CHUNK = 256 * 1024

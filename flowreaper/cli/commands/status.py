@@ -8,7 +8,8 @@ import click
 from flowreaper.cli.options import checkpoint_argument, warn_of_what_is_missing
 from flowreaper.escaping import printable
 from flowreaper.model import State
-from flowreaper.store.sqlite.reader import Status, read_status
+from flowreaper.store.sqlite.reader import read_status
+from flowreaper.store.store import Status
 
 _CODES_SHOWN = 10
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowreaper.cli.advice import shown
+from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import everything_command, left_alone
 from flowreaper.errors import CheckpointTouchedError, ConfigurationError
-from flowreaper.model import Ending, ExitStatus, State, Summary
-
-_FINAL = tuple(state for state in State if state.final)
+from flowreaper.job.summary import Summary
+from flowreaper.model import FAILED, FINAL, Ending, State
 
 
 def exit_status(summary: Summary) -> ExitStatus:
@@ -47,9 +47,9 @@ def describe(end: RunEnd) -> str:
     summary, file = end.summary, quoted(str(end.checkpoint))
     lines = _why(summary, end.limit)
     nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
-    resumed = any(summary.counts.get(s, 0) != summary.run.get(s, 0) for s in _FINAL)
+    resumed = any(summary.counts.get(s, 0) != summary.this_run.get(s, 0) for s in FINAL)
     effort = _effort(summary, resumed=resumed)
-    lines.append(f"This run: {_counts(summary.run, summary.inferred) or nothing}; {effort}")
+    lines.append(f"This run: {_counts(summary.this_run, summary.inferred) or nothing}; {effort}")
     if resumed:
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
@@ -62,7 +62,7 @@ def describe(end: RunEnd) -> str:
     lines += [
         f"To list the {_words(state)} {'lines' if state is State.INVALID else 'flows'}:"
         f" flowreaper results --state {state.value} {file}"
-        for state in (State.REFUSED, State.GAVE_UP, State.INVALID)
+        for state in FAILED
         if summary.counts.get(state)
     ]
     # Typed at once, it would begin a fresh checkpoint in place of the one that must be put back.
@@ -108,13 +108,13 @@ def _warnings(end: RunEnd) -> list[str]:
 
 
 def _found_nothing(summary: Summary) -> bool:
-    absent = summary.run.get(State.ABSENT, 0)
-    called = sum(count for state, count in summary.run.items() if state is not State.INVALID)
+    absent = summary.this_run.get(State.ABSENT, 0)
+    called = sum(count for state, count in summary.this_run.items() if state is not State.INVALID)
     return summary.never_deleted and absent > 0 and absent == called
 
 
 def _counts(counts: Mapping[State, int], inferred: int = 0) -> str:
-    parts = [f"{counts[state]:,} {_words(state)}" for state in _FINAL if counts.get(state)]
+    parts = [f"{counts[state]:,} {_words(state)}" for state in FINAL if counts.get(state)]
     if inferred:  # the first: none is inferred but of those deleted
         parts[0] += f" ({inferred:,} by inference: a call had no answer, and the next one found nothing)"
     return ", ".join(parts)

@@ -1,7 +1,7 @@
-"""The checkpoint file: one SQLite database a job. All SQL that changes flows lives here.
+"""The checkpoint: a job's flows in one SQLite file, changed by one transaction a method.
 
-Every public method that writes is one transaction, durable when it returns (WAL, synchronous=FULL: SQLite
-syncs the log at each commit). One thread at a time may call.
+A method's changes are durable when it returns (WAL, synchronous=FULL: SQLite syncs the log at each commit). One
+thread at a time may call. The SQL is here and in `statements`, `listed_flows`, `schema` and `sources`.
 """
 
 import contextlib
@@ -19,7 +19,6 @@ from flowreaper.model import (
     Claim,
     Entry,
     Flow,
-    Identity,
     InvalidEntry,
     Outcome,
     Reopen,
@@ -27,8 +26,10 @@ from flowreaper.model import (
     Retry,
     State,
 )
-from flowreaper.store.sqlite import file_guard, listed, run_mark, schema, statements
+from flowreaper.store.sqlite import columns, file_guard, listed_flows, run_mark, schema, statements
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
+from flowreaper.store.sqlite.sources import Sources
+from flowreaper.store.store import Identity
 
 Connect = Callable[[str], sqlite3.Connection]
 
@@ -39,18 +40,18 @@ def connect(uri: str) -> sqlite3.Connection:
 
 
 class Checkpoint:
-    """A job's flows and what became of them.
+    """A job's flows and what became of them. Made by `open_checkpoint`.
 
-    After `take_listed`, only flows that `add` is given are claimed; else every unfinished one. Made by `open_checkpoint`. Raises CheckpointError from every method when the file cannot be read or
-    written: nothing of that call was kept then.
+    `write` claims every unfinished flow; after `take_listed`, only those that `add` is given.
+
+    Every method raises CheckpointError where the file cannot be read or written: nothing of that call was kept then.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, database: Database | None = None) -> None:
         self.path = path
         self._db = db
         self._database = database or Database(path, db)
-        self._sources: dict[str, int] = {}
-        self._source_names: dict[int, str] = {}
+        self._sources = Sources()
         self._read_up_to = 0
         self._left_claimed: frozenset[int] = frozenset()
         self._last_known: int | None = None  # the last row before this run's own; None: all rows are taken
@@ -58,7 +59,7 @@ class Checkpoint:
         self._retry = Retry()
 
     def clear(self) -> None:
-        """Forget every flow, and all that is kept about the job but what the checkpoint belongs to."""
+        """Forget every flow and every note; keep what the checkpoint belongs to, and which run has it."""
         with self._transaction() as db:
             for table in ("flow", "invalid", "source"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
@@ -66,36 +67,36 @@ class Checkpoint:
             db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
 
     def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
-        """Claim from now on only flows that this run's input lists; finished ones, too, where `retry` names them."""
+        """Claim from now on only flows that this run's input lists, and finished ones of them that `retry` names."""
         with self._transaction() as db:
-            self._last_known = self._read_up_to = listed.begin(db)
+            self._last_known = self._read_up_to = listed_flows.begin(db)
             self._retry = retry
 
     def unfinished(self, count: int) -> list[Flow]:
         """Return the first unfinished flows, up to `count`."""
         with self._database.errors():
-            return listed.unfinished(self._db, count)
+            return listed_flows.unfinished(self._db, count)
 
     def list_known(self, flows: Sequence[Flow]) -> int:
-        """Enter unfinished flows that the input is known to list; return how many were not entered before."""
+        """Note that the input lists these unfinished flows; return how many were not noted before."""
         if self._last_known is None:
             return 0
         with self._transaction() as db:
-            return listed.enter(db, flows, self._last_known, Retry())
+            return listed_flows.enter(db, flows, self._last_known, Retry())
 
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
         if self._last_known is None:
             return 0
         with self._database.errors():
-            return listed.count_unlisted(self._db, self._last_known)
+            return listed_flows.count_unlisted(self._db, self._last_known)
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
-        """Keep what was read. A flow or line that is known already is only counted."""
+        """Keep what was read; only count what is known already."""
         with self._transaction() as db:
             invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
             flows = [
-                (e.flow.flow_id, e.flow.cust_space_id, self._source(db, e.source), e.line)
+                (e.flow.flow_id, e.flow.cust_space_id, self._sources.number(db, e.source), e.line)
                 for e in entries
                 if isinstance(e, Entry)
             ]
@@ -103,15 +104,11 @@ class Checkpoint:
             resumed = 0
             if self._last_known is not None and new < len(flows):
                 named = [e.flow for e in entries if isinstance(e, Entry)]
-                resumed = listed.enter(db, named, self._last_known, self._retry)
+                resumed = listed_flows.enter(db, named, self._last_known, self._retry)
         return Added(new, len(entries) - new - len(invalid), invalid, resumed)
 
-    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
-        """Record `changes`, then claim the rows `again` and up to `new` pending flows that come next.
-
-        The claims are in that order; pending flows are claimed in the order of reading, each once: to claim
-        one again, name its row.
-        """
+    def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
+        """Record `changes` and claim flows, as `flowreaper.store.store.Store.write`."""
         with self._transaction() as db:
             outcomes = [statements.outcome_row(change) for change in changes if isinstance(change, Outcome)]
             self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
@@ -120,7 +117,7 @@ class Checkpoint:
             reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
             if reopened:
                 self._expect(len(reopened), statements.reopen_rows(db, reopened))
-            claims = [self._claim_row(db, row) for row in again]
+            claims = [self._claim_row(db, row) for row in rows]
             listed_up_to, known = self._next_listed(db, new)
             pending = self._next_pending(db, new - len(known))
             claims += known + pending
@@ -134,16 +131,15 @@ class Checkpoint:
     def mark_claimed_in_doubt(self) -> list[int]:
         """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading.
 
-        They are claimed by naming them, never as pending flows.
+        `write` claims them by these rows alone, never as pending flows.
         """
         with self._transaction() as db:
-            db.execute("UPDATE flow SET in_doubt = 1 WHERE state = 1")
-            rows = [row for (row,) in db.execute("SELECT id FROM flow WHERE state = 1 ORDER BY id")]
+            rows = statements.mark_claimed_in_doubt(db)
         self._left_claimed = frozenset(rows)
         return rows
 
     def reopen(self, retry: Retry) -> int:
-        """Make the finished flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+        """Make the finished flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
         if not retry:
             return 0
         with self._transaction() as db:
@@ -167,19 +163,16 @@ class Checkpoint:
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
         with self._database.errors():
-            states = self._db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
-            found = {schema.state(state): count for state, count in states}
-            (invalid,) = self._db.execute("SELECT count(*) FROM invalid").fetchone()
-        return found | ({State.INVALID: invalid} if invalid else {})
+            return statements.count_by_state(self._db)
 
     def in_doubt(self) -> int:
-        """Return how many unfinished flows had a call of which no answer is known."""
+        """Return how many unfinished flows had a call without a reply."""
         with self._database.errors():
             (count,) = self._db.execute(schema.COUNT_IN_DOUBT).fetchone()
-        return schema.number(count)
+        return columns.number(count)
 
     def note(self, name: str, value: str) -> None:
-        """Keep something about the job as a whole, in place of what had this name."""
+        """Keep a value about the whole job under this name, in place of the former one."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)", (name, value))
 
@@ -189,7 +182,7 @@ class Checkpoint:
             return schema.job(self._db).get(name, "")
 
     def check(self) -> None:
-        """Make sure that the file is still this run's; keep its log short. Call it every second."""
+        """Check that the file is still this run's; keep its log short. Call it every second."""
         self._database.check()
 
     def close(self) -> None:
@@ -197,32 +190,12 @@ class Checkpoint:
         self._database.close()
 
     def _add_invalid(self, db: sqlite3.Connection, entry: InvalidEntry) -> bool:
-        added = db.execute(
-            "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)",
-            (
-                entry.text,
-                entry.reason,
-                self._source(db, entry.source),
-                entry.line,
-                int(time.time() * 1000),
-            ),
-        )
-        return added.rowcount == 1
-
-    def _source(self, db: sqlite3.Connection, name: str) -> int:
-        number = self._sources.get(name)
-        if number is None:
-            db.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
-            (number,) = db.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()
-            self._sources[name] = number
-        return number
+        source = self._sources.number(db, entry.source)
+        row = (entry.text, entry.reason, source, entry.line, int(time.time() * 1000))
+        return db.execute(statements.ADD_INVALID, row).rowcount == 1
 
     def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
-        found = db.execute(
-            "SELECT id, flow_id, cust_space_id, attempts, in_doubt, source, line FROM flow"
-            " WHERE id = ? AND state < 2",
-            (row,),
-        ).fetchone()
+        found = statements.unfinished_row(db, row)
         if found is None:
             raise CheckpointError(
                 f"{printable(str(self.path))}: row {row} is not to be called again: the checkpoint was changed"
@@ -233,25 +206,22 @@ class Checkpoint:
     def _next_listed(self, db: sqlite3.Connection, count: int) -> tuple[int, list[Claim]]:
         if self._last_known is None or count <= 0:
             return self._listed_up_to, []
-        place, found = listed.next_rows(db, self._listed_up_to, count)
+        place, found = listed_flows.next_rows(db, self._listed_up_to, count)
         return place, [self._claim(db, row) for row in found]
 
     def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
         if count <= 0:
             return []
         found = statements.next_pending(db, self._read_up_to, count + len(self._left_claimed))
-        # A row that was left claimed may have been put back since: who named it once names it again.
+        # Rows that a crash left claimed are claimed by naming them alone, also after they were requeued.
         fresh = [row for row in found if row[0] not in self._left_claimed]
         return [self._claim(db, row) for row in fresh[:count]]
 
     def _claim(self, db: sqlite3.Connection, found: Sequence[Any]) -> Claim:
         row, flow_id, space, attempts, in_doubt, source, line = found
-        name = self._source_names.get(source)
-        if name is None:
-            (kept,) = db.execute("SELECT name FROM source WHERE id = ?", (source,)).fetchone() or ("",)
-            name = self._source_names[source] = schema.text(kept)
-        flow = schema.flow(flow_id, space)
-        return Claim(row, flow, schema.number(attempts), bool(in_doubt), name, schema.number(line))
+        name = self._sources.name(db, source)
+        flow = columns.flow(flow_id, space)
+        return Claim(row, flow, columns.number(attempts), bool(in_doubt), name, columns.number(line))
 
     def _expect(self, count: int, changed: int) -> None:
         if changed != count:
@@ -266,7 +236,7 @@ class Checkpoint:
             with self._database.transaction() as db:
                 yield db
         except BaseException:
-            self._sources.clear()  # the names may be gone with the transaction
+            self._sources.forget_new()
             raise
 
 
@@ -275,12 +245,12 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Open the job's checkpoint for this run alone, or make it (mode 0600) where there is none.
 
-    With `accept_lost_log`, one whose log is missing is gone on with: every unfinished flow is in doubt then.
+    `accept_lost_log`: open it although its log is missing; every unfinished flow is in doubt then.
 
     Raises:
         CheckpointRefusedError: another run has the file; it is no checkpoint, or one of another endpoint, of the
-            sandbox (or not of it), or of a newer flowreaper; it is a link, or no regular file; or its log is
-            missing. It is left as it was.
+            sandbox (or not of it), or of another version; it is a link, or no regular file; or its log is missing.
+            The file stays as it was.
         CheckpointError: it cannot be made, read or written.
     """
     name = printable(str(path))
@@ -293,7 +263,7 @@ def open_checkpoint(
             file.keep_locked()
             db = undo.enter_context(contextlib.closing(connect(f"{path.resolve().as_uri()}?mode=rw")))
             schema.prepare(db, name, identity)
-            # Only now, so that a crash leaves a file that is empty or a checkpoint, nothing between.
+            # WAL comes after the tables: a crash leaves an empty file or a checkpoint, nothing in between.
             database = GuardedDatabase(path, db, file)
             database.begin(log_is_lost=log_is_lost)
             undo.pop_all()

@@ -1,4 +1,7 @@
-"""A run's connection to its checkpoint: transactions that keep watch over the file, and the close."""
+"""A run's connection to its checkpoint: transactions, errors in one form, and the close.
+
+`GuardedDatabase` also checks, around each transaction, that nothing else changed or moved the file.
+"""
 
 import contextlib
 import sqlite3
@@ -9,13 +12,15 @@ from flowreaper.errors import CheckpointError, CheckpointTouchedError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import rescue, run_mark
 from flowreaper.store.sqlite.file_guard import GuardedFile, Trouble
-from flowreaper.store.sqlite.folding import Folding
+from flowreaper.store.sqlite.states import IS_UNFINISHED
+from flowreaper.store.sqlite.transaction import transaction
+from flowreaper.store.sqlite.wal import WriteAheadLog
 
-# ValueError and OverflowError: what a damaged file holds, or what SQLite cannot hold.
+# ValueError: a damaged file holds the wrong type. OverflowError: a number is too large for SQLite.
 DAMAGE = (sqlite3.Error, ValueError, OverflowError)
 
 _LOST = "log_lost"
-"""The note that a log was lost once, in the table ``job``."""
+"""The note, in the table ``job``, that a log was lost once."""
 
 _TAKEN = Trouble(
     "was taken by another run, which its lock did not reach",
@@ -32,23 +37,16 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what is done within, or nothing of it."""
-        with self.errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        """Commit what the block does, or nothing of it."""
+        with self.errors(), transaction(self._db):
+            yield self._db
 
     def check(self) -> None:
         """Make sure that the file is still this run's."""
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what goes wrong with the file into a CheckpointError."""
+        """Turn errors of SQLite and of damaged files into a CheckpointError."""
         try:
             yield
         except (OSError, *DAMAGE) as error:
@@ -69,44 +67,44 @@ class _FileChangedError(Exception):
 
 
 class GuardedDatabase(Database):
-    """A database in a file that one run alone has, from `begin` to `close`.
+    """A database in a file that this run alone has, from `begin` to `close`.
 
-    Once something has happened to the file, every transaction raises the same error.
+    Once the file was changed by something else, every transaction raises the same error.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, file: GuardedFile) -> None:
         super().__init__(path, db)
         self._file = file
-        self._folding = Folding(db, file)
+        self._wal = WriteAheadLog(db, file)
         self._error: CheckpointError | None = None
         self._last_row: int | None = None
 
     def begin(self, *, log_is_lost: bool = False) -> None:
-        """Say in the file which run has it, and that there is a log from now on.
+        """Note in the file which run has it, and mark that it has a log from now on.
 
-        With `log_is_lost`, every unfinished flow is in doubt, and every flow that is read from now on, in later runs,
-        too: what became of it may have been in the log.
+        With `log_is_lost`, every unfinished flow is in doubt, and so is every flow that this and later runs read: the
+        lost log may have held its outcome.
 
         Raises:
             sqlite3.Error: the file cannot be read or written.
         """
-        self._folding.begin()
-        with self._folding.committing():
+        self._wal.begin()
+        with self._wal.committing():
             self._db.execute(run_mark.WRITE, (run_mark.RUN, run_mark.this_run()))
             if log_is_lost:
-                self._db.execute("UPDATE flow SET in_doubt = 1 WHERE state < 2")
+                self._db.execute(f"UPDATE flow SET in_doubt = 1 WHERE state {IS_UNFINISHED}")  # noqa: S608 -- a constant
                 self._db.execute(run_mark.WRITE, (_LOST, "yes"))
-        if self._folding.noted(_LOST):
+        if self._wal.noted(_LOST):
             self._last_row = self._find_last_row()
-        self._folding.leave_mark(log_is_lost=log_is_lost)
+        self._wal.leave_mark(log_is_lost=log_is_lost)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what is done within, or nothing of it, to the file that is still this run's."""
+        """Commit what the block does, or nothing of it; check before the commit that the file is still this run's."""
         with self.errors():
             self._raise_again()
             self._fold_if_due()
-            with self._folding.committing():
+            with self._wal.committing():
                 yield self._db
                 if self._last_row is not None:
                     self._db.execute("UPDATE flow SET in_doubt = 1 WHERE id > ?", (self._last_row,))
@@ -115,7 +113,7 @@ class GuardedDatabase(Database):
                 self._last_row = self._find_last_row()
 
     def check(self) -> None:
-        """Make sure that the file is still there and this run's own; fold the log when it is time."""
+        """Make sure that the file is still there and this run's; fold the log when it is time."""
         with self.errors():
             self._raise_again()
             self._verify()
@@ -123,7 +121,7 @@ class GuardedDatabase(Database):
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what goes wrong with the file into a CheckpointError that says what happened to it."""
+        """As in `Database`, with what happened to the file in the message, where it was changed."""
         try:
             with super().errors():
                 yield
@@ -138,31 +136,31 @@ class GuardedDatabase(Database):
             raise
 
     def close(self) -> None:
-        """Fold the log into the file and close it, so that one plain file is left where nobody reads it."""
+        """Fold the log into the file and close it: one plain file is left, unless a reader uses it."""
         try:
             with contextlib.suppress(CheckpointError) if self._error else super().errors():
                 self._db.execute("PRAGMA busy_timeout = 0")
                 self._end()
         finally:
-            self._folding.keep_files_if_needed()
+            self._wal.keep_files_if_needed()
             self._db.close()
             self._file.close()
 
     def _end(self) -> None:
         trouble = self._trouble_if_readable()
         if trouble and (trouble is _TAKEN or not trouble.intact):
-            self._folding.keep_files()
+            self._wal.keep_files()
         else:
-            self._folding.end()
+            self._wal.end()
 
     def _raise_again(self) -> None:
         if self._error:
             raise self._error
 
     def _fold_if_due(self) -> None:
-        if self._folding.is_due:
-            self._verify()  # nothing is written over what somebody else put there
-            self._folding.fold()
+        if self._wal.is_due:
+            self._verify()  # a fold must not overwrite what another process put there
+            self._wal.fold()
 
     def _verify(self) -> None:
         if trouble := self._trouble():
@@ -173,14 +171,14 @@ class GuardedDatabase(Database):
         if trouble and trouble.intact:
             return trouble
         try:
-            mark = self._folding.noted(run_mark.NAME)
+            mark = self._wal.noted(run_mark.NAME)
         except DAMAGE:
             if trouble is None:
                 raise
             return trouble
-        if mark == self._folding.mark.text() or (trouble and not run_mark.parse(mark)):
+        if mark == self._wal.mark.text() or (trouble and not run_mark.parse(mark)):
             return trouble
-        return _TAKEN  # another run writes into the file, too
+        return _TAKEN
 
     def _trouble_if_readable(self) -> Trouble | None:
         with contextlib.suppress(*DAMAGE):
@@ -190,7 +188,7 @@ class GuardedDatabase(Database):
     def _changed(self, trouble: Trouble) -> CheckpointError:
         if trouble.lost:
             with contextlib.suppress(*DAMAGE):
-                self._folding.close_mark()  # what it is copied into has no log
+                self._wal.close_mark()  # the copy has no log
             then = rescue.save(self._db, self._file.path)
         else:
             then = rescue.advice(trouble)

@@ -1,8 +1,7 @@
-"""Descriptors of database files, which must not be closed while SQLite has the same file open in this process.
+"""Descriptors of database files, kept open for as long as SQLite has the same file open in this process.
 
-POSIX takes a process's locks on a file away as soon as it closes any descriptor of it (fcntl(2)): those that SQLite
-holds, too, and with them the protection from other processes. So a descriptor is closed only when nobody here uses
-its file any more, and is lent again until then.
+When a process closes any descriptor of a file, POSIX drops all of its locks on that file (fcntl(2)), SQLite's
+included. So a descriptor is closed only when nothing here uses its file any more, and is reused until then.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ _unused: dict[Inode, list[int]] = {}
 
 
 def adopt(fd: int) -> Inode:
-    """Count a user of the file that a descriptor is open for; return what names the file."""
+    """Count one more user of the file behind a descriptor; return the file's identity."""
     found = os.fstat(fd)
     inode = (found.st_dev, found.st_ino)
     with _lock:
@@ -28,7 +27,7 @@ def adopt(fd: int) -> Inode:
 
 
 def release(fd: int, inode: Inode) -> None:
-    """Close a descriptor that was adopted, or as soon as its file has no user any more."""
+    """Close an adopted descriptor, now or when its file has no user any more."""
     with _lock:
         _unused.setdefault(inode, []).append(fd)
         _users[inode] -= 1
@@ -40,7 +39,7 @@ def release(fd: int, inode: Inode) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[int]:
-    """Give a descriptor to look at a file; whoever reads the file through SQLite does so within.
+    """Yield a descriptor of a file. Read a database through SQLite only inside this block.
 
     Raises:
         OSError: it cannot be opened.

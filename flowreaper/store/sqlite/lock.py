@@ -1,7 +1,7 @@
-"""The lock that keeps two runs off one checkpoint: a byte of the file itself, so that nobody can remove it.
+"""The lock that keeps two runs off one checkpoint: a byte of the file itself, released when its process ends.
 
-It dies with its process. SQLite locks bytes at 2**30; this one is far behind every page and behind those. Such a
-lock reaches other machines where SQLite's own do, which flock on NFS would shut out.
+There is no lock file that somebody could remove. SQLite locks bytes at 2**30; this byte is far behind those and every page.
+On NFS such locks work between machines, as SQLite's do; flock would shut SQLite's out.
 """
 
 import errno
@@ -18,8 +18,8 @@ _READERS = (0x40000000 + 2, 510)  # SQLite's file format, "os_unix.c": readers s
 _MOUNTS = Path("/proc/self/mountinfo")
 _LINUX = sys.platform.startswith("linux")
 
-# Linux has locks that belong to the open file; elsewhere they belong to the process, as SQLite's do. EINVAL is how
-# a kernel says that it knows the second kind alone (gVisor).
+# Linux has locks that belong to the open file; elsewhere they belong to the process, as SQLite's do. A
+# kernel that knows the second kind alone (gVisor) answers EINVAL.
 _SET = [getattr(fcntl, name) for name in ("F_OFD_SETLK", "F_SETLK") if hasattr(fcntl, name)]
 _GET = [getattr(fcntl, name) for name in ("F_OFD_GETLK", "F_GETLK") if hasattr(fcntl, name)]
 
@@ -34,7 +34,7 @@ def take(fd: int) -> bool:
 
 
 def is_taken(fd: int) -> bool:
-    """Return whether a run holds the file. It takes nothing, so it disturbs no run that starts."""
+    """Return whether a run holds the file. Takes no lock, so it disturbs no run that starts."""
     asked = _flock(fcntl.F_WRLCK, _RUN)
     for command in _GET:
         try:
@@ -48,10 +48,9 @@ def is_taken(fd: int) -> bool:
 
 
 def pose_as_reader(fd: int) -> bool:
-    """Hold what a reader of the database holds; return whether that worked.
+    """Hold the lock of a reader of the database; return whether that worked.
 
-    SQLite then neither folds the log into the file when it closes nor removes the log's name. It works where
-    locks belong to the open file.
+    SQLite then neither folds the log when it closes nor removes it. It works only where locks belong to the open file.
     """
     return hasattr(fcntl, "F_OFD_SETLK") and _set(fd, fcntl.F_RDLCK, _READERS)
 

@@ -1,45 +1,32 @@
-"""Reads a checkpoint, also while a run writes it: records, counts. Takes no lock of the run.
+"""Reads a checkpoint, also while a run writes it: records, counts, notes. Takes no lock that a run needs.
 
-It writes nothing; but what a killed run left half written is rolled back, as SQLite does on opening. Cursors are
-closed before their connection: since Python 3.13 one that somebody still holds, in an exception's frames for
-example, would keep SQLite's lock on the file.
+It writes nothing, except that SQLite, on opening, rolls back what a killed process left half written. Cursors are
+closed before their connection: since Python 3.13 a cursor that is still referenced, by an exception's frames for
+example, keeps SQLite's lock on the file.
 """
 
 import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.errors import Advice, CheckpointError, InputError
 from flowreaper.escaping import printable
-from flowreaper.model import Identity, InvalidEntry, Record, State
-from flowreaper.store.records import record_of_invalid, utc_time
-from flowreaper.store.sqlite import descriptors, file_guard, run_mark, schema
+from flowreaper.model import InvalidEntry, Record, State
+from flowreaper.store.records import record_of_invalid, record_of_row
+from flowreaper.store.sqlite import columns, companions, descriptors, file_guard, run_mark, schema
+from flowreaper.store.sqlite.states import NUMBER
+from flowreaper.store.store import Identity, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
+def is_begun(path: Path) -> bool:
+    """Return whether a run has written into this checkpoint.
 
-    `in_doubt` counts the unfinished flows that had a call of which no answer is known. `codes` maps each final
-    state to its codes and their counts, most frequent first; "" stands for none. `live`: a run is going on, `run`
-    says which, as far as it has said so itself, and `under_way` counts the flows that it has claimed; only those
-    that it took over in doubt are in doubt, too.
+    False where there is none, or an empty file: what a run leaves that is killed before its first write.
     """
-
-    endpoint: str
-    sandbox: bool
-    access_key: str
-    states: dict[State, int]
-    inferred: int
-    in_doubt: int
-    codes: dict[State, dict[str, int]]
-    live: bool = False
-    run: str = ""
-    under_way: int = 0
+    return path.exists() and path.stat().st_size > 0
 
 
 def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:
@@ -50,7 +37,7 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         CheckpointError: it cannot be read.
     """
     with _reading(path) as db:
-        # First: a run that ends meanwhile leaves no flow claimed that could be taken for one in doubt.
+        # Ask this first: a run that ends in between leaves no claimed flow that would count as in doubt.
         live = file_guard.has_run(Path(path))
         job = schema.job(db)
         if identity:
@@ -60,15 +47,15 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
             "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
         ).fetchall()
         for number, code, count in found:
-            codes.setdefault(schema.state(number), {})[_text(code) or ""] = count
+            codes.setdefault(columns.state(number), {})[columns.optional_text(code) or ""] = count
         (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
         if invalid:
             codes[State.INVALID] = {"": invalid}
-        # A flow that was deleted by inference has the code of absence: the index leads to these few.
+        # A flow deleted by inference has a code of absence, so the index finds these few.
         inferred = sum(
             db.execute(
                 "SELECT count(*) FROM flow WHERE state = ? AND code IS ? AND inferred = 1",
-                (schema.NUMBER[State.DELETED], code or None),
+                (NUMBER[State.DELETED], code or None),
             ).fetchone()[0]
             for code in codes.get(State.DELETED, {})
             if code != "OK"
@@ -91,8 +78,8 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
 
 
 def what_is_missing(path: Path) -> str:
-    """Say what a checkpoint lacks that no run has: its log; empty where it is whole."""
-    if not _is_begun(path):
+    """Return a sentence about a missing or foreign log; empty where the checkpoint is whole or a run has it."""
+    if not is_begun(path):
         return ""
     name = printable(str(path))
     try:
@@ -114,14 +101,14 @@ def last_access_key(path: Path) -> str | None:
         ConfigurationError: it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    if not _is_begun(path):
+    if not is_begun(path):
         return None
     with _reading(path) as db:
         return schema.job(db).get("access_key")
 
 
 def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[State]) -> dict[str, int]:
-    """Count a checkpoint's flows in `states` by the name of their source, where that does not belong to a job.
+    """Count a checkpoint's flows in `states` by the name of their source, for sources that `belongs` rejects.
 
     Empty where there is no checkpoint yet.
 
@@ -129,26 +116,22 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         ConfigurationError: it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    if not _is_begun(path):
+    if not is_begun(path):
         return {}
     with _reading(path) as db:
         names = {
-            number: schema.text(name) for number, name in db.execute("SELECT id, name FROM source").fetchall()
+            number: columns.text(name)
+            for number, name in db.execute("SELECT id, name FROM source").fetchall()
         }
         if all(map(belongs, names.values())):
             return {}  # nearly always; to count takes some 0.2 s for a million flows
         marks = ", ".join("?" * len(states))
         found = db.execute(
             f"SELECT source, count(*) FROM flow WHERE state IN ({marks}) GROUP BY source",  # noqa: S608 -- question marks
-            [schema.NUMBER[state] for state in states],
+            [NUMBER[state] for state in states],
         ).fetchall()
-        counts = {schema.text(names.get(source)): schema.number(count) for source, count in found}
+        counts = {columns.text(names.get(source)): columns.number(count) for source, count in found}
         return {name: count for name, count in counts.items() if not belongs(name)}
-
-
-def _is_begun(path: Path) -> bool:
-    # An empty file is what a run leaves that is killed before its first write.
-    return path.is_file() and path.stat().st_size > 0
 
 
 def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> Iterator[Record]:
@@ -174,12 +157,12 @@ def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> 
             with contextlib.closing(selected) as lines:
                 for text, reason, source, line, at in lines:
                     entry = InvalidEntry(
-                        schema.text(text),
-                        schema.text(reason),
-                        schema.text(sources.get(source, "")),
-                        schema.number(line),
+                        columns.text(text),
+                        columns.text(reason),
+                        columns.text(sources.get(source, "")),
+                        columns.number(line),
                     )
-                    yield record_of_invalid(entry, schema.number(at))
+                    yield record_of_invalid(entry, columns.number(at))
 
 
 def has_space(path: Path, states: Sequence[State] = ()) -> bool:
@@ -198,14 +181,14 @@ def read_notes(path: Path, prefix: str) -> dict[str, str]:
 
     Raises as `last_access_key`.
     """
-    if not _is_begun(path):
+    if not is_begun(path):
         return {}
     with _reading(path) as db:
         return {name: value for name, value in schema.job(db).items() if name.startswith(prefix)}
 
 
 class Outcomes(NamedTuple):
-    """What tells a checkpoint's outcomes from those of another moment.
+    """A fingerprint of a checkpoint's outcomes, to find out whether they changed.
 
     How many there are, when the newest ended (milliseconds since the epoch), and the sum of those times' low 32 bits.
     """
@@ -216,7 +199,7 @@ class Outcomes(NamedTuple):
 
 
 def outcomes_after(path: Path, after_ms: int) -> Outcomes:
-    """Look at what ended or was found invalid later than `after_ms`; a million flows take some 0.1 s.
+    """Return the fingerprint of what ended later than `after_ms`; a million flows take some 0.1 s.
 
     Raises as `read_records`.
     """
@@ -227,41 +210,33 @@ def outcomes_after(path: Path, after_ms: int) -> Outcomes:
             f"SELECT count(*), coalesce(max(at), 0), coalesce(sum(at & 0xFFFFFFFF), 0) FROM ({ended} UNION ALL {found})",  # noqa: S608 -- constants
             (after_ms,),
         ).fetchone()
-        return Outcomes(*map(schema.number, row))
+        return Outcomes(*map(columns.number, row))
 
 
 def _only(states: Sequence[State]) -> tuple[str, list[int]]:
     """Return the condition for flows in these states, and its parameters; all flows where there are none."""
     if not states:
         return "TRUE", []
-    wanted = [schema.NUMBER[s] for s in states if s in schema.NUMBER]
+    wanted = [NUMBER[s] for s in states if s in NUMBER]
     return f"state IN ({', '.join('?' * len(wanted))})", wanted
 
 
 def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
     flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
-    flow = schema.flow(flow_id, space)
-    state = schema.state(number)
-    return Record(
-        flow.flow_id,
-        flow.cust_space_id or None,
-        state,
-        bool(inferred),
-        # Whoever claimed it may have sent a call, and no answer is known.
-        bool(doubt) or state is State.CLAIMED,
-        schema.number(attempts),
-        None if status is None else schema.number(status),
-        _text(code),
-        _text(message),
-        _text(request),
-        _text(sources.get(source)),
-        schema.number(line),
-        None if at is None else utc_time(schema.number(at)),
+    return record_of_row(
+        columns.flow(flow_id, space),
+        columns.state(number),
+        inferred=bool(inferred),
+        in_doubt=bool(doubt),
+        attempts=columns.number(attempts),
+        http_status=columns.optional_number(status),
+        code=columns.optional_text(code),
+        message=columns.optional_text(message),
+        request_id=columns.optional_text(request),
+        source=columns.optional_text(sources.get(source)),
+        line=columns.number(line),
+        finished_at_ms=columns.optional_number(at),
     )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else schema.text(value)
 
 
 @contextlib.contextmanager
@@ -269,14 +244,16 @@ def _reading(at: str | os.PathLike[str]) -> Iterator[sqlite3.Connection]:
     path = Path(at)
     name = printable(str(path))
     try:
+        if path.is_dir():
+            raise InputError(f"the checkpoint {name} is a folder: name a file")
         if not path.is_file():
             raise InputError(f"there is no checkpoint {name}", Advice.KNOWN_CHECKPOINT)
-        file_guard.refuse_lone_log(path)
+        companions.refuse_lone_log(path)
         with descriptors.reading(path), contextlib.closing(_open(path)) as db:
             schema.check(db, name)
             yield db
     except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
-        # A damaged or forged file can hold any value in any column; SQLite quotes what it cannot understand.
+        # A damaged or forged file can hold any value in any column; SQLite's messages quote it.
         raise CheckpointError(f"the checkpoint {name} cannot be read: {printable(str(error))}") from error
 
 
@@ -289,12 +266,12 @@ def _open(path: Path) -> sqlite3.Connection:
         db.close()
         if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
             return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None)
-        # In a folder that cannot be written, SQLite cannot make the shared memory that a WAL file needs;
-        # where there is no log, nothing is missing without it.
+        # In a read-only folder SQLite cannot make the shared memory that a WAL database needs. Without a log, the
+        # main file holds everything and needs none.
         unwritable = error.sqlite_errorcode in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY)
         if not unwritable or path.with_name(path.name + "-wal").exists():
             raise
         return sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
     except sqlite3.DatabaseError:
-        pass  # no database at all: the check says so in better words
+        pass  # no database at all: `schema.check` says so in better words
     return db

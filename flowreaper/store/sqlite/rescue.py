@@ -1,4 +1,7 @@
-"""What is left of a checkpoint that something happened to during a run, and what to do about it, for people."""
+"""What to do about a checkpoint that was moved, changed or removed during a run.
+
+The functions return sentences for people; `save` also writes what a removed file held to a new one.
+"""
 
 import contextlib
 import errno
@@ -7,13 +10,14 @@ import sqlite3
 from pathlib import Path
 
 from flowreaper.escaping import printable
-from flowreaper.store.sqlite.file_guard import Trouble, saved_names
+from flowreaper.store.sqlite.companions import saved_names
+from flowreaper.store.sqlite.file_guard import Trouble
 
 _FRESH = "a fresh checkpoint would call every flow again, and those that are deleted would end as absent"
 
 
 def advice(trouble: Trouble) -> str:
-    """Say what a trouble did to the record, and what to do before going on."""
+    """Say what is left of the record, and what to do before going on."""
     if not trouble.intact:
         return (
             "What was recorded since it was last copied is only in the results that were streamed. Put a copy of it back before"
@@ -33,7 +37,7 @@ def _new_file(path: Path) -> Path:
 
 
 def save(db: sqlite3.Connection, path: Path) -> str:
-    """Write a database whose file has no name any more to a new one, ``<path>.saved``; say what became of that."""
+    """Write a database whose file was removed to a new file, ``<path>.saved``; return a sentence about the result."""
     try:
         saved = _new_file(path)
         db.execute("VACUUM INTO ?", (str(saved),))

@@ -1,16 +1,16 @@
-"""The mark that a run leaves in its checkpoint, by which the next one knows whether the log is there.
+"""The mark that a run leaves in its checkpoint, by which the next run finds out whether the log is there.
 
-What a run records stands in the log (``-wal``) until it is folded into the main file. The mark is a row of the table
-``job`` with a number and a random token. Before a fold it gets its next number and token, *open*; the fold takes it
-into the main file; and the first commit after the fold *closes* it, which stands in the log alone. So:
+What a run records is in the log (``-wal``) until it is folded into the main file. The mark is a row of the table
+``job``: a number and a random token. Before a fold it gets the next number and a new token, and is *open*; the fold
+copies it into the main file. The first commit after the fold *closes* it, in the log alone. So:
 
-- The main file by itself shows an open mark: its log is missing, and with it what was recorded since the fold.
-- With the log, the mark is closed; or it is open and its token stands in the log, because the run was killed between
-  the fold and the commit after it: then the log is the one that was folded, and nothing is missing.
-- A log that does not belong to the main file shows a mark that does not follow from the main file's.
-- At a clean end the last fold takes the closed mark into the main file.
+- The main file alone shows an open mark: its log is missing, and with it what was recorded since the fold.
+- With the log, the mark is closed; or it is open and its token is in the log: the run was killed between the fold and
+  the commit after it, so the log is the folded one and nothing is missing.
+- With a log of another file, the mark does not follow from the one in the main file.
+- At a clean end the last fold copies the closed mark into the main file.
 
-A fold may be held up by a reader. So the mark names every token that the main file may hold meanwhile.
+A reader may delay a fold. So the mark names every token that the main file may hold until then.
 """
 
 import json
@@ -29,7 +29,7 @@ from flowreaper.escaping import printable
 
 NAME = "log"
 RUN = "run"
-"""The names of the mark and of who has the checkpoint, in the table ``job``."""
+"""The names, in the table ``job``, of the mark and of the run that has the checkpoint."""
 
 WRITE = "INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)"
 _READ = "SELECT value FROM job WHERE name = ?"
@@ -48,36 +48,36 @@ class Mark:
 
     @property
     def is_closed(self) -> bool:
-        """Whether something was committed behind the fold that this mark was made for."""
+        """Whether something was committed after the fold that this mark was made for."""
         return self.opened == self.closed
 
     @property
     def token(self) -> str:
-        """What tells this mark from every other."""
+        """This mark's own token, which no other has."""
         return self.tokens[-1]
 
     def next(self) -> "Mark":
-        """Return the open mark that is to be folded in next; the same one where it waits for that already."""
+        """Return the open mark for the next fold; this one where it is open already."""
         if not self.is_closed:
             return self
         return Mark(self.opened + 1, self.closed, (*self.tokens, secrets.token_hex(8)))
 
     def reopened(self) -> "Mark":
-        """Return the next open mark where this open one's log is lost."""
+        """Return the next open mark after an open one whose log is lost."""
         return Mark(self.opened + 1, self.closed, (*self.tokens, secrets.token_hex(8)))
 
     def folded(self) -> "Mark":
-        """Return the closed mark; the main file holds this one."""
+        """Return the closed mark, once the main file holds this one."""
         return Mark(self.opened, self.opened, (self.token,))
 
     def text(self) -> str:
-        """Write it, always at the same length but for its tokens, and with a checksum: a write may be torn."""
+        """Write the mark as text with a checksum, since a power cut may tear a page."""
         body = f"{self.opened:012d} {self.closed:012d} {','.join(self.tokens)}"
         return f"{body} {zlib.crc32(body.encode()):08x}"
 
 
 def parse(text: object) -> Mark | None:
-    """Read a mark; None where it is none."""
+    """Read a mark; None where the text is none, or is torn."""
     if not isinstance(text, str):
         return None
     body, _, checksum = text.rpartition(" ")
@@ -93,8 +93,8 @@ def parse(text: object) -> Mark | None:
 def is_whole(main: Mark | None, effective: Mark, *, in_log: bool) -> bool:
     """Return whether nothing that was recorded is missing.
 
-    `main` is the mark in the main file alone (None: there is none, or a power cut tore its page, which the log
-    mends), `effective` what it is with the log; `in_log` whether the log holds the latter's token.
+    `main` is the mark in the main file alone: None where there is none, or where a power cut tore its page, which the
+    log repairs. `effective` is the mark with the log. `in_log`: the log holds the token of `effective`.
     """
     here = effective.is_closed or in_log
     if main is None:
@@ -105,7 +105,7 @@ def is_whole(main: Mark | None, effective: Mark, *, in_log: bool) -> bool:
 
 
 class Log(Enum):
-    """What can be said of a checkpoint's log."""
+    """Whether a checkpoint's log is as it should be."""
 
     WHOLE = auto()
     MISSING = auto()
@@ -113,9 +113,9 @@ class Log(Enum):
 
 
 def examine(path: Path) -> Log:
-    """Find out whether a checkpoint's log is there, as far as it needs one; nothing is written.
+    """Find out whether a checkpoint that needs its log has it. Writes nothing; no run may have the checkpoint.
 
-    No run may be going on. What is no database at all is left for others to find.
+    A file that is no database counts as WHOLE: opening it reports that.
     """
     log = path.with_name(path.name + "-wal")
     has_log = log.exists() and log.stat().st_size > 0
@@ -131,7 +131,7 @@ def examine(path: Path) -> Log:
     except ValueError:
         return bad
     except sqlite3.DatabaseError as error:
-        # With a rollback journal, there is no log. What cannot be read at all is found out on opening.
+        # A rollback journal means that there is no log. Opening reports what cannot be read at all.
         journal = error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK
         return bad if main and has_log and not journal else Log.WHOLE
     in_log = has_log and not effective.is_closed and effective.token.encode() in log.read_bytes()
@@ -139,7 +139,7 @@ def examine(path: Path) -> Log:
 
 
 def require_log(path: Path, *, accept_lost: bool) -> bool:
-    """Return whether a checkpoint's log is lost, and that is accepted.
+    """Return whether a checkpoint's log is lost, where `accept_lost` allows that.
 
     Raises:
         CheckpointRefusedError: it is lost, or not the checkpoint's own.
@@ -188,13 +188,13 @@ def _read(path: Path, how: str) -> Mark | None:
 
 
 def this_run() -> str:
-    """Return what the checkpoint shall say of the run that has it."""
+    """Return what the checkpoint keeps about the run that has it: pid, host, since when."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
 
 
 def who(text: object) -> str:
-    """Read what `this_run` wrote, for people; empty where it is something else."""
+    """Write the value of `this_run` for people; empty where it is something else."""
     try:
         run = json.loads(text) if isinstance(text, str) else {}
         return printable(f"pid {run['pid']} on {run['host']} since {run['since']}")
@@ -203,7 +203,7 @@ def who(text: object) -> str:
 
 
 def holder(path: Path) -> str:
-    """Return who has the checkpoint, by its own word; empty where it says nothing."""
+    """Return which run has the checkpoint, as that run wrote it there; empty where it wrote nothing."""
     try:
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:

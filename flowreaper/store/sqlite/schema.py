@@ -1,6 +1,6 @@
-"""The checkpoint's tables, its version and what it belongs to, on a connection that is passed in.
+"""The checkpoint's tables, its version, and the job that it belongs to, on a connection that is passed in.
 
-Both sides of the file, `flowreaper.store.sqlite.checkpoint` that writes and `flowreaper.store.sqlite.reader` that reads, stand on it.
+`checkpoint` makes and checks them before it writes, `reader` checks them before it reads.
 """
 
 import sqlite3
@@ -9,29 +9,27 @@ from typing import NoReturn
 
 from flowreaper.errors import Advice, CheckpointRefusedError
 from flowreaper.escaping import printable
-from flowreaper.model import Flow, Identity, State
+from flowreaper.store.sqlite.columns import text
+from flowreaper.store.sqlite.states import IS_CLAIMED, IS_PENDING, PENDING
+from flowreaper.store.sqlite.transaction import transaction
+from flowreaper.store.store import Identity
 
 APPLICATION_ID = 0x666C7270
 """SQLite's application id of a checkpoint: "flrp"."""
 
 VERSION = 1
 
-STATES = (State.PENDING, State.CLAIMED, State.DELETED, State.ABSENT, State.REFUSED, State.GAVE_UP)
-"""A state's place here is its number in the file."""
-
-NUMBER = {state: number for number, state in enumerate(STATES)}
-
-# A flow's identity is (flow_id, cust_space_id); `id` is the order of reading. `progress` finds unfinished
-# flows and counts by state and code without touching the table. Invalid lines have a table of their own:
-# their escaped text must never be taken for a flow's id.
+# A flow's identity is (flow_id, cust_space_id); `id` is the order of reading. The index `progress` finds unfinished
+# flows and counts by state and code without reading the table. Invalid lines have a table of their own: their escaped
+# text must never become a flow's id.
 _TABLES = (
     "CREATE TABLE job (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    """CREATE TABLE flow (
+    f"""CREATE TABLE flow (
         id INTEGER PRIMARY KEY,
         flow_id TEXT NOT NULL,
         cust_space_id TEXT NOT NULL,
-        state INTEGER NOT NULL DEFAULT 0,
+        state INTEGER NOT NULL DEFAULT {PENDING},
         in_doubt INTEGER NOT NULL DEFAULT 0,
         inferred INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
@@ -57,30 +55,29 @@ _TABLES = (
 
 
 COUNT_IN_DOUBT = (
-    "SELECT (SELECT count(*) FROM flow WHERE state = 1)"
-    " + (SELECT count(*) FROM flow WHERE state = 0 AND in_doubt = 1)"
+    f"SELECT (SELECT count(*) FROM flow WHERE state {IS_CLAIMED})"  # noqa: S608 -- constants
+    f" + (SELECT count(*) FROM flow WHERE state {IS_PENDING} AND in_doubt = 1)"
 )
-"""Unfinished flows that had a call without an answer: whoever claimed one may have sent it."""
+"""How many unfinished flows had a call without a reply. A claimed one counts: its call may have been sent."""
 
 COUNT_IN_DOUBT_DURING_A_RUN = (
-    "SELECT (SELECT count(*) FROM flow WHERE state = 1 AND in_doubt = 1)"
-    " + (SELECT count(*) FROM flow WHERE state = 0 AND in_doubt = 1)"
+    f"SELECT (SELECT count(*) FROM flow WHERE state {IS_CLAIMED} AND in_doubt = 1)"  # noqa: S608 -- constants
+    f" + (SELECT count(*) FROM flow WHERE state {IS_PENDING} AND in_doubt = 1)"
 )
-"""The same while a run goes on, whose own calls are only under way."""
+"""The same while a run goes on: the flows that it has claimed itself are under way, not in doubt."""
 
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables in an empty database, in one transaction."""
-    db.execute("BEGIN IMMEDIATE")
-    for table in _TABLES:
-        db.execute(table)
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
+    with transaction(db):
+        for table in _TABLES:
+            db.execute(table)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
-    """Make the tables if the database is empty; make sure that it is this job's; note the access key.
+    """Make the tables if the database is empty; check that it is this job's; note the access key.
 
     Raises:
         CheckpointRefusedError: it is not this job's; it is left as it was.
@@ -92,16 +89,15 @@ def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
         check(db, name)
     check_identity(job(db), name, identity)
     sandbox = "yes" if identity.sandbox else "no"
-    db.execute("BEGIN IMMEDIATE")
-    db.executemany(
-        "INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)",
-        [("endpoint", identity.endpoint), ("sandbox", sandbox), ("access_key", identity.access_key)],
-    )
-    db.execute("COMMIT")
+    with transaction(db):
+        db.executemany(
+            "INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)",
+            [("endpoint", identity.endpoint), ("sandbox", sandbox), ("access_key", identity.access_key)],
+        )
 
 
 def check_identity(known: Mapping[str, str], name: str, identity: Identity) -> None:
-    """Make sure that what a checkpoint says of its job (see `job`) is not another job's; the key may differ.
+    """Check that what a checkpoint says of its job (see `job`) is not another job's; the key may differ.
 
     Raises:
         CheckpointRefusedError: it is another job's.
@@ -115,7 +111,7 @@ def check_identity(known: Mapping[str, str], name: str, identity: Identity) -> N
 
 
 def is_empty(db: sqlite3.Connection, name: str) -> bool:
-    """Return whether the database holds nothing at all, so that nothing is lost by making tables in it."""
+    """Return whether the database holds nothing at all, so that tables may be made in it."""
     try:
         (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
@@ -126,7 +122,7 @@ def is_empty(db: sqlite3.Connection, name: str) -> bool:
 
 
 def check(db: sqlite3.Connection, name: str) -> None:
-    """Make sure that a database is a checkpoint of a version that is known here; change nothing.
+    """Check that a database is a checkpoint of a known version; change nothing.
 
     Raises:
         CheckpointRefusedError: it is not.
@@ -146,45 +142,9 @@ def job(db: sqlite3.Connection) -> dict[str, str]:
     """Return what the checkpoint belongs to: endpoint, sandbox (yes or no), access_key (masked).
 
     Raises:
-        ValueError: as `text`.
+        ValueError: the file is damaged or forged, as `columns.text`.
     """
     return {text(name): text(value) for name, value in db.execute("SELECT name, value FROM job").fetchall()}
-
-
-def text(value: object) -> str:
-    """Return a column's value that must be text.
-
-    SQLite keeps any type in any column.
-
-    Raises:
-        ValueError: a damaged or forged file holds something else.
-    """
-    if not isinstance(value, str):
-        raise ValueError(f"{printable(repr(value))} stands where text belongs")  # noqa: TRY004 -- the file's value is wrong, not an argument's type
-    return value
-
-
-def number(value: object) -> int:
-    """Return a column's value that must be a whole number; raises ValueError as `text`."""
-    if not isinstance(value, int):
-        raise ValueError(f"{printable(repr(value))} stands where a number belongs")  # noqa: TRY004 -- as in `text`
-    return value
-
-
-def state(value: object) -> State:
-    """Return the state that a number in the file stands for; raises ValueError as `text`."""
-    place = number(value)
-    if not 0 <= place < len(STATES):
-        raise ValueError(f"{place} is the number of no state")
-    return STATES[place]
-
-
-def flow(flow_id: object, cust_space_id: object) -> Flow:
-    """Return a row's flow; raises ValueError as `text`, also for what could never have been read as an id."""
-    found = Flow(text(flow_id), text(cust_space_id))
-    if not (found.flow_id.isprintable() and found.cust_space_id.isprintable()):
-        raise ValueError(f"{printable(repr(tuple(found)))} is no flow")
-    return found
 
 
 def _application(db: sqlite3.Connection) -> int:

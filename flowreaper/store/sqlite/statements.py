@@ -1,9 +1,8 @@
-"""SQL statements that change many rows in one step. On a connection that is passed in.
+"""SQL statements that change or read many rows in one step, on a connection that is passed in.
 
-The sqlite3 module lets go of the interpreter's lock for each step of a statement. A thread that takes a step
-for each row (executemany, or rows that are fetched one by one) thereby hands the lock to and fro with the
-event loop's thread, which costs both more than the SQL does: 0.07 ms a flow, where the SQL takes 0.01 ms
-(`tests.benchmarks`, 2,000 and more flows a second).
+The sqlite3 module releases the GIL at each step of a statement. A thread that takes one step a row (executemany, rows
+fetched one by one) switches with the event loop's thread each time, which costs both more than the SQL does: 0.07 ms a
+flow, where the SQL takes 0.01 ms (`tests.benchmarks`, from 2,000 flows a second on).
 """
 
 import json
@@ -12,14 +11,23 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowreaper.model import Outcome, Retry, State
-from flowreaper.store.sqlite import schema
+from flowreaper.store.sqlite import columns
+from flowreaper.store.sqlite.states import (
+    CLAIMED,
+    IS_CLAIMED,
+    IS_FINAL,
+    IS_PENDING,
+    IS_UNFINISHED,
+    NUMBER,
+    PENDING,
+)
 
 
 class ManyRows:
-    """A statement with a list of VALUES in it, in place of ``{rows}``, each of so many columns.
+    """A statement with a list of VALUES in place of ``{rows}``; each row has `columns` values.
 
-    `most_rows` are changed in one step: a power of two, so that any number of rows takes few steps, and few
-    different statements, which stay prepared.
+    One step changes up to `most_rows` rows, a power of two: any number of rows then takes few steps, of few different
+    statements, which stay prepared.
     """
 
     def __init__(self, text: str, columns: int, most_rows: int) -> None:
@@ -36,7 +44,7 @@ class ManyRows:
     ) -> int:
         """Run it with these rows, in their order; return how many rows of tables were changed.
 
-        `more` are the parameters that stand behind the rows.
+        `more` are the parameters that follow those of the rows.
         """
         before = db.total_changes
         start = 0
@@ -47,16 +55,18 @@ class ManyRows:
         return db.total_changes - before
 
 
-# No step has more than the 999 parameters that any SQLite takes (its "Limits In SQLite").
+# No step has more than 999 parameters, which every SQLite takes ("Limits In SQLite").
 ADD = ManyRows("INSERT OR IGNORE INTO flow (flow_id, cust_space_id, source, line) VALUES {rows}", 4, 128)
 
-# Only claimed rows change. "+": by the id; the index of states would be read from end to end for each. Each row
-# looks for its values among all that are given, so more than 64 of them would cost more than they save.
+ADD_INVALID = "INSERT OR IGNORE INTO invalid (text, reason, source, line, found_at_ms) VALUES (?, ?, ?, ?, ?)"
+
+# Only claimed rows change. Unary "+" keeps SQLite off the (state, code) index, so rows are found by primary key. Each
+# row searches all the given ones for its values, so more than 64 of them would cost more than they save.
 RELEASE = ManyRows(
-    "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"
-    " UPDATE flow SET state = 0,"
+    "WITH given (id, attempts, in_doubt) AS (VALUES {rows})"  # noqa: S608 -- constants
+    f" UPDATE flow SET state = {PENDING},"
     " (attempts, in_doubt) = (SELECT attempts, in_doubt FROM given WHERE given.id = flow.id)"
-    " WHERE id IN (SELECT id FROM given) AND +state = 1",
+    f" WHERE id IN (SELECT id FROM given) AND +state {IS_CLAIMED}",
     3,
     64,
 )
@@ -66,28 +76,48 @@ _OUTCOME = "state, inferred, in_doubt, attempts, http_status, code, message, req
 FINISH = ManyRows(
     f"WITH given (id, {_OUTCOME}) AS (VALUES {{rows}})"  # noqa: S608 -- constants
     f" UPDATE flow SET ({_OUTCOME}) = (SELECT {_OUTCOME} FROM given WHERE given.id = flow.id)"
-    " WHERE id IN (SELECT id FROM given) AND +state = 1",
+    f" WHERE id IN (SELECT id FROM given) AND +state {IS_CLAIMED}",
     10,
     64,
 )
 
 
+CLAIM_COLUMNS = "id, flow_id, cust_space_id, attempts, in_doubt, source, line"
+
+
 def claim(db: sqlite3.Connection, rows: Sequence[int]) -> int:
-    """Mark these rows as claimed, in one step; return how many of them there are."""
+    """Mark these rows as claimed, in one step; return how many there are."""
     return db.execute(
-        "UPDATE flow SET state = 1 WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(rows),)
+        f"UPDATE flow SET state = {CLAIMED} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608 -- a constant
+        (json.dumps(rows),),
     ).rowcount
 
 
-def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:
-    """Return up to `count` pending rows behind the row `after`, in order of reading.
+def mark_claimed_in_doubt(db: sqlite3.Connection) -> list[int]:
+    """Put all claimed flows in doubt; return their rows in order of reading."""
+    db.execute(f"UPDATE flow SET in_doubt = 1 WHERE state {IS_CLAIMED}")  # noqa: S608 -- a constant
+    found = db.execute(f"SELECT id FROM flow WHERE state {IS_CLAIMED} ORDER BY id")  # noqa: S608 -- a constant
+    return [row for (row,) in found]
 
-    Each as id, flow_id, cust_space_id, attempts, in_doubt, source, line: of any type, as the file holds them.
+
+def unfinished_row(db: sqlite3.Connection, row: int) -> Sequence[object] | None:
+    """Return this row where it is unfinished, as `next_pending` has it; else None."""
+    found: Sequence[object] | None = db.execute(
+        f"SELECT {CLAIM_COLUMNS} FROM flow WHERE id = ? AND state {IS_UNFINISHED}",  # noqa: S608 -- constants
+        (row,),
+    ).fetchone()
+    return found
+
+
+def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[object]]:
+    """Return up to `count` pending rows after the row `after`, in order of reading.
+
+    Each has the values of `CLAIM_COLUMNS`, of any type, as the file holds them.
     """
-    # Pending rows have no code, which makes (state, code, id) an ordered index scan.
+    # Pending rows have no code, so the index (state, code, id) has them in order.
     (found,) = db.execute(
-        "SELECT json_group_array(json_array(id, flow_id, cust_space_id, attempts, in_doubt, source, line))"
-        " FROM (SELECT * FROM flow WHERE state = 0 AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
+        f"SELECT json_group_array(json_array({CLAIM_COLUMNS}))"  # noqa: S608 -- a constant
+        f" FROM (SELECT * FROM flow WHERE state {IS_PENDING} AND code IS NULL AND id > ? ORDER BY id LIMIT ?)",
         (after, count),
     ).fetchone()
     rows: list[list[object]] = json.loads(found)
@@ -95,12 +125,12 @@ def next_pending(db: sqlite3.Connection, after: int, count: int) -> list[list[ob
 
 
 def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
-    """Return an outcome as `FINISH` takes it."""
+    """Return an outcome as a row for `FINISH`."""
     reply = outcome.reply
     return (
         outcome.claim.row,
-        schema.NUMBER[outcome.state],
-        # sqlite3 looks for an adapter of whatever is not exactly an int: 0.2 us a value.
+        NUMBER[outcome.state],
+        # A bool would cost 0.2 us: sqlite3 looks for an adapter of any type but its own.
         int(outcome.inferred),
         int(outcome.in_doubt),
         outcome.attempts,
@@ -113,21 +143,21 @@ def outcome_row(outcome: Outcome) -> tuple[int | str | None, ...]:
 
 
 REOPEN = (
-    "UPDATE flow SET state = 0, attempts = 0, inferred = 0, http_status = NULL, code = NULL, message = NULL,"
+    f"UPDATE flow SET state = {PENDING}, attempts = 0, inferred = 0, http_status = NULL, code = NULL, message = NULL,"  # noqa: S608 -- a constant
     " request_id = NULL, finished_at_ms = NULL"
 )
 
 
 def reopen(db: sqlite3.Connection, retry: Retry) -> int:
-    """Make the flows that `retry` names pending again, attempts anew, doubts kept; return how many."""
+    """Make the flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
     which, parameters = retry_condition(retry)
     return db.execute(f"{REOPEN} WHERE {which}", parameters).rowcount
 
 
 def reopen_rows(db: sqlite3.Connection, rows: Sequence[int]) -> int:
-    """Make these rows pending again where they are final; return how many were."""
+    """Make these rows pending where they are final; return how many were."""
     return db.execute(
-        f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state >= 2",  # noqa: S608 -- a constant
+        f"{REOPEN} WHERE id IN (SELECT value FROM json_each(?)) AND +state {IS_FINAL}",  # noqa: S608 -- a constant
         (json.dumps(rows),),
     ).rowcount
 
@@ -136,17 +166,25 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
     """Return the SQL condition for the rows of `table` that `retry` names, and its parameters."""
     marks = ", ".join("?" * len(retry.states))
     condition = f"{table}.state IN ({marks})"
-    parameters: list[object] = [schema.NUMBER[state] for state in retry.states]
+    parameters: list[object] = [NUMBER[state] for state in retry.states]
     if retry.codes:
         condition += f" AND {table}.code IN ({', '.join('?' * len(retry.codes))})"
         parameters += retry.codes
     return condition, parameters
 
 
+def count_by_state(db: sqlite3.Connection) -> dict[State, int]:
+    """Return how many flows and invalid lines are in each state that occurs."""
+    states = db.execute("SELECT state, count(*) FROM flow GROUP BY state").fetchall()
+    found = {columns.state(state): count for state, count in states}
+    (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
+    return found | ({State.INVALID: invalid} if invalid else {})
+
+
 def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
     """Return whether a flow is in this state with this code."""
     found = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (schema.NUMBER[state], code)
+        "SELECT EXISTS (SELECT 1 FROM flow WHERE state = ? AND code = ?)", (NUMBER[state], code)
     )
     return bool(found.fetchone()[0])
 
@@ -154,17 +192,18 @@ def any_with_code(db: sqlite3.Connection, state: State, code: str) -> bool:
 def latest_absent(db: sqlite3.Connection, count: int) -> list[int]:
     """Return the rows of up to `count` flows that ended as absent after every other outcome, in the order of ending."""
     (other,) = db.execute(
-        "SELECT coalesce(max(finished_at_ms), 0) FROM flow WHERE state >= 2 AND state <> ? AND inferred = 0",
-        (schema.NUMBER[State.ABSENT],),
+        "SELECT coalesce(max(finished_at_ms), 0) FROM flow"  # noqa: S608 -- a constant
+        f" WHERE state {IS_FINAL} AND state <> ? AND inferred = 0",
+        (NUMBER[State.ABSENT],),
     ).fetchone()
     found = db.execute(
         "SELECT id FROM flow WHERE state = ? AND finished_at_ms >= ? ORDER BY finished_at_ms DESC, id DESC LIMIT ?",
-        (schema.NUMBER[State.ABSENT], other, count),
+        (NUMBER[State.ABSENT], other, count),
     )
-    return [schema.number(row) for (row,) in found][::-1]
+    return [columns.number(row) for (row,) in found][::-1]
 
 
 def any_answered(db: sqlite3.Connection) -> bool:
-    """Return whether a flow is final by an answer of the service that has a code."""
-    found = db.execute("SELECT EXISTS (SELECT 1 FROM flow WHERE state >= 2 AND code IS NOT NULL)")
+    """Return whether a flow is final by a reply of the service that has a code."""
+    found = db.execute(f"SELECT EXISTS (SELECT 1 FROM flow WHERE state {IS_FINAL} AND code IS NOT NULL)")  # noqa: S608 -- a constant
     return bool(found.fetchone()[0])

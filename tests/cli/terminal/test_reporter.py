@@ -14,8 +14,8 @@ from flowreaper.cli.terminal.reporter import JsonReporter, Reporter, TextReporte
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.errors import CheckpointError
-from flowreaper.job.summary import InputRead
-from flowreaper.model import Ending, State, Summary
+from flowreaper.job.summary import InputRead, Summary
+from flowreaper.model import Ending, State
 
 START = Start(
     endpoint="https://cams.example",
@@ -31,7 +31,7 @@ START = Start(
 END = RunEnd(
     Summary(
         Ending.FINISHED,
-        run={State.DELETED: 3},
+        this_run={State.DELETED: 3},
         counts={State.DELETED: 3},
         seconds=1.0,
         calls=3,

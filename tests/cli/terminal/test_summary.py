@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.terminal.summary import RunEnd, describe, error_status, exit_status
 from flowreaper.errors import ConfigurationError, CredentialsError, FatalReplyError, InputError
-from flowreaper.model import Ending, ExitStatus, State, Summary
+from flowreaper.job.summary import Summary
+from flowreaper.model import Ending, State
 
 RESUME = "flowreaper delete --yes ids.txt"
 CHECKPOINT = Path("ids.txt.ckpt")
@@ -17,7 +19,7 @@ CHECKPOINT = Path("ids.txt.ckpt")
 def summary(ending: Ending = Ending.FINISHED, **fields: Any) -> Summary:
     usual: dict[str, Any] = {
         "counts": {},
-        "run": fields.get("counts", {}),
+        "this_run": fields.get("counts", {}),
         "seconds": 6.0,
         "calls": 30,
         "throttled": 0,
@@ -51,7 +53,9 @@ def test_the_exit_status_tells_how_the_run_ended(
 
 
 def test_what_an_earlier_run_left_failed_counts_too() -> None:
-    assert exit_status(summary(counts={State.REFUSED: 1}, run={State.DELETED: 1})) is ExitStatus.INCOMPLETE
+    assert (
+        exit_status(summary(counts={State.REFUSED: 1}, this_run={State.DELETED: 1})) is ExitStatus.INCOMPLETE
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,7 +91,7 @@ def test_what_failed_comes_with_the_command_that_shows_it() -> None:
 
 
 def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
-    lines = told(counts={State.DELETED: 1_000_000}, run={State.DELETED: 10})
+    lines = told(counts={State.DELETED: 1_000_000}, this_run={State.DELETED: 10})
     assert lines[:2] == ["This run: 10 deleted; 30 calls in 6 s", "All runs: 1,000,000 deleted"]
 
 
@@ -100,7 +104,7 @@ def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
 )
 def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: Ending, first: str) -> None:
     counts = {State.DELETED: 10, State.PENDING: 1002}
-    lines = told(ending, counts=counts, run={State.DELETED: 10})
+    lines = told(ending, counts=counts, this_run={State.DELETED: 10})
     assert lines[0] == first
     assert lines[-2:] == ["Checkpoint: ids.txt.ckpt, 1,002 left to do", f"To go on: {RESUME}"]
 
@@ -116,7 +120,7 @@ def test_an_interrupted_run_with_nothing_left_may_still_go_on_with_its_input() -
 
 
 def test_a_run_without_outcomes_says_so() -> None:
-    lines = told(counts={State.PENDING: 1}, run={}, calls=0, seconds=0.0)
+    lines = told(counts={State.PENDING: 1}, this_run={}, calls=0, seconds=0.0)
     assert lines[0] == "This run: nothing was deleted; 0 calls in 0 s"
 
 
@@ -128,7 +132,7 @@ def test_the_effort_tells_throttled_calls_and_known_ids() -> None:
 
 
 def test_ids_that_an_earlier_run_has_done_are_no_duplicates() -> None:
-    lines = told(counts={State.DELETED: 7}, run={State.DELETED: 2}, repeated=5)
+    lines = told(counts={State.DELETED: 7}, this_run={State.DELETED: 2}, repeated=5)
     assert lines[0].endswith(", 5 ids skipped: done before or repeated")
 
 
@@ -148,7 +152,7 @@ def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_
 
 def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
     counts = {State.PENDING: 21, State.CLAIMED: 19}
-    lines = told(Ending.INTERRUPTED, counts=counts, run={}, calls=19, in_doubt=19)
+    lines = told(Ending.INTERRUPTED, counts=counts, this_run={}, calls=19, in_doubt=19)
     assert lines[0] == (
         "Interrupted; 19 flows have had a call without an answer: the next run finds out what became of it."
     )
@@ -162,7 +166,7 @@ def test_an_input_without_ids_is_told() -> None:
 
 
 def test_flows_that_the_input_does_not_list_are_neither_left_to_do_nor_silent() -> None:
-    lines = told(counts={State.DELETED: 3, State.PENDING: 14}, run={State.DELETED: 3}, unlisted=14)
+    lines = told(counts={State.DELETED: 3, State.PENDING: 14}, this_run={State.DELETED: 3}, unlisted=14)
     assert lines[-2] == "Nothing left to do. Checkpoint: ids.txt.ckpt"
     assert lines[-1].startswith(
         "14 unfinished flows of earlier inputs are not in this input and were left alone;"

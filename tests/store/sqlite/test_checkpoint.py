@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Claim, Flow, Identity, Reopen, Reply, Requeue, Retry, State
-from flowreaper.store.sqlite import run_mark, schema
+from flowreaper.model import FINAL, Added, Claim, Flow, Reopen, Reply, Requeue, Retry, State
+from flowreaper.store.sqlite import columns, run_mark, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect, open_checkpoint
+from flowreaper.store.store import Identity
 from tests.samples import AT_MS, IDENTITY, REFUSAL, claim, entries, invalid, outcome
 
 
@@ -95,7 +96,7 @@ def test_pending_flows_are_claimed_once_each_in_the_order_of_reading(checkpoint:
 def test_rows_that_are_named_come_before_new_ones(checkpoint: Checkpoint) -> None:
     checkpoint.add(entries("1", "2", "3"))
     first, second = checkpoint.write([], new=2)
-    claims = checkpoint.write([Requeue(2, 0, in_doubt=False)], new=1, again=[second.row, first.row])
+    claims = checkpoint.write([Requeue(2, 0, in_doubt=False)], new=1, rows=[second.row, first.row])
     assert rows(claims) == [2, 1, 3]
 
 
@@ -104,7 +105,7 @@ def test_a_claim_says_where_the_flow_comes_from_and_what_is_known_of_it(checkpoi
     claimed = checkpoint.write([], new=3)[2]
     assert (claimed.flow, claimed.source, claimed.line) == (("2", "cams-x"), "b", 2)
     assert (claimed.attempts, claimed.in_doubt) == (0, False)
-    (again,) = checkpoint.write([Requeue(claimed.row, 3, in_doubt=True)], again=[claimed.row])
+    (again,) = checkpoint.write([Requeue(claimed.row, 3, in_doubt=True)], rows=[claimed.row])
     assert again == claimed._replace(attempts=3, in_doubt=True)
 
 
@@ -126,7 +127,7 @@ def test_what_an_earlier_run_left_claimed_is_in_doubt_and_named_in_order(path: P
         earlier.write([outcome(claims[1])])
     with opened(path) as later:
         assert later.mark_claimed_in_doubt() == [1, 3]
-        claims = later.write([], new=9, again=[1, 3])
+        claims = later.write([], new=9, rows=[1, 3])
         assert [(c.row, c.in_doubt) for c in claims] == [(1, True), (3, True), (4, False)]
 
 
@@ -135,10 +136,10 @@ def test_what_an_earlier_run_left_claimed_is_never_claimed_as_a_pending_flow_too
         earlier.add(entries("1", "2", "3", "4"))
         earlier.write([], new=2)
     with opened(path) as later:
-        later.write([], again=later.mark_claimed_in_doubt())
+        later.write([], rows=later.mark_claimed_in_doubt())
         later.write([Requeue(1, 0, in_doubt=True), Requeue(2, 0, in_doubt=True)])
         assert rows(later.write([], new=2)) == [3, 4]
-        assert rows(later.write([], new=2, again=[1])) == [1]
+        assert rows(later.write([], new=2, rows=[1])) == [1]
 
 
 # --- recording
@@ -159,7 +160,7 @@ def test_what_the_reply_did_not_say_is_null(path: Path, checkpoint: Checkpoint) 
     assert kept(path)["flow"][0][9:] == (None, None, None, None, AT_MS)
 
 
-@pytest.mark.parametrize("state", [s for s in schema.STATES if s.final])
+@pytest.mark.parametrize("state", [s for s in FINAL if s is not State.INVALID])
 def test_a_flow_in_a_final_state_is_never_claimed_again(path: Path, state: State) -> None:
     with opened(path) as earlier:
         earlier.add(entries("1"))
@@ -170,13 +171,13 @@ def test_a_flow_in_a_final_state_is_never_claimed_again(path: Path, state: State
         assert later.mark_claimed_in_doubt() == []
         assert later.write([], new=1) == []
         with pytest.raises(CheckpointError, match="row 1 is not to be called again"):
-            later.write([], again=[1])
+            later.write([], rows=[1])
         assert later.counts() == {state: 1}
 
 
 def test_a_row_that_does_not_exist_cannot_be_claimed(checkpoint: Checkpoint) -> None:
     with pytest.raises(CheckpointError, match="row 1 is not"):
-        checkpoint.write([], again=[1])
+        checkpoint.write([], rows=[1])
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ def test_a_flow_has_one_claim_at_a_time_and_is_never_claimed_after_its_end(steps
                 read += checkpoint.add(entries(*(str(read + i) for i in range(n)))).new
             case "claim":
                 again, waiting = waiting[:n], waiting[n:]
-                claims = checkpoint.write([], new=n, again=again)
+                claims = checkpoint.write([], new=n, rows=again)
                 assert rows(claims)[: len(again)] == again
                 assert not {c.row for c in claims} & (ended | set(under_way) | set(waiting))
                 under_way |= {c.row: c for c in claims}
@@ -322,7 +323,7 @@ def test_what_a_crash_left_claimed_is_claimed_again_where_it_is_listed_and_first
         assert [(c.flow.flow_id, c.in_doubt) for c in claims] == [("3", True), ("1", False), ("4", False)]
         later.write([Requeue(claims[0].row, 1, in_doubt=True)])
         assert later.write([], new=9) == []
-        assert flow_ids(later.write([], again=[claims[0].row])) == ["3"]
+        assert flow_ids(later.write([], rows=[claims[0].row])) == ["3"]
         assert later.unlisted() == 1
 
 
@@ -409,7 +410,7 @@ def test_no_run_ever_claims_a_flow_that_its_input_does_not_list(steps: list[Any]
 
 
 def _states(path: Path) -> list[tuple[str, State]]:
-    return [(row[1], schema.state(row[3])) for row in kept(path)["flow"]]
+    return [(row[1], columns.state(row[3])) for row in kept(path)["flow"]]
 
 
 def test_outcomes_that_do_not_count_after_all_are_pending_again(checkpoint: Checkpoint) -> None:
@@ -572,7 +573,7 @@ def settle_and_claim(checkpoint: Checkpoint) -> object:
             Requeue(2, 3, in_doubt=True),
         ],
         new=2,
-        again=[3],
+        rows=[3],
     )
 
 
@@ -764,7 +765,7 @@ def test_a_symbolic_link_is_not_followed(
     [
         ("UPDATE flow SET flow_id = x'ff'", lambda c: c.write([], new=1)),
         ("UPDATE flow SET flow_id = '1' || char(10) || '2'", lambda c: c.write([], new=1)),
-        ("UPDATE flow SET cust_space_id = x'05'", lambda c: c.write([], again=[1])),
+        ("UPDATE flow SET cust_space_id = x'05'", lambda c: c.write([], rows=[1])),
         ("UPDATE flow SET attempts = 'many'", lambda c: c.write([], new=1)),
         ("UPDATE flow SET line = x'00'", lambda c: c.write([], new=1)),
         ("UPDATE source SET name = x'00'", lambda c: c.write([], new=1)),

@@ -15,7 +15,7 @@ import pytest
 
 from flowreaper.errors import Advice, CheckpointError, CheckpointRefusedError
 from flowreaper.model import State
-from flowreaper.store.sqlite import descriptors, file_guard, lock
+from flowreaper.store.sqlite import companions, descriptors, file_guard, lock
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.file_guard import GuardedFile, hold
 from flowreaper.store.sqlite.reader import read_records
@@ -358,7 +358,7 @@ def test_what_somebody_put_into_the_file_is_left_as_it_is(
 
 
 def test_what_cannot_be_saved_is_said_to_be_lost(path: Path, checkpoint: Checkpoint) -> None:
-    taken = list(file_guard.saved_names(path))
+    taken = list(companions.saved_names(path))
     for name in taken:
         name.write_text("mine")
     path.unlink()
@@ -400,7 +400,7 @@ def test_a_second_run_does_not_get_in_through_a_copy_under_the_same_name(
 def test_folding_is_no_change_of_somebody_elses(
     path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowreaper.store.sqlite.folding.FOLD_BYTES", 1)
+    monkeypatch.setattr("flowreaper.store.sqlite.wal.FOLD_BYTES", 1)
     for number in range(20):
         checkpoint.add(entries(str(100 + number)))
         checkpoint.check()

@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
-from flowreaper.model import Identity, Reply, Requeue, Retry, State
+from flowreaper.model import Reply, Requeue, Retry, State
 from flowreaper.sink.formats import RecordFormat, writer_for
 from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.reader import (
     has_space,
+    is_begun,
     last_access_key,
     left_elsewhere,
     outcomes_after,
@@ -26,6 +27,7 @@ from flowreaper.store.sqlite.reader import (
     read_records,
     read_status,
 )
+from flowreaper.store.store import Identity
 from tests.samples import AT_MS, IDENTITY, REFUSAL, entries, invalid, outcome
 
 _NOBODY = 65534
@@ -87,7 +89,7 @@ def test_records_come_in_the_order_of_reading_with_invalid_lines_last(path: Path
 
 def test_a_record_holds_what_was_recorded(path: Path) -> None:
     with running(path) as checkpoint:
-        (claimed,) = checkpoint.write([Requeue(5, 1, in_doubt=True)], again=[5])
+        (claimed,) = checkpoint.write([Requeue(5, 1, in_doubt=True)], rows=[5])
         recorded = outcome(claimed, State.ABSENT, REFUSAL, in_doubt=True, attempts=2)
         checkpoint.write([recorded])
     records = list(read_records(path))
@@ -126,7 +128,7 @@ def test_a_claimed_flow_is_under_way_while_its_run_goes_on_and_then_in_doubt(pat
 
 def test_a_flow_that_a_run_took_over_in_doubt_is_in_doubt_and_under_way(path: Path) -> None:
     with contextlib.closing(open_checkpoint(finished(path), IDENTITY)) as checkpoint:
-        checkpoint.write([], new=1, again=checkpoint.mark_claimed_in_doubt())
+        checkpoint.write([], new=1, rows=checkpoint.mark_claimed_in_doubt())
         status = read_status(path)
         assert (status.live, status.under_way, status.in_doubt) == (True, 2, 1)
 
@@ -162,7 +164,7 @@ def test_outcomes_are_known_by_their_number_and_times(path: Path) -> None:
         assert every.newest_ms == later.newest_ms > AT_MS
         checkpoint.reopen(Retry((State.REFUSED,)))
         assert outcomes_after(path, 0).total == 4
-        (three,) = checkpoint.write([], again=[3])
+        (three,) = checkpoint.write([], rows=[3])
         checkpoint.write([outcome(three)._replace(finished_at_ms=AT_MS + 1)])
         again = outcomes_after(path, 0)
         assert (again.total, again == every) == (5, False)
@@ -338,7 +340,23 @@ def test_a_transaction_that_a_kill_cut_short_is_rolled_back(path: Path, tmp_path
 # --- what is no checkpoint
 
 
-@pytest.mark.parametrize("make", [lambda _path: None, Path.mkdir, lambda path: path.symlink_to(path)])
+def test_a_checkpoint_is_begun_once_something_was_written_into_it(path: Path) -> None:
+    assert not is_begun(path)
+    path.touch()
+    assert not is_begun(path)
+    open_checkpoint(path, IDENTITY).close()
+    assert is_begun(path)
+
+
+@pytest.mark.parametrize("read", [read_status, last_access_key, lambda path: next(read_records(path))])
+def test_a_folder_is_no_checkpoint(path: Path, read: Callable[[Path], object]) -> None:
+    path.mkdir()
+    (path / "file").touch()
+    with pytest.raises(InputError, match=r"ids\.txt\.ckpt is a folder: name a file"):
+        read(path)
+
+
+@pytest.mark.parametrize("make", [lambda _path: None, lambda path: path.symlink_to(path)])
 def test_a_file_that_is_not_there_is_an_input_error(path: Path, make: object) -> None:
     assert callable(make)
     make(path)
@@ -441,7 +459,7 @@ def read_all(path: Path) -> None:
         with contextlib.suppress(FlowreaperError):
             checkpoint.add([*entries("1", "8"), invalid("x y")])
         with contextlib.suppress(FlowreaperError):
-            checkpoint.write([], new=3, again=checkpoint.mark_claimed_in_doubt())
+            checkpoint.write([], new=3, rows=checkpoint.mark_claimed_in_doubt())
         with contextlib.suppress(FlowreaperError):
             checkpoint.reopen(Retry((State.REFUSED,)))
 

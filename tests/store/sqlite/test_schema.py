@@ -5,29 +5,17 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointRefusedError
-from flowreaper.model import Flow, Identity, State
 from flowreaper.store.sqlite import schema
+from flowreaper.store.store import Identity
 from tests.samples import IDENTITY
-
-values = st.none() | st.integers() | st.floats() | st.text() | st.binary()
 
 
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
         yield made
-
-
-def test_a_states_number_in_the_file_never_changes() -> None:
-    names = ["pending", "claimed", "deleted", "absent", "refused", "gave_up"]
-    assert [state.value for state in schema.STATES] == names
-    assert {state.value: number for state, number in schema.NUMBER.items()} == {
-        name: number for number, name in enumerate(names)
-    }
 
 
 def test_an_empty_database_becomes_a_checkpoint_that_knows_its_job(db: sqlite3.Connection) -> None:
@@ -98,35 +86,3 @@ def test_another_version_is_refused(db: sqlite3.Connection, version: int) -> Non
     db.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(CheckpointRefusedError, match=f"of version {version}"):
         schema.check(db, "c")
-
-
-@given(values)
-def test_a_column_gives_the_type_that_belongs_there_or_a_value_error(value: object) -> None:
-    for read, wanted in ((schema.text, str), (schema.number, int)):
-        if isinstance(value, wanted):
-            assert read(value) == value
-        else:
-            with pytest.raises(ValueError, match="stands where"):
-                read(value)
-
-
-@given(values | st.integers(-2, 7))
-def test_a_column_gives_a_state_or_a_value_error(value: object) -> None:
-    if isinstance(value, int) and value in range(6):
-        assert schema.NUMBER[schema.state(value)] == value
-    else:
-        with pytest.raises(ValueError, match=r"stands where|number of no state"):
-            schema.state(value)
-
-
-@pytest.mark.parametrize(
-    ("flow_id", "space"), [("1\n2", ""), ("1", "\x1b"), (b"1", ""), ("1", None), (1, "")]
-)
-def test_what_could_never_have_been_read_is_no_flow(flow_id: object, space: object) -> None:
-    with pytest.raises(ValueError, match=r"is no flow|stands where"):
-        schema.flow(flow_id, space)
-
-
-def test_columns_give_a_flow() -> None:
-    assert schema.flow("346699123", "cams-a") == Flow("346699123", "cams-a")
-    assert schema.state(schema.NUMBER[State.DELETED]) is State.DELETED

@@ -8,11 +8,12 @@ import pytest
 
 from flowreaper.errors import CheckpointError
 from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Requeue
+from flowreaper.store.sqlite.checkpoint import Checkpoint
 from flowreaper.store.sqlite.writer import Writer
 from tests.samples import claim, entries
 
 
-class FakeCheckpoint:
+class FakeCheckpoint(Checkpoint):
     """Notes its calls and their threads; holds each call until `gate` is set."""
 
     def __init__(self) -> None:
@@ -27,9 +28,9 @@ class FakeCheckpoint:
         self._note(("add", len(entries)))
         return Added(len(entries), 0, ())
 
-    def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
-        self._note(("write", len(changes), new, tuple(again)))
-        return [claim(row) for row in again]
+    def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
+        self._note(("write", len(changes), new, tuple(rows)))
+        return [claim(row) for row in rows]
 
     def note(self, name: str, value: str) -> None:
         self._note(("note", name, value))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from flowreaper.errors import CheckpointError
-from flowreaper.store.sqlite import gathered as module
-from flowreaper.store.sqlite.gathered import Gathered
+from flowreaper.store.sqlite import input_index as module
+from flowreaper.store.sqlite.input_index import InputIndex
 
 
 def test_a_checkpoint_that_cannot_be_attached_leaves_no_connection_open(
@@ -22,7 +22,7 @@ def test_a_checkpoint_that_cannot_be_attached_leaves_no_connection_open(
     monkeypatch.setattr(module, "connect", connect)
     with (
         pytest.raises(CheckpointError, match=r"nowhere\.ckpt"),
-        Gathered(tmp_path / "nowhere.ckpt", exists=True),
+        InputIndex(tmp_path / "nowhere.ckpt", exists=True),
     ):
         pass
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):

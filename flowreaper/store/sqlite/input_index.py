@@ -1,4 +1,7 @@
-"""What an input lists, gathered in a nameless file of SQLite's and compared with a checkpoint. Writes nothing else."""
+"""The flows of an input in a temporary database, to compare them with a checkpoint before a run.
+
+SQLite keeps the database in a nameless file, so memory stays flat. The checkpoint is only read.
+"""
 
 import contextlib
 import sqlite3
@@ -10,23 +13,24 @@ from typing import NamedTuple, Self
 from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import Added, Entry, Flow, InvalidEntry, Retry
-from flowreaper.store.sqlite import schema, statements
+from flowreaper.store.sqlite import columns, schema, statements
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect
 from flowreaper.store.sqlite.database import DAMAGE
+from flowreaper.store.sqlite.states import IS_UNFINISHED
 
 _SAME = "(theirs.flow_id, theirs.cust_space_id) = (mine.flow_id, mine.cust_space_id)"
 
 
 class Comparison(NamedTuple):
-    """How many gathered flows the checkpoint knows; how many of those are unfinished there, or taken again."""
+    """How many flows of the input the checkpoint knows; how many of these are unfinished, or finished but retried."""
 
     known: int
     unfinished: int
     reopened: int
 
 
-class Gathered:
-    """The flows of an input, from `__enter__` to `__exit__`; `checkpoint` is what they are compared with.
+class InputIndex:
+    """The flows of an input, inside its `with` block. `exists`: there is a checkpoint to compare them with.
 
     Every method raises CheckpointError where the checkpoint or the temporary file cannot be used.
     """
@@ -53,27 +57,27 @@ class Gathered:
             self._db.close()
 
     def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
-        """Gather a batch; what the input repeats is counted as repeated."""
+        """Add a batch of the input; what the input repeats counts as repeated."""
         return Checkpoint(self._path, self._opened).add(entries)
 
     def compare(self, retry: Retry) -> Comparison:
-        """Count the gathered flows by what the checkpoint knows of them; `retry` names finished ones to take again."""
+        """Compare the input with the checkpoint; `retry` names finished flows to take again."""
         if not self._exists:
             return Comparison(0, 0, 0)
-        again, parameters = statements.retry_condition(retry, "theirs")
+        retried, parameters = statements.retry_condition(retry, "theirs")
         with self._errors():
             found = self._opened.execute(
-                "SELECT count(*), coalesce(sum(theirs.state < 2), 0),"  # noqa: S608 -- constants and question marks
-                f" coalesce(sum({again}), 0)"
+                f"SELECT count(*), coalesce(sum(theirs.state {IS_UNFINISHED}), 0),"  # noqa: S608 -- constants and question marks
+                f" coalesce(sum({retried}), 0)"
                 f" FROM main.flow AS mine CROSS JOIN other.flow AS theirs ON {_SAME}",
                 parameters,
             ).fetchone()
         return Comparison(*found)
 
     def sample(self, count: int, retry: Retry, *, listed: bool) -> tuple[Flow, ...]:
-        """Return the first flows that a run would call; `listed`: only gathered ones, else all of the checkpoint."""
-        again, parameters = statements.retry_condition(retry, "theirs")
-        wanted = f"(theirs.state < 2 OR ({again}))"
+        """Return the first flows that a run would call. `listed`: of the input alone; else of the whole checkpoint."""
+        retried, parameters = statements.retry_condition(retry, "theirs")
+        wanted = f"(theirs.state {IS_UNFINISHED} OR ({retried}))"
         if not self._exists:
             source, parameters = "main.flow AS mine", []
         elif listed:
@@ -89,12 +93,12 @@ class Gathered:
                 f"SELECT {table}.flow_id, {table}.cust_space_id FROM {source} ORDER BY {table}.id LIMIT ?",  # noqa: S608 -- as above
                 (*parameters, count),
             ).fetchall()
-            return tuple(schema.flow(flow_id, space) for flow_id, space in found)
+            return tuple(columns.flow(flow_id, space) for flow_id, space in found)
 
     @property
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            raise RuntimeError("the gathered flows are used outside their `with` block")
+            raise RuntimeError("the input index is used outside its `with` block")
         return self._db
 
     @contextlib.contextmanager

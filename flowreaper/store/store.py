@@ -1,0 +1,60 @@
+"""The store of flows and outcomes, whatever database keeps it: its protocol, its identity, its status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, State
+
+
+class Store(Protocol):
+    """What keeps flows and outcomes: durable when a coroutine returns, in the order of the calls.
+
+    Every coroutine raises RunError where the store cannot be written: nothing of that call was kept then.
+    """
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        """Keep what was read; only count what is known already."""
+        ...
+
+    async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
+        """Record `changes`, then claim the flows of `rows`, then up to `new` pending flows that come next.
+
+        All of it is one transaction, and the claims come in that order. A pending flow is claimed in the order of
+        reading, once; to claim it a second time, name its row.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a checkpoint belongs to; a run with another endpoint or kind of service refuses it.
+
+    `access_key` is masked. It may change, since keys are rotated.
+    """
+
+    endpoint: str
+    sandbox: bool
+    access_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
+
+    `in_doubt` counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and
+    their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `run` says which, as
+    it noted itself, and `under_way` counts the flows that it has claimed; these are in doubt only if an earlier run
+    left them so.
+    """
+
+    endpoint: str
+    sandbox: bool
+    access_key: str
+    states: dict[State, int]
+    inferred: int
+    in_doubt: int
+    codes: dict[State, dict[str, int]]
+    live: bool = False
+    run: str = ""
+    under_way: int = 0
