@@ -1,6 +1,8 @@
 """What is checked before a run asks or sends: paths, other jobs, another access key, unusual settings."""
 
+import contextlib
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,10 @@ from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.model import UNFINISHED, Credentials, State
 from flowreaper.producer.sources import Source
 from flowreaper.store.sqlite.companions import companion_named
+from flowreaper.store.sqlite.descriptors import reading
+from flowreaper.store.sqlite.file_guard import check_place, has_run
 from flowreaper.store.sqlite.reader import last_access_key, left_elsewhere, read_status
+from flowreaper.store.sqlite.run_mark import require_log
 
 _SHOWN = 3
 _TEMPORARY = "STS."  # what the access keys of roles begin with
@@ -47,6 +52,18 @@ def check_paths(sources: Sequence[Source], checkpoint: Path, results: str | None
             )
 
 
+def check_checkpoint(checkpoint: Path, *, accept_lost_log: bool) -> None:
+    """Refuse, before anybody is asked, a checkpoint that a run would refuse for what lies there or beside it.
+
+    Raises:
+        CheckpointRefusedError: it is no file of its own, or its log is lost or foreign.
+    """
+    if not check_place(checkpoint) or has_run(checkpoint):
+        return
+    with contextlib.suppress(OSError), reading(checkpoint):  # opening it reports what cannot be read
+        require_log(checkpoint, accept_lost=accept_lost_log)
+
+
 def refuse_another_job(sources: Sequence[Source], checkpoint: Path) -> None:
     """Refuse a checkpoint that holds unfinished flows of other sources: another file of the same name began it.
 
@@ -77,6 +94,15 @@ def former_key(checkpoint: Path, credentials: Credentials) -> str | None:
     # A role has another key each hour.
     same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY)
     return None if former == credentials.masked_id or same_role else former
+
+
+def has_unread_input(stdin: int) -> bool:
+    """Return whether a descriptor is a pipe, a socket or a file: somebody may believe that it is read."""
+    try:
+        mode = os.fstat(stdin).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
 def counts_before(checkpoint: Path) -> Mapping[State, int]:

@@ -32,8 +32,9 @@ _LOOK_S = 0.1
 class ResultsTarget:
     """What ``--results`` names; None is nothing.
 
-    `say` shows a person something; `log` gets an event and its fields: ``results.closed`` where the reader went
-    away, ``results.completed`` where outcomes of earlier runs were added.
+    `notice` gets an event and how to say it to a person: ``results.waiting_for_reader``, ``results.waiting_for_end``,
+    ``results.comparing``. `log` gets an event and its fields: ``results.closed`` where the reader went away,
+    ``results.completed`` where outcomes of earlier runs were added.
     """
 
     def __init__(
@@ -41,12 +42,12 @@ class ResultsTarget:
         target: str | None,
         checkpoint: Path,
         *,
-        say: Callable[[str], None],
+        notice: Callable[[str, str], None],
         log: Callable[..., None],
     ) -> None:
         self._target = target
         self._checkpoint = checkpoint
-        self._say = say
+        self._notice = notice
         self._log = log
 
     def check(self, sources: Sequence[Source]) -> None:
@@ -56,8 +57,10 @@ class ResultsTarget:
             ConfigurationError: it is one of the sources under whatever name, or another's file.
             RunError: the checkpoint cannot be read.
         """
-        if not self._target:
+        if self._target is None:
             return
+        if not self._target:
+            raise ConfigurationError("--results is empty: name a file, or - for standard output")
         descriptor = _descriptor(self._target)
         if descriptor is not None and self._target != "-":
             _check_descriptor(self._target, descriptor)
@@ -68,22 +71,23 @@ class ResultsTarget:
                     f"--results {printable(self._target)} is a SOURCE too ({source.name}, by another name): give"
                     " it a file of its own"
                 )
-        if self._is_file:
+        if self.is_file:
             self._file(self._target).check()
 
     async def attend(self, run_job: RunJob) -> Summary:
         """Open the target, run the job with it, and close it; what fails at the end is the summary's error."""
         if not self._target:
             return await run_job((), lambda _note: contextlib.nullcontext())
-        if self._is_file:
+        if self.is_file:
             file = self._file(self._target)
             return _ended(await run_job((file,), file.opened), file.error)
         with contextlib.ExitStack() as files:
             lines = files.enter_context(started(await self._open(self._target, files)))
             summary = await run_job((lines,), lambda _note: contextlib.nullcontext())
             if not lines.written(_READER_S):
-                self._say(
-                    "All outcomes are saved. Waiting for the reader of --results; press Ctrl-C twice to quit."
+                self._notice(
+                    "results.waiting_for_end",
+                    "All outcomes are saved. Waiting for the reader of --results; press Ctrl-C twice to quit.",
                 )
             try:
                 files.close()
@@ -92,7 +96,8 @@ class ResultsTarget:
         return summary
 
     @property
-    def _is_file(self) -> bool:
+    def is_file(self) -> bool:
+        """Whether the results go to a regular file."""
         if not self._target or _descriptor(self._target) is not None:
             return False
         mode = _mode(self._target)
@@ -117,7 +122,10 @@ class ResultsTarget:
     async def _reader_of(self, pipe: str) -> int:
         fd = open_pipe(pipe)
         if fd is None:
-            self._say(f"Waiting for a reader of the named pipe {printable(pipe)}; nothing is sent before.")
+            self._notice(
+                "results.waiting_for_reader",
+                f"Waiting for a reader of the named pipe {printable(pipe)}; nothing is sent before.",
+            )
         while fd is None:
             await asyncio.sleep(_LOOK_S)
             fd = open_pipe(pipe)
@@ -127,8 +135,9 @@ class ResultsTarget:
         self._log("results.closed", to=name, checkpoint=str(self._checkpoint))
 
     def _comparing(self) -> None:
-        self._say(
-            f"Comparing {printable(self._target or '')} with the checkpoint: outcomes may be missing in it."
+        self._notice(
+            "results.comparing",
+            f"Comparing {printable(self._target or '')} with the checkpoint: outcomes may be missing in it.",
         )
 
     def _added(self, count: int) -> None:

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import click
@@ -25,14 +26,15 @@ from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
 from flowreaper.client.credentials import ChainSource, StaticSource, find_source
 from flowreaper.client.endpoint import parse_endpoint
-from flowreaper.errors import CredentialsError
+from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.job.plan import Plan, plan
 from flowreaper.job.run import Beside, Run, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.job.summary import Opened, Summary
-from flowreaper.model import Credentials, Flow
+from flowreaper.model import UNFINISHED, Credentials, Flow, State
 from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.first_listed import first_listed
+from flowreaper.producer.formats import may_be_csv
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
 
@@ -58,13 +60,22 @@ class DeleteCommand:
         self._reporter = make_reporter(self._screen, LogFormat(options["log_format"]), options["log_level"])
         self._signals = Signals(self._reporter.say)
         self._results = ResultsTarget(
-            options["results"], self._checkpoint, say=self._reporter.say, log=self._reporter.log.warning
+            options["results"], self._checkpoint, notice=self._reporter.notice, log=self._reporter.log.warning
         )
 
     def check(self) -> None:
         """Check all that can be checked before anybody is asked; raises ConfigurationError, CheckpointError."""
         preflight.check_paths(self._sources, self._checkpoint, self._options["results"])
         self._results.check(self._sources)
+        if self._settings.sandbox and self._results.is_file:
+            raise ConfigurationError(
+                "the outcomes of a rehearsal are of no real flow and belong in no file: use --results - to see them"
+            )
+        if not self._sources and preflight.has_unread_input(_STDIN):
+            self._reporter.notice(
+                "input.not_read", "Note: standard input is not read; to read ids from it, add -"
+            )
+        preflight.check_checkpoint(self._checkpoint, accept_lost_log=self._options["accept_lost_log"])
         is_named = self._options["checkpoint"] is not None
         if self._sources and not is_named and not self._settings.sandbox:
             preflight.refuse_another_job(self._sources, self._checkpoint)
@@ -97,7 +108,9 @@ class DeleteCommand:
                     return error_status(error)
                 raise
         piped, limit = is_piped(self._sources), self._settings.limit
-        self._reporter.ended(RunEnd(summary, self._checkpoint, self._resume(summary), piped, limit))
+        self._reporter.ended(
+            RunEnd(summary, self._checkpoint, self._resume(summary, start.counts), piped, limit)
+        )
         if self._signals.status and not summary.error:
             return self._signals.status
         return exit_status(summary)
@@ -146,7 +159,7 @@ class DeleteCommand:
     def _is_small(self) -> bool:
         """Return whether counting the input before the first call takes no time to speak of."""
         sizes = [os.stat(s.path or _STDIN).st_size for s in self._sources if s.rereadable]  # noqa: PTH116 -- a path or a descriptor
-        return bool(self._sources) and sum(sizes) <= _COUNTED_BEFORE
+        return bool(sizes) and sum(sizes) <= _COUNTED_BEFORE
 
     def _ask(self, terminal: int, start: Start) -> ExitStatus | None:
         """Ask on the terminal; return the exit status if nothing will be sent, else None."""
@@ -194,9 +207,17 @@ class DeleteCommand:
         return await self._results.attend(run)
 
     def _first_listed(self, flows: Sequence[Flow]) -> list[Flow]:
-        """Return those of the flows that a source surely lists, a few of them."""
+        """Return those of the flows that a source surely lists, a few of them.
+
+        None where a quotation mark may be open: what follows it is no list, and the producer refuses it first.
+        """
+        if any(map(self._may_be_unclosed, self._sources)):
+            return []
         found = (first_listed(source, self._input, flows) for source in self._sources)
         return next(filter(None, found), [])
+
+    def _may_be_unclosed(self, source: Source) -> bool:
+        return source.odd_quotes and may_be_csv(PurePath(source.path).suffix, self._input)
 
     async def _supervise(self, run: Run) -> Summary:
         """Run while signals are listened to and the progress is shown."""
@@ -209,8 +230,17 @@ class DeleteCommand:
             progress.cancel()
             await asyncio.wait((progress,))
 
-    def _resume(self, summary: Summary) -> str:
+    def _resume(self, summary: Summary, before: Mapping[State, int]) -> str:
         """Return the command that goes on; a rehearsal has nothing to go on with: each begins afresh."""
         if self._settings.sandbox:
             return ""
-        return resume_command(self._ctx, self._sources, self._checkpoint, read_all=summary.read_all)
+        others = summary.unlisted
+        if others is None:  # the input was not read to its end: all that was unfinished may be others
+            others = sum(before.get(state, 0) for state in UNFINISHED)
+        return resume_command(
+            self._ctx,
+            self._sources,
+            self._checkpoint,
+            read_all=summary.read_all,
+            holds_others=others > 0,
+        )

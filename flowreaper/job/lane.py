@@ -69,7 +69,8 @@ def build_lane(
     backlog = Backlog(settings.rate, settings.limit)
     backlog.take_first(left_claimed)
     breaker = CircuitBreaker(settings.outage_limit_s, has_answered=has_answered)
-    sink = Sink(store, streams, lambda error: lane.fail(error))  # noqa: PLW0108 -- the lane is made below
+    absences = AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before)
+    sink = Sink(store, streams, lambda error: lane.fail(error), absences.may_reopen)  # noqa: PLW0108 -- the lane is made below
     replies = ReplyHandler(
         backlog=backlog,
         sink=sink,
@@ -77,7 +78,7 @@ def build_lane(
         breaker=breaker,
         retry=RetryPolicy(settings.max_attempts, luck),
         repair=Repair(client, log),
-        absences=AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before),
+        absences=absences,
         refusals=RefusalStreak(settings.max_refusals),
         overrides=settings.treat,
         log=log,

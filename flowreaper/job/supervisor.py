@@ -48,6 +48,7 @@ class Supervisor:
         self._input_read = input_read
         self._log = log
         self._reading = make_producer is not None
+        self._read_all = make_producer is None
         self._warned_of_expiry = False
         self._started_at = asyncio.get_running_loop().time()
 
@@ -63,7 +64,7 @@ class Supervisor:
         watching = asyncio.create_task(self._writer.watch(lane.fail))
         try:
             await lane.workers.run()
-            read_all = not self._reading
+            read_all = self._read_all
             with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
                 await self._pace.save()
         finally:
@@ -105,6 +106,7 @@ class Supervisor:
         try:
             if self._producer:
                 await self._producer.run()
+                self._read_all = True
                 await self._report_input()
         except FlowreaperError as error:
             self._lane.fail(error)

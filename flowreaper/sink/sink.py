@@ -34,13 +34,22 @@ class Sink:
     """Groups outcomes into transactions, and streams only what is recorded.
 
     `failed` is called once, with the first failure. After a failed write nothing is recorded any more; a stream that
-    fails does not stop the recording.
+    fails does not stop the recording. `may_reopen` says of a row whether its outcome may still be taken back: it is
+    recorded at once, but streamed only when that is decided, at the latest at `flush`.
     """
 
-    def __init__(self, store: Store, streams: Sequence[Stream], failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        streams: Sequence[Stream],
+        failed: Callable[[Exception], None],
+        may_reopen: Callable[[int], bool] = lambda _row: False,
+    ) -> None:
         self._store = store
         self._streams = streams
         self._failed = failed
+        self._may_reopen = may_reopen
+        self._held: list[Outcome] = []
         self._group: list[Change] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writes: set[asyncio.Task[list[Claim]]] = set()
@@ -88,6 +97,7 @@ class Sink:
             self._write_soon()
         while self._writes:
             await asyncio.wait(self._writes)
+        self._release(lambda _row: False)
 
     def _write_soon(self, new: int = 0, rows: Sequence[int] = ()) -> asyncio.Task[list[Claim]]:
         task = asyncio.get_running_loop().create_task(self._write(new, rows))
@@ -112,11 +122,24 @@ class Sink:
             if isinstance(change, Outcome):
                 self.recorded[change.state] += 1
                 self.inferred += change.inferred
-                if self._streams:
+                if self._streams and self._may_reopen(change.claim.row):
+                    self._held.append(change)
+                elif self._streams:
                     self._pass_on(record_of(change))
             elif isinstance(change, Reopen):
                 self.recorded[State.ABSENT] -= len(change.rows)
+                self._held = [outcome for outcome in self._held if outcome.claim.row not in change.rows]
+        self._release(self._may_reopen)
         return claims
+
+    def _release(self, is_held: Callable[[int], bool]) -> None:
+        """Stream what was held back and is decided now."""
+        held, self._held = self._held, []
+        for outcome in held:
+            if is_held(outcome.claim.row):
+                self._held.append(outcome)
+            else:
+                self._pass_on(record_of(outcome))
 
     def _pass_on(self, record: Record) -> None:
         for stream in self._streams:

@@ -18,7 +18,8 @@ class AbsenceBrake:
     def __init__(self, limit: int, *, has_deleted: bool, before: Sequence[int] = ()) -> None:
         self._limit = limit
         self._off = has_deleted or limit == 0
-        self._rows = list(before[-(limit - 1) :]) if limit > 1 else []
+        self._rows = dict.fromkeys(before[-(limit - 1) :] if limit > 1 else ())
+        self._reopened: frozenset[int] = frozenset()
         self.engaged = False
         """Whether the limit was reached: flows that are absent from then on are not final either."""
 
@@ -35,18 +36,23 @@ class AbsenceBrake:
             self._rows.clear()
             return ()
         if len(self._rows) + 1 < self._limit:
-            self._rows.append(row)
+            self._rows[row] = None
             return ()
         self.engaged = True
         rows = tuple(self._rows)
+        self._reopened = frozenset(rows)
         self._rows.clear()
         return rows
 
+    def may_reopen(self, row: int) -> bool:
+        """Return whether a flow that was found absent may still turn out to be unproven."""
+        return row in self._rows or row in self._reopened
+
     def error(self, reply: Reply) -> ConsecutiveAbsencesError:
         """Return the error that stops the run; `reply` is the one that engaged the brake."""
+        flows = f"{self._limit} flows in a row do" if self._limit > 1 else "1 flow in a row does"
         return ConsecutiveAbsencesError(
-            f"{self._limit} flow{'s' if self._limit > 1 else ''} in a row do{'' if self._limit > 1 else 'es'} not exist, and this job has not deleted a single one yet: the access key"
-            " may belong to another account, or the flows to another space or region. The last answer:"
+            f"{flows} not exist, and this job has not deleted a single one yet: the access key may belong to another account, or the flows to another space or region. The last answer:"
             f" {printable(reply.code)} (HTTP {reply.status}, request id {printable(reply.request_id)}):"
             f" {printable(reply.message)}\n"
             "Nothing is lost: the next run calls these flows again. Check the access key, the endpoint and the spaces",

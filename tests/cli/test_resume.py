@@ -17,10 +17,10 @@ REDIRECTED = Source("-", "", rereadable=True, fd=0)
 CHECKPOINT = Path("job.ckpt")
 
 
-def resume(arguments: list[str], *sources: Source, read_all: bool = True) -> str:
+def resume(arguments: list[str], *sources: Source, read_all: bool = True, holds_others: bool = False) -> str:
     parent = click.Context(cli, info_name="flowreaper", **cli.context_settings)
     ctx = delete.make_context("delete", list(arguments), parent)
-    return resume_command(ctx, sources, CHECKPOINT, read_all=read_all)
+    return resume_command(ctx, sources, CHECKPOINT, read_all=read_all, holds_others=holds_others)
 
 
 def test_a_file_is_read_again_with_the_checkpoint_that_was_made_for_it() -> None:
@@ -48,6 +48,13 @@ def test_files_beside_a_pipe_that_were_not_read_to_their_end_are_read_first(
     words = ["--", source.path, "-"]
     assert resume(words, source, PIPE, read_all=False) == f"{everything} {name}; {everything}"
     assert resume(words, source, PIPE, read_all=True) == everything
+
+
+def test_after_a_pipe_into_a_checkpoint_with_other_flows_the_ids_are_to_be_piped_again() -> None:
+    again = "flowreaper delete --checkpoint job.ckpt"
+    assert resume(["-"], PIPE, holds_others=True) == f"{again} -"
+    assert resume(["--", "-ids.txt", "-"], DASHED, PIPE, holds_others=True) == f"{again} ./-ids.txt -"
+    assert resume(["ids.txt"], FILE, holds_others=True) == f"{again} ids.txt"
 
 
 def test_standard_input_is_a_pipe_to_the_next_command_even_where_it_is_a_file() -> None:

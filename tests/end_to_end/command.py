@@ -83,7 +83,7 @@ class Finished:
     @property
     def resume(self) -> str:
         """The command to go on, as it was printed."""
-        (command,) = (line.removeprefix("To go on: ") for line in self.told if line.startswith("To go on: "))
+        (command,) = (line.partition(": ")[2] for line in self.told if line.startswith("To go on"))
         return command
 
     @property

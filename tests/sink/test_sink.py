@@ -70,7 +70,8 @@ class Parts:
         self.defects: list[type] = []
         self.store = FakeStore(self.events)
         self.stream = FakeStream(self.events)
-        self.sink = Sink(self.store, [self.stream], self.failures.append)
+        self.undecided: set[int] = set()
+        self.sink = Sink(self.store, [self.stream], self.failures.append, self.undecided.__contains__)
 
     def put(self, *rows: int) -> None:
         for row in rows:
@@ -190,6 +191,30 @@ def test_a_flow_that_goes_back_is_recorded_but_not_streamed() -> None:
     parts = run(scene)
     assert parts.events == ["recorded 1"]
     assert not parts.sink.recorded
+
+
+def test_an_outcome_that_may_be_taken_back_is_recorded_at_once_and_streamed_when_it_is_decided() -> None:
+    async def scene(parts: Parts) -> None:
+        parts.undecided |= {1, 2}
+        parts.put(1, 2, 3)
+        await parts.sink.claim(0, [])
+        assert parts.events == ["recorded 1", "recorded 2", "recorded 3", "streamed 3"]
+        parts.undecided.clear()
+        parts.put(4)
+        await parts.sink.claim(0, [])
+        assert parts.events[4:] == ["recorded 4", "streamed 4", "streamed 1", "streamed 2"]
+
+    run(scene)
+
+
+def test_an_outcome_that_is_taken_back_is_not_streamed_and_the_rest_is_at_the_end() -> None:
+    async def scene(parts: Parts) -> None:
+        parts.undecided |= {1, 2, 3}
+        parts.put(1, 2, 3)
+        parts.sink.put(Reopen((1, 3)))
+        await parts.sink.flush()
+
+    assert run(scene).events == ["recorded 1", "recorded 2", "recorded 3", "streamed 2"]
 
 
 def test_invalid_lines_are_streamed_when_they_are_kept_and_repeats_are_counted() -> None:

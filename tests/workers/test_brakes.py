@@ -19,6 +19,18 @@ def test_the_rows_before_the_last_are_not_final_after_all() -> None:
     assert brake.engaged
 
 
+def test_a_flow_that_was_found_absent_may_reopen_until_another_answer_proves_the_account() -> None:
+    brake = AbsenceBrake(3, has_deleted=False)
+    brake.record(7, State.ABSENT, inferred=False)
+    assert brake.may_reopen(7)
+    brake.record(8, State.REFUSED, inferred=False)
+    assert not brake.may_reopen(7)
+    for row in (9, 10, 11):
+        brake.record(row, State.ABSENT, inferred=False)
+    brake.record(12, State.DELETED, inferred=False)  # its call was in progress when the brake engaged
+    assert [row for row in range(7, 13) if brake.may_reopen(row)] == [9, 10]
+
+
 def test_a_limit_of_one_stops_at_the_first() -> None:
     brake = AbsenceBrake(1, has_deleted=False)
     assert brake.record(7, State.ABSENT, inferred=False) == ()

@@ -40,6 +40,10 @@ class Reporter(ABC):
         """Show a person a line."""
 
     @abstractmethod
+    def notice(self, event: str, text: str) -> None:
+        """Say something that explains what happens or does not: an event's name, and the same for a person."""
+
+    @abstractmethod
     def planned(self, start: Start) -> None:
         """Report what a run would do, which is all that a dry run does."""
 
@@ -70,6 +74,10 @@ class TextReporter(Reporter):
     def say(self, text: str) -> None:
         """Show a person a line, above the status line."""
         self.screen.write(f"{text}\n")
+
+    def notice(self, event: str, text: str) -> None:  # noqa: ARG002 -- the interface's signature
+        """Show the text."""
+        self.say(text)
 
     def planned(self, start: Start) -> None:
         """Show the plan of a dry run."""
@@ -110,6 +118,10 @@ class JsonReporter(Reporter):
     def say(self, text: str) -> None:
         """Show nothing."""
 
+    def notice(self, event: str, text: str) -> None:
+        """Log the event."""
+        self.log.info(event, text=text)
+
     def planned(self, start: Start) -> None:
         """Log ``run.planned``."""
         self.log.info("run.planned", **fields(start, self._clock()))
@@ -135,7 +147,8 @@ class JsonReporter(Reporter):
     def ended(self, end: RunEnd) -> None:
         """Log ``run.ended``."""
         summary = end.summary
-        self.log.info(
+        report = self.log.error if summary.error else self.log.info
+        report(
             "run.ended",
             ending=summary.ending.value,
             **{state.value: summary.counts.get(state, 0) for state in State},
@@ -147,7 +160,8 @@ class JsonReporter(Reporter):
             seconds=round(summary.seconds, 1),
             checkpoint=str(end.checkpoint),
             error=shown(summary.error) if summary.error else None,
-            resume=end.resume or None,
+            found_nothing=end.found_nothing or None,
+            resume=end.next_command or None,
         )
 
     def failed(self, error: Exception) -> bool:

@@ -47,6 +47,13 @@ class Start:
         return flows if self.limit is None else min(self.limit, flows)
 
     @property
+    def unlisted(self) -> int | None:
+        """The unfinished flows that the input does not list: 0 without an input, None while that is unknown."""
+        if not self.sources:
+            return 0
+        return self.found.unlisted if self.found and not self.piped else None
+
+    @property
     def is_counted(self) -> bool:
         """Whether `to_call` is all there is."""
         return not self.piped and (self.found is not None or not self.sources)
@@ -62,7 +69,7 @@ def describe(start: Start, what: str, now: datetime) -> str:
             f"  Not a flow id: {printable(e.source)}, line {e.line}: {printable(e.text, 60)} ({printable(e.reason)})"
             for e in found.invalid_sample
         ]
-        if found.unlisted and start.sources:
+        if start.unlisted:
             lines.append(f"  {left_alone(found.unlisted, start.checkpoint)}")
     if start.former_key:
         lines.append(f"  {another_key(start.former_key)}")
@@ -81,7 +88,7 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
             "finished_before": found.finished,
             "repeated": found.repeated,
             "invalid": found.invalid,
-            "unlisted": found.unlisted,
+            "unlisted": start.unlisted,
         }
         if found
         else {}
@@ -201,7 +208,8 @@ def _input(start: Start) -> str:
             taken = f"{taken}, and what the pipe brings" if taken else "read as it comes"
         parts.append("; left out: ".join(filter(None, [taken or "nothing to call", left_out])))
     elif start.sources:
-        parts.append(f"{start.known:,} known so far" if start.known else "read while the run goes on")
+        unread = "read as it comes" if start.piped else "read while the run goes on"
+        parts.append(f"{start.known:,} known so far" if start.known else unread)
     return ": ".join(parts)
 
 

@@ -41,6 +41,27 @@ class RunEnd:
     piped: bool = False
     limit: int | None = None
 
+    @property
+    def next_command(self) -> str:
+        """The command to type next, empty where nothing is left to do.
+
+        Also where the checkpoint was touched: typed at once, it would begin a fresh one in place of the one that must
+        be put back.
+        """
+        done = not self.summary.left and self.summary.ending is Ending.FINISHED
+        return "" if done or isinstance(self.summary.error, CheckpointTouchedError) else self.resume
+
+    @property
+    def found_nothing(self) -> str:
+        """What to check where every flow of this run was absent and the job has deleted none; else empty."""
+        if not _found_nothing(self.summary):
+            return ""
+        return (
+            "Every flow of this run was absent, and this job has deleted none. Check that the access key belongs to the"
+            " right account, and that the flows are in this region and space. Once it is right:"
+            f" {everything_command(self.checkpoint)} --retry absent"
+        )
+
 
 def describe(end: RunEnd) -> str:
     """Write the facts for a person, in a few lines."""
@@ -65,10 +86,9 @@ def describe(end: RunEnd) -> str:
         for state in FAILED
         if summary.counts.get(state)
     ]
-    # Typed at once, it would begin a fresh checkpoint in place of the one that must be put back.
-    resume = "" if isinstance(summary.error, CheckpointTouchedError) else end.resume
-    if resume and (summary.left or summary.ending is not Ending.FINISHED):
-        lines.append(f"To go on: {resume}")
+    if command := end.next_command:
+        again = ", pipe the same ids to it" if end.piped and command.endswith(" -") else ""
+        lines.append(f"To go on{again}: {command}")
     return "\n".join(lines)
 
 
@@ -96,12 +116,8 @@ def _warnings(end: RunEnd) -> list[str]:
     lines = []
     if summary.unlisted:
         lines.append(left_alone(summary.unlisted, checkpoint))
-    if _found_nothing(summary):
-        lines.append(
-            "Every flow of this run was absent, and this job has deleted none. Check that the access key belongs to the"
-            " right account, and that the flows are in this region and space. Once it is right:"
-            f" {everything_command(checkpoint)} --retry absent"
-        )
+    if end.found_nothing:
+        lines.append(end.found_nothing)
     if end.piped and not summary.read_all:
         lines.append("The pipe was not read to its end; what was still to come is not in the checkpoint")
     return lines

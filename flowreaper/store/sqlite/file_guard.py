@@ -167,7 +167,7 @@ def hold(path: Path) -> GuardedFile:
     """
     name = printable(str(path))
     try:
-        while (file := _try_to_hold(path, name)) is None:
+        while (file := _try_to_hold(path)) is None:
             pass  # the file appeared or vanished in between
     except OSError as error:
         if error.errno in _UNWRITABLE:
@@ -178,8 +178,8 @@ def hold(path: Path) -> GuardedFile:
     return file
 
 
-def _try_to_hold(path: Path, name: str) -> GuardedFile | None:
-    exists = _refuse_what_is_not_its_own(path, name)
+def _try_to_hold(path: Path) -> GuardedFile | None:
+    exists = check_place(path)
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         # O_EXCL follows no symbolic link: no file is made where a planted link points.
@@ -208,8 +208,14 @@ def has_run(path: Path) -> bool:
         return False
 
 
-def _refuse_what_is_not_its_own(path: Path, name: str) -> bool:
-    """Return whether the file exists. Raises before anything is made, so a refusal leaves no file behind."""
+def check_place(path: Path) -> bool:
+    """Return whether there is a file; makes nothing, so a refusal leaves no file behind.
+
+    Raises:
+        CheckpointRefusedError: it is no regular file or has a second name, what lies beside it is not its own, or it
+            cannot be made or written there.
+    """
+    name = printable(str(path))
     if not path.parent.is_dir():
         raise CheckpointRefusedError(
             f"the checkpoint {name} cannot be made: there is no folder {printable(str(path.parent))}"

@@ -32,7 +32,7 @@ END = RunEnd(
     Summary(
         Ending.FINISHED,
         this_run={State.DELETED: 3},
-        counts={State.DELETED: 3},
+        counts={State.DELETED: 3, State.PENDING: 1},
         seconds=1.0,
         calls=3,
         throttled=0,
