@@ -61,10 +61,9 @@ def build_lane(
 ) -> Lane:
     """Wire one account's parts; nothing is sent before its workers run.
 
-    `left_claimed` are rows that a crash left claimed: they are called first. `has_answered` and `has_deleted` are
-    whether the service has answered in an earlier run of the job, and has deleted a flow; `absent_before` are the rows
-    of flows that earlier runs found absent one after another, up to now. `luck` returns a random
-    number from 0 to 1, `now` seconds since the epoch. The first outcome that cannot be recorded stops the lane.
+    `left_claimed` are rows that a crash left claimed: they are called first. Of the job's earlier runs, `has_answered`
+    and `has_deleted` say whether the service answered, and deleted a flow; `absent_before` are the rows last found
+    absent. `luck` returns a number from 0 to 1, `now` seconds since the epoch. What cannot be recorded stops the lane.
     """
     backlog = Backlog(settings.rate, settings.limit)
     backlog.take_first(left_claimed)

@@ -3,10 +3,11 @@
 import os
 from collections.abc import MutableMapping
 from enum import StrEnum
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
+from flowreaper.cli.terminal.progress import Screen
 from flowreaper.escaping import printable
 
 
@@ -17,21 +18,7 @@ class LogFormat(StrEnum):
     JSON = "json"  # an object a line, and nothing else
 
 
-class LogStream(Protocol):
-    """Where events go."""
-
-    is_terminal: bool
-
-    def write(self, text: str) -> int:
-        """Take a line."""
-        ...
-
-    def flush(self) -> None:
-        """Make sure that it has arrived."""
-        ...
-
-
-def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.typing.FilteringBoundLogger:
+def make_log(screen: Screen, log_format: LogFormat, level: str) -> structlog.typing.FilteringBoundLogger:
     """Return a logger that writes events from `level` (debug, info, warning, error) on.
 
     Foreign text in events cannot steer a terminal nor forge a line: in text it is escaped, in JSON
@@ -42,7 +29,7 @@ def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             _escape,
             structlog.dev.ConsoleRenderer(
-                colors=stream.is_terminal and not os.environ.get("NO_COLOR"),
+                colors=screen.is_terminal and not os.environ.get("NO_COLOR"),
                 exception_formatter=structlog.dev.plain_traceback,
                 pad_event_to=24,
             ),
@@ -55,7 +42,7 @@ def make_log(stream: LogStream, log_format: LogFormat, level: str) -> structlog.
         ]
     )
     log = structlog.wrap_logger(
-        structlog.WriteLogger(cast(TextIO, stream)),
+        structlog.WriteLogger(cast(TextIO, screen)),
         processors=[structlog.processors.add_log_level, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,

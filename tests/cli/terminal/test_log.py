@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.cli.terminal.log import LogFormat, make_log
+from flowreaper.cli.terminal.progress import Screen
 
 HOSTILE = 'a\x1b[31m\n{"event":"run.ended"}\r\u202e\u2028\x9b\ud800'
 LEVELS = ("debug", "info", "warning", "error")
@@ -21,10 +22,13 @@ class Stream(io.StringIO):
         super().__init__()
         self.is_terminal = is_terminal
 
+    def isatty(self) -> bool:
+        return self.is_terminal
+
 
 def told(log_format: LogFormat, *, is_terminal: bool = False, **fields: Any) -> str:
     stream = Stream(is_terminal=is_terminal)
-    make_log(stream, log_format, "info").info("run.started", **fields)
+    make_log(Screen(stream), log_format, "info").info("run.started", **fields)
     return stream.getvalue()
 
 
@@ -68,6 +72,7 @@ def test_the_format_is_the_one_that_was_asked_for_on_a_terminal_or_not(
 def test_colours_are_for_terminals_where_no_color_does_not_forbid_them(
     monkeypatch: pytest.MonkeyPatch, no_color: str, *, is_terminal: bool, colours: bool
 ) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", no_color)
     assert ("\x1b[" in told(LogFormat.TEXT, is_terminal=is_terminal)) is colours
 
@@ -75,7 +80,7 @@ def test_colours_are_for_terminals_where_no_color_does_not_forbid_them(
 @pytest.mark.parametrize("lowest", LEVELS)
 def test_what_is_below_the_level_is_not_told(lowest: str) -> None:
     stream = Stream()
-    log = make_log(stream, LogFormat.JSON, lowest)
+    log = make_log(Screen(stream), LogFormat.JSON, lowest)
     for level in LEVELS:
         getattr(log, level)("some.event")
     shown = [json.loads(line)["level"] for line in stream.getvalue().splitlines()]
