@@ -121,7 +121,7 @@ def main() -> None:
             else:
                 error.show()
         status = error.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         status = 128 + signal.SIGINT
     except OSError as error:
         status = streams.cannot_write(error)  # the help, which click writes before it invokes a command
