@@ -17,13 +17,13 @@ from flowreaper.model import Ending
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.store import Store
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
 from flowreaper.workers.ports import Signer, Transport
 from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
+from flowreaper.workers.reply_handler import ReplyHandler
+from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
 
 class AccountClient(Transport, Signer, Protocol):

@@ -6,7 +6,7 @@ from flowreaper.errors import RunError
 from flowreaper.model import HELD_BACK, Claim, Requeue
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.ports import OutcomeSink, Permit, Transport
-from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.reply_handler import ReplyHandler
 
 
 class Caller:

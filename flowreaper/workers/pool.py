@@ -1,4 +1,4 @@
-"""The worker pool: claims flows, waits for permits, starts one call a flow. What a reply does is in `replies`."""
+"""The worker pool: claims flows, waits for permits, starts one call a flow. What a reply does is in `reply_handler`."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.call import Caller
 from flowreaper.workers.circuit_breaker import PROBE_CAP_S, CircuitBreaker, GiveUp, Wait
 from flowreaper.workers.ports import OutcomeSink, Permit, RateLimiter, Transport
-from flowreaper.workers.replies import ReplyHandler
+from flowreaper.workers.reply_handler import ReplyHandler
 
 
 class WorkerPool:

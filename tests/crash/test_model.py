@@ -30,12 +30,12 @@ from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.database import GuardedDatabase
 from flowreaper.store.sqlite.reader import read_records
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.ports import Permit
 from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
+from flowreaper.workers.reply_handler import ReplyHandler
+from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 from tests.crash.rig import How, NeverAsked, Service, Silence, hasty
 from tests.samples import IDENTITY, entries
 from tests.virtual import run_virtual

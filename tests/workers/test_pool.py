@@ -21,12 +21,12 @@ from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.shared_pace import SharedPace, Slot
 from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Outcome, Reopen, Reply, ReplyClass, State
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
 from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
+from flowreaper.workers.reply_handler import ReplyHandler
+from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 from tests.virtual import run_virtual
 
 OK = Reply(200, "OK", "None", "R-1")

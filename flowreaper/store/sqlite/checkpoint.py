@@ -1,7 +1,7 @@
 """The checkpoint: a job's flows in one SQLite file, changed by one transaction a method.
 
 A method's changes are durable when it returns (WAL, synchronous=FULL: SQLite syncs the log at each commit). One
-thread at a time may call. The SQL is here and in `statements`, `listed_flows`, `schema` and `sources`.
+thread at a time may call. Its SQL is here and in `statements`, `listed_flows`, `schema` and `sources`.
 """
 
 import contextlib

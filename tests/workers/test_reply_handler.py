@@ -8,12 +8,12 @@ import pytest
 from flowreaper.errors import ConsecutiveAbsencesError, ConsecutiveRefusalsError, FatalReplyError, RunError
 from flowreaper.model import Change, Claim, Flow, Outcome, Reopen, Reply, ReplyClass, Requeue, State
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import SILENT_CALLS, CircuitBreaker
 from flowreaper.workers.ports import Permit
 from flowreaper.workers.repair import Repair
-from flowreaper.workers.replies import FINAL_STATES, ReplyHandler
-from flowreaper.workers.retry import RetryPolicy
+from flowreaper.workers.reply_handler import FINAL_STATES, ReplyHandler
+from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 from tests.virtual import run_virtual
 
 OK = Reply(200, "OK", "None", "R-1")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.model import Reply, State
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
 ENDS = st.lists(
     st.tuples(st.sampled_from([State.ABSENT, State.DELETED, State.REFUSED, State.GAVE_UP]), st.booleans())

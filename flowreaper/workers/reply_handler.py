@@ -10,11 +10,11 @@ from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
 from flowreaper.model import Claim, Outcome, Reopen, Reply, ReplyClass, Requeue, State
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.brakes import AbsenceBrake, RefusalStreak
+from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker, is_answer
 from flowreaper.workers.ports import OutcomeSink, RateLimiter
 from flowreaper.workers.repair import Repair
-from flowreaper.workers.retry import RetryPolicy
+from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
 _LONGEST_WAIT_S = 300.0
 _WORTH_LOGGING_S = 5.0

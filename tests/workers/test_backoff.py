@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowreaper.workers.retry import CAP_S, RetryPolicy, backoff_s
+from flowreaper.workers.backoff import CAP_S, RetryPolicy, backoff_s
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
