@@ -32,7 +32,7 @@ PURE = (
     "workers/backlog.py",
     "workers/stop_rules.py",
     "workers/circuit_breaker.py",
-    "workers/backoff.py",
+    "workers/attempts.py",
     "client/actions.py",
     "client/codes.py",
     "client/endpoint.py",

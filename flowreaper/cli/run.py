@@ -27,7 +27,7 @@ from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
 from flowreaper.client.credentials import ChainSource, StaticSource, find_source
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import ConfigurationError, CredentialsError
-from flowreaper.job.plan import Plan, plan
+from flowreaper.job.dry_run import Plan, plan
 from flowreaper.job.run import Beside, Run, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.job.summary import Opened, Summary

@@ -16,8 +16,8 @@ from flowreaper.limiter.shared_file import FileSharedPace, shared_folder
 from flowreaper.model import Ending
 from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.store import Store
+from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
 from flowreaper.workers.ports import Signer, Transport

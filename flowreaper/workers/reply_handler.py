@@ -9,8 +9,8 @@ from flowreaper.client.codes import advice_for, classify, explain
 from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
 from flowreaper.model import Claim, Outcome, Reopen, Reply, ReplyClass, Requeue, State
+from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker, is_answer
 from flowreaper.workers.ports import OutcomeSink, RateLimiter
 from flowreaper.workers.repair import Repair
@@ -115,22 +115,21 @@ class ReplyHandler:
             self._sink.put(Reopen(reopened))
             self._requeue(claim, claim.attempts, in_doubt=in_doubt)
             return self._absences.error(reply)
-        self._finish(claim, state, reply, claim.attempts + 1, in_doubt=in_doubt, inferred=inferred)
+        attempts = self._retry.count(claim.attempts, reply)
+        self._finish(claim, state, reply, attempts, in_doubt=in_doubt, inferred=inferred)
         return self._refusals.record(state, reply)
 
     def _retry_later(self, claim: Claim, reply: Reply, sent_at: float, *, in_doubt: bool) -> None:
         """Requeue a flow after transient trouble, or give it up when its attempts are used up."""
         attempts = claim.attempts - self._breaker.refund(claim.row)
-        answered = is_answer(reply)
-        if not answered:
+        if not is_answer(reply):
             self._record_failure(claim, reply, sent_at)
             if self._breaker.is_open:
                 # The probes set the pace now. Calls that opened the breaker are no attempts of this flow.
                 attempts -= self._breaker.refund(claim.row)
                 self._requeue(claim, max(0, attempts), in_doubt=in_doubt)
                 return
-        # A call that was never sent is never the flow's fault.
-        attempts += answered or reply.reached
+        attempts = self._retry.count(attempts, reply)
         if self._retry.is_exhausted(attempts) and not self._breaker.half_suspected:
             self._finish(claim, State.GAVE_UP, reply, attempts, in_doubt=in_doubt, inferred=False)
         else:

@@ -29,8 +29,8 @@ from flowreaper.model import Change, Claim, Outcome, Record, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.database import GuardedDatabase
 from flowreaper.store.sqlite.reader import read_records
+from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.ports import Permit
 from flowreaper.workers.repair import Repair

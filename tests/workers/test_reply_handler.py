@@ -7,8 +7,8 @@ import pytest
 
 from flowreaper.errors import ConsecutiveAbsencesError, ConsecutiveRefusalsError, FatalReplyError, RunError
 from flowreaper.model import Change, Claim, Flow, Outcome, Reopen, Reply, ReplyClass, Requeue, State
+from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.backoff import RetryPolicy
 from flowreaper.workers.circuit_breaker import SILENT_CALLS, CircuitBreaker
 from flowreaper.workers.ports import Permit
 from flowreaper.workers.repair import Repair

@@ -9,7 +9,7 @@ from typing import Any
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.escaping import printable
-from flowreaper.job.plan import Plan
+from flowreaper.job.dry_run import Plan
 from flowreaper.model import Flow, State
 
 _LABEL_WIDTH = 12

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
-from flowreaper.job.plan import Plan
+from flowreaper.job.dry_run import Plan
 from flowreaper.model import Flow, InvalidEntry, State
 
 NOW = datetime(2026, 11, 25, 14, 0, 0, tzinfo=UTC)

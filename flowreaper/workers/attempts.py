@@ -1,6 +1,9 @@
-"""How often a flow is sent, and how long it waits for its next attempt. Pure: the randomness is an argument."""
+"""Counts the attempts of a flow, and says how long it waits for the next. Pure: the randomness is an argument."""
 
 from collections.abc import Callable
+
+from flowreaper.model import Reply
+from flowreaper.workers.circuit_breaker import is_answer
 
 BASE_S = 0.5
 CAP_S = 30.0
@@ -26,6 +29,10 @@ class RetryPolicy:
     def __init__(self, max_attempts: int, luck: Callable[[], float]) -> None:
         self._max_attempts = max_attempts
         self._luck = luck
+
+    def count(self, attempts: int, reply: Reply) -> int:
+        """Return a flow's attempts after a reply: a call that was never sent is never the flow's fault."""
+        return attempts + (is_answer(reply) or reply.reached)
 
     def is_exhausted(self, attempts: int) -> bool:
         """Return whether a flow has used up its attempts."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flowreaper.errors import ConfigurationError, InputError
-from flowreaper.job import plan as module
-from flowreaper.job.plan import Plan, plan
+from flowreaper.job import dry_run as module
+from flowreaper.job.dry_run import Plan, plan
 from flowreaper.model import Entry, Flow, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.store import Identity

@@ -1,10 +1,11 @@
-"""The back-off: exponential, capped, with full jitter."""
+"""What counts as an attempt, and the back-off: exponential, capped, with full jitter."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowreaper.workers.backoff import CAP_S, RetryPolicy, backoff_s
+from flowreaper.model import Reply
+from flowreaper.workers.attempts import CAP_S, RetryPolicy, backoff_s
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,3 +53,17 @@ def test_a_policy_waits_after_no_attempt_as_after_the_first() -> None:
 def test_a_policy_is_exhausted_at_its_last_attempt() -> None:
     policy = RetryPolicy(3, lambda: 0.5)
     assert [policy.is_exhausted(attempt) for attempt in (2, 3, 4)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("reply", "counts"),
+    [
+        (Reply(200, "OK"), 1),
+        (Reply(400, "System.LimitControl"), 1),
+        (Reply(503, "", readable=False, reached=True), 1),
+        (Reply(0, "", readable=False, reached=True), 1),
+        (Reply(0, "", readable=False, reached=False), 0),
+    ],
+)
+def test_a_call_that_was_sent_is_an_attempt_whatever_came_back(reply: Reply, counts: int) -> None:
+    assert RetryPolicy(8, lambda: 0.5).count(2, reply) == 2 + counts
