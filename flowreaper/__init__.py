@@ -1,8 +1,8 @@
 """flowreaper: delete WhatsApp draft flows in bulk, at the account's pace, resumable.
 
 The library's public names. `_HOMES` is the list of them; a module is imported when one of its names is first used, so
-that the command starts fast. Begin with `flowreaper.api`. A folder is a stage of a flow's way: producer, store, workers,
-limiter, client, sink; `flowreaper.job` wires them. Who may import whom is in pyproject.toml.
+that the command starts fast. Begin with `flowreaper.api`. A folder is a stage of a flow's way: producer, store,
+workers, limiter, client, sink; `flowreaper.job` wires them. Who may import whom is in pyproject.toml.
 """
 
 from importlib import import_module

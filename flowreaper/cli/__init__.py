@@ -1,7 +1,7 @@
 """The command, the only part that speaks of options and exit statuses.
 
-Begin with `flowreaper.cli.commands.delete`; this file holds the group and `main`. May be imported here: anything of the
-package, but where the command starts only what is light; the rest waits until it is needed.
+Begin with `flowreaper.cli.commands.delete`; this file holds the group and `main`. May be imported here: anything of
+the package, but where the command starts only what is light; the rest waits until it is needed.
 """
 
 import contextlib
