@@ -26,7 +26,7 @@ PURE = (
     "producer/fields.py",
     "producer/flow_ids.py",
     "limiter/adaptive.py",
-    "limiter/pace.py",
+    "limiter/sliding_window.py",
     "limiter/fair_share.py",
     "limiter/shared_pace.py",
     "workers/backlog.py",

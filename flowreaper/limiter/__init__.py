@@ -1,7 +1,7 @@
 """When a call may be sent: one pace for an account, kept together by the runs of one machine.
 
-Begin with `flowreaper.limiter.limiter`, which gives permits; `flowreaper.limiter.pace` has the arithmetic. May be
-imported here: model, errors, events, escaping; no other stage, and nothing of the client and the checkpoint.
+Begin with `flowreaper.limiter.limiter`, which gives permits; `flowreaper.limiter.sliding_window` has the arithmetic.
+May be imported here: model, errors, events, escaping; no other stage, and nothing of the client and the checkpoint.
 
 In any one second at most ``rate`` calls are sent, retries included, from the first second on. What counts is when a
 call's bytes are given to the system, not when its permit was given: a call that is held back would else leave

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowreaper.limiter.adaptive import MOST_WIDENING_S
-from flowreaper.limiter.pace import BATCHES_PER_S, BLOCKED, Blocked, batches_in
+from flowreaper.limiter.sliding_window import BATCHES_PER_S, BLOCKED, Blocked, batches_in
 
 # These five agree with each other (tests/limiter/test_fair_share.py checks it): a run that is at work looks often
 # enough to keep its slots fresh and to count as alive, and a run that has ended counts until its last call is over.

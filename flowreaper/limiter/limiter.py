@@ -2,7 +2,7 @@
 
 At most `rate` calls are sent in any one second, retries included, from the first second on, and no burst comes first.
 What counts is the moment at which a call's bytes are handed to the system: a slow connection or a busy machine makes
-no exception, because a permit that was not used yet keeps its place in every second (`flowreaper.limiter.pace`). With
+no exception, because a permit that was not used yet keeps its place in every second (`flowreaper.limiter.sliding_window`). With
 timers that wake a millisecond late, the long run holds 4.98 of 5 calls a second.
 
 When the service throttles calls, the pace settles at what the service really admits (`flowreaper.limiter.adaptive`);
@@ -18,8 +18,8 @@ from functools import partial
 from aiolimiter import AsyncLimiter
 
 from flowreaper.limiter.fair_share import HEARTBEAT_S
-from flowreaper.limiter.pace import BLOCKED, Pace
 from flowreaper.limiter.shared_pace import SharedPace, Slot
+from flowreaper.limiter.sliding_window import BLOCKED, Pace
 
 
 class Permit:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from flowreaper.errors import RunError
-from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.sliding_window import Pace
 
 NOTE = "pace_stretch_s"
 """The name of the note in the job's checkpoint: a widening in seconds."""

@@ -42,9 +42,9 @@ from flowreaper.limiter.fair_share import (
     slot_wait_s,
 )
 from flowreaper.limiter.locked_file import LockedFile
-from flowreaper.limiter.pace import BATCHES_PER_S, BLOCKED
 from flowreaper.limiter.peers import Peers, Trouble
 from flowreaper.limiter.shared_pace import Slot
+from flowreaper.limiter.sliding_window import BATCHES_PER_S, BLOCKED
 
 _NAME = "turns.json"  # runs of other versions use it too
 _NEVER = -1.0

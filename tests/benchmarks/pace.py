@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.sliding_window import Pace
 from tests.benchmarks.arrivals import FOREIGN_ID, TOLERANCE_S, Runs, Seen, seen
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.process import PEERS, SENDS, Service, delete, run, sandbox, write_ids

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from flowreaper.limiter.pace import BLOCKED, Blocked
+from flowreaper.limiter.sliding_window import BLOCKED, Blocked
 from flowreaper.sandbox.quota import make_quota
 
 _QUOTA = 5

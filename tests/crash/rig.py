@@ -12,7 +12,7 @@ from flowreaper.events import SilentLog
 from flowreaper.job.lane import build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
-from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.sliding_window import Pace
 from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Reply
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 from flowreaper.workers.pool import WorkerPool

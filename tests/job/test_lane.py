@@ -9,7 +9,7 @@ from flowreaper.events import SilentLog
 from flowreaper.job.lane import Lane, build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
-from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.sliding_window import Pace
 from flowreaper.model import Ending, Flow, State
 from tests.job.memory import SETTINGS, Client, Store
 from tests.samples import entries

@@ -13,8 +13,8 @@ from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead
 from flowreaper.job.supervisor import Supervisor
 from flowreaper.limiter.limiter import RateLimiter
-from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.saved_pace import SavedPace
+from flowreaper.limiter.sliding_window import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, InvalidEntry, State
 from flowreaper.producer.producer import Deliver
 from flowreaper.store.sqlite.writer import Writer

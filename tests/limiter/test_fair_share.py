@@ -27,7 +27,7 @@ from flowreaper.limiter.fair_share import (
     share_wait_s,
     slot_wait_s,
 )
-from flowreaper.limiter.pace import BLOCKED, Blocked
+from flowreaper.limiter.sliding_window import BLOCKED, Blocked
 
 NOW = 1000.0
 TIMES = st.floats(NOW - 50, NOW)

@@ -6,8 +6,8 @@ import pytest
 
 from flowreaper.limiter.adaptive import LEAST_WIDENING_S
 from flowreaper.limiter.limiter import Permit, RateLimiter
-from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.shared_pace import Slot
+from flowreaper.limiter.sliding_window import Pace
 from tests.virtual import run_virtual
 
 

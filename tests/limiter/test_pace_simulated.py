@@ -4,7 +4,7 @@ from statistics import median
 
 import pytest
 
-from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.sliding_window import Pace
 from tests.benchmarks.simulation import Setting, Trace, recovery_s, simulate
 
 FLOWS = 220

@@ -4,8 +4,8 @@ import pytest
 
 from flowreaper.errors import CheckpointError, RunError
 from flowreaper.limiter.adaptive import LEAST_WIDENING_S, MOST_WIDENING_S
-from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.saved_pace import NOTE, SavedPace, learned_pace
+from flowreaper.limiter.sliding_window import Pace
 from tests.virtual import run_virtual
 
 

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 from flowreaper.limiter.limiter import Permit, RateLimiter
 from flowreaper.limiter.locked_file import LockedFile, _write
-from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.shared_file import FileSharedPace, account_of, shared_folder
 from flowreaper.limiter.shared_pace import SharedPace, Slot
+from flowreaper.limiter.sliding_window import Pace
 from tests.virtual import run_virtual
 
 shares_are_known = pytest.mark.skipif(

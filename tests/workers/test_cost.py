@@ -11,7 +11,7 @@ from flowreaper.events import SilentLog
 from flowreaper.job.lane import Lane, build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
-from flowreaper.limiter.pace import Pace
+from flowreaper.limiter.sliding_window import Pace
 from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
 from flowreaper.sink.sink import GROUP_SIZE
 from tests.virtual import run_virtual

@@ -17,8 +17,8 @@ from flowreaper.errors import (
     RunError,
 )
 from flowreaper.limiter.limiter import RateLimiter
-from flowreaper.limiter.pace import Pace
 from flowreaper.limiter.shared_pace import SharedPace, Slot
+from flowreaper.limiter.sliding_window import Pace
 from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Outcome, Reopen, Reply, ReplyClass, State
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog

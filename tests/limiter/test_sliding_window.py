@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.limiter.adaptive import LEAST_WIDENING_S, MOST_WIDENING_S
-from flowreaper.limiter.pace import BLOCKED, Pace
+from flowreaper.limiter.sliding_window import BLOCKED, Pace
 
 
 def earliest(pace: Pace) -> float:
