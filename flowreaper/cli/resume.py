@@ -7,6 +7,7 @@ import click
 
 from flowreaper.cli.arguments import typed
 from flowreaper.cli.options import command_line
+from flowreaper.model import State
 from flowreaper.producer.sources import Source
 
 
@@ -21,29 +22,30 @@ def resume_command(
     checkpoint: Path,
     *,
     read_all: bool,
-    holds_others: bool = False,
+    pipe_again: bool = False,
+    retry: Sequence[State] = (),
 ) -> str:
     """Return the command line that goes on with this job.
 
-    `read_all`: the input was read to its end. `holds_others`: the checkpoint has, or may have, unfinished flows that
-    the input does not list. After a pipe the command then ends with ``-``, for the same ids to be piped again: without
-    a source it would delete the others, too.
+    `read_all`: the input was read to its end. `pipe_again`: the command ends with ``-``, for the same ids to be piped
+    again, since without a source it would take flows that the pipe did not list. `retry` names states to take again.
     """
     piped = is_piped(sources)
-    # --retry would reopen what this run has just closed; a pipe cannot be read again, nor needs it to be.
-    # The log is lost once, not each time.
-    leave_out = ("retry", "retry_code", "accept_lost_log", *(("source",) if piped else ()))
+    # The log is lost once, not each time. What --retry names is reopened as it is read; once all is, the same words
+    # would reopen what this run has just closed.
+    leave_out = ("accept_lost_log", *(("source",) if piped else ()))
+    if retry or read_all or not sources:
+        leave_out += ("retry", "retry_code")
     extra: tuple[str, ...] = () if typed(ctx, "checkpoint") else ("--checkpoint", str(checkpoint))
+    extra += tuple(word for state in retry for word in ("--retry", state.value))
     command = command_line(ctx, leave_out=leave_out, extra=extra)
-    files = [source.path for source in sources if source.rereadable and source.path]
-    if piped and holds_others:
-        extra += (*_as_arguments(files), "-")
-        return command_line(ctx, leave_out=leave_out, extra=extra)
+    files = _as_arguments([source.path for source in sources if source.rereadable and source.path])
+    if pipe_again:
+        return command_line(ctx, leave_out=leave_out, extra=(*extra, *files, "-"))
     if not piped or read_all or not files:
         return command
     # Files beside the pipe were not read to their end: read them first, then take what came from the pipe.
-    extra += _as_arguments(files)
-    return f"{command_line(ctx, leave_out=leave_out, extra=extra)}; {command}"
+    return f"{command_line(ctx, leave_out=leave_out, extra=(*extra, *files))}; {command}"
 
 
 def _as_arguments(paths: Sequence[str]) -> tuple[str, ...]:

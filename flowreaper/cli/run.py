@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -31,7 +32,7 @@ from flowreaper.job.dry_run import Plan, plan
 from flowreaper.job.run import Beside, Run, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
 from flowreaper.job.summary import Opened, Summary
-from flowreaper.model import UNFINISHED, Credentials, Flow, State
+from flowreaper.model import Credentials, Flow, State
 from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.first_listed import first_listed
 from flowreaper.producer.formats import may_be_csv
@@ -107,10 +108,7 @@ class DeleteCommand:
                 if self._reporter.failed(error):
                     return error_status(error)
                 raise
-        piped, limit = is_piped(self._sources), self._settings.limit
-        self._reporter.ended(
-            RunEnd(summary, self._checkpoint, self._resume(summary, start.counts), piped, limit)
-        )
+        self._reporter.ended(self._end(summary, start))
         if self._signals.status and not summary.error:
             return self._signals.status
         return exit_status(summary)
@@ -230,17 +228,28 @@ class DeleteCommand:
             progress.cancel()
             await asyncio.wait((progress,))
 
-    def _resume(self, summary: Summary, before: Mapping[State, int]) -> str:
-        """Return the command that goes on; a rehearsal has nothing to go on with: each begins afresh."""
+    def _end(self, summary: Summary, start: Start) -> RunEnd:
+        """Return the facts of the end; a rehearsal has nothing to go on with: each begins afresh."""
+        piped, limit = is_piped(self._sources), self._settings.limit
         if self._settings.sandbox:
-            return ""
-        others = summary.unlisted
-        if others is None:  # the input was not read to its end: all that was unfinished may be others
-            others = sum(before.get(state, 0) for state in UNFINISHED)
-        return resume_command(
+            return RunEnd(summary, self._checkpoint, "", piped=piped, limit=limit)
+        # Where the input was not read to its end, all that was there before may be of other inputs.
+        others = any(start.counts.values()) if summary.unlisted is None else summary.unlisted > 0
+        pipe_again = piped and others
+        command = partial(
+            resume_command,
             self._ctx,
             self._sources,
             self._checkpoint,
             read_all=summary.read_all,
-            holds_others=others > 0,
+            pipe_again=pipe_again,
+        )
+        return RunEnd(
+            summary,
+            self._checkpoint,
+            command(),
+            retry_absent=command(retry=(State.ABSENT,)),
+            piped=piped,
+            pipe_again=pipe_again,
+            limit=limit,
         )

@@ -128,7 +128,8 @@ class Sink:
                     self._pass_on(record_of(change))
             elif isinstance(change, Reopen):
                 self.recorded[State.ABSENT] -= len(change.rows)
-                self._held = [outcome for outcome in self._held if outcome.claim.row not in change.rows]
+                reopened = set(change.rows)
+                self._held = [outcome for outcome in self._held if outcome.claim.row not in reopened]
         self._release(self._may_reopen)
         return claims
 

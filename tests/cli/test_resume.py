@@ -1,5 +1,6 @@
 """The command that goes on with a job: what it repeats, and what it leaves out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import pytest
 from flowreaper.cli import cli
 from flowreaper.cli.commands.delete import command as delete
 from flowreaper.cli.resume import is_piped, resume_command
+from flowreaper.model import State
 from flowreaper.producer.sources import Source
 
 FILE = Source("ids.txt", "ids.txt", rereadable=True)
@@ -17,10 +19,16 @@ REDIRECTED = Source("-", "", rereadable=True, fd=0)
 CHECKPOINT = Path("job.ckpt")
 
 
-def resume(arguments: list[str], *sources: Source, read_all: bool = True, holds_others: bool = False) -> str:
+def resume(
+    arguments: list[str],
+    *sources: Source,
+    read_all: bool = True,
+    pipe_again: bool = False,
+    retry: Sequence[State] = (),
+) -> str:
     parent = click.Context(cli, info_name="flowreaper", **cli.context_settings)
     ctx = delete.make_context("delete", list(arguments), parent)
-    return resume_command(ctx, sources, CHECKPOINT, read_all=read_all, holds_others=holds_others)
+    return resume_command(ctx, sources, CHECKPOINT, read_all=read_all, pipe_again=pipe_again, retry=retry)
 
 
 def test_a_file_is_read_again_with_the_checkpoint_that_was_made_for_it() -> None:
@@ -52,9 +60,34 @@ def test_files_beside_a_pipe_that_were_not_read_to_their_end_are_read_first(
 
 def test_after_a_pipe_into_a_checkpoint_with_other_flows_the_ids_are_to_be_piped_again() -> None:
     again = "flowreaper delete --checkpoint job.ckpt"
-    assert resume(["-"], PIPE, holds_others=True) == f"{again} -"
-    assert resume(["--", "-ids.txt", "-"], DASHED, PIPE, holds_others=True) == f"{again} ./-ids.txt -"
-    assert resume(["ids.txt"], FILE, holds_others=True) == f"{again} ids.txt"
+    assert resume(["-"], PIPE, pipe_again=True) == f"{again} -"
+    assert resume(["--", "-ids.txt", "-"], DASHED, PIPE, pipe_again=True) == f"{again} ./-ids.txt -"
+
+
+def test_states_to_take_again_are_named_until_the_input_was_read_to_its_end() -> None:
+    words = ["--retry", "refused", "-c", "job.ckpt", "ids.txt"]
+    assert (
+        resume(words, FILE, read_all=False)
+        == "flowreaper delete --checkpoint job.ckpt --retry refused ids.txt"
+    )
+    assert resume(words, FILE, read_all=True) == "flowreaper delete --checkpoint job.ckpt ids.txt"
+
+
+def test_the_command_that_takes_absent_flows_again_names_what_this_run_named() -> None:
+    words = [
+        "--limit",
+        "3",
+        "--endpoint",
+        "https://a.example",
+        "--retry",
+        "refused",
+        "-c",
+        "job.ckpt",
+        "ids.txt",
+    ]
+    assert resume(words, FILE, retry=(State.ABSENT,)) == (
+        "flowreaper delete --checkpoint job.ckpt --endpoint https://a.example --limit 3 --retry absent ids.txt"
+    )
 
 
 def test_standard_input_is_a_pipe_to_the_next_command_even_where_it_is_a_file() -> None:

@@ -39,6 +39,31 @@ def test_the_command_to_go_on_after_a_pipe_takes_nothing_that_the_pipe_did_not_b
     assert events[-1]["resume"] is None
 
 
+def test_absent_flows_of_an_earlier_input_that_count_again_are_not_taken_without_being_asked_for(
+    begin: Begin, bare: Command, ids: Ids
+) -> None:
+    bare.write("known.txt", *ids(1))
+    service, command = begin("--known", "known.txt")
+    old, new = ids(30), ids(25)
+    command.write("old.txt", *old)
+    limits = ("-c", "job.ckpt", "--max-consecutive-absent", "40")
+    first = command.delete(*limits, "old.txt")
+    (hint,) = (line for line in first.told if line.startswith("Every flow of this run was absent"))
+    assert hint.endswith(" --retry absent old.txt")
+    with command.flowreaper("delete", "--yes", *limits, "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write("\n".join([*new, ""]))
+        process.stdin.flush()
+        assert process.wait(30) == 3
+        finished = ended(process)
+    assert finished.resume.endswith(" -")
+    assert "To go on, pipe the same ids to this: " in finished.err
+    before = service.called(old)
+    assert sorted(before) == sorted(old)
+    assert command.run(*shlex.split(finished.resume)[1:], stdin="\n".join(new)).status == 0
+    assert service.called(old) == before
+
+
 def test_a_piped_start_says_nothing_of_what_it_cannot_know(
     command: Command, ids: Ids, old: list[str]
 ) -> None:

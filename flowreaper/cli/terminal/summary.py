@@ -8,7 +8,7 @@ from flowreaper.cli.advice import shown
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.progress import duration
-from flowreaper.cli.terminal.start import everything_command, left_alone
+from flowreaper.cli.terminal.start import left_alone
 from flowreaper.errors import CheckpointTouchedError, ConfigurationError
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State
@@ -31,14 +31,17 @@ def error_status(error: Exception) -> ExitStatus:
 class RunEnd:
     """The facts of a run's end.
 
-    `resume` is the command that goes on, empty where there is none; `piped`: ids came from a pipe; `limit` bounded
-    the run's flows, None: nothing did.
+    `resume` is the command that goes on, empty where there is none; `retry_absent` takes the absent flows again, too.
+    `piped`: ids came from a pipe; `pipe_again`: these commands want the same ids again. `limit` bounded the run's
+    flows, None: nothing did.
     """
 
     summary: Summary
     checkpoint: Path
     resume: str
+    retry_absent: str = ""
     piped: bool = False
+    pipe_again: bool = False
     limit: int | None = None
 
     @property
@@ -58,9 +61,14 @@ class RunEnd:
             return ""
         return (
             "Every flow of this run was absent, and this job has deleted none. Check that the access key belongs to the"
-            " right account, and that the flows are in this region and space. Once it is right:"
-            f" {everything_command(self.checkpoint)} --retry absent"
+            " right account, and that the flows are in this region and space."
+            + (f" Once it is right{self.pipe_words}: {self.retry_absent}" if self.retry_absent else "")
         )
+
+    @property
+    def pipe_words(self) -> str:
+        """What a person has to do beside typing the command."""
+        return ", pipe the same ids to this" if self.pipe_again else ""
 
 
 def describe(end: RunEnd) -> str:
@@ -87,8 +95,7 @@ def describe(end: RunEnd) -> str:
         if summary.counts.get(state)
     ]
     if command := end.next_command:
-        again = ", pipe the same ids to it" if end.piped and command.endswith(" -") else ""
-        lines.append(f"To go on{again}: {command}")
+        lines.append(f"To go on{end.pipe_words}: {command}")
     return "\n".join(lines)
 
 

@@ -180,6 +180,8 @@ def hold(path: Path) -> GuardedFile:
 
 def _try_to_hold(path: Path) -> GuardedFile | None:
     exists = check_place(path)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, printable(str(path)), os.strerror(errno.EACCES))
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         # O_EXCL follows no symbolic link: no file is made where a planted link points.
@@ -212,8 +214,7 @@ def check_place(path: Path) -> bool:
     """Return whether there is a file; makes nothing, so a refusal leaves no file behind.
 
     Raises:
-        CheckpointRefusedError: it is no regular file or has a second name, what lies beside it is not its own, or it
-            cannot be made or written there.
+        CheckpointRefusedError: it is no regular file or has a second name, or what lies beside it is not its own.
     """
     name = printable(str(path))
     if not path.parent.is_dir():
@@ -234,8 +235,6 @@ def check_place(path: Path) -> bool:
             f"the checkpoint {name} is a hard link: the file has {now.st_nlink} names, and each would have a log of"
             " its own. Keep one name, or make a copy under another (cp)"
         )
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _unwritable(path, name, os.strerror(errno.EACCES))
     return now is not None
 
 

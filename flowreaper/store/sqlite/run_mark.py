@@ -131,9 +131,12 @@ def examine(path: Path) -> Log:
     except ValueError:
         return bad
     except sqlite3.DatabaseError as error:
-        # A rollback journal means that there is no log. Opening reports what cannot be read at all.
-        journal = error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK
-        return bad if main and has_log and not journal else Log.WHOLE
+        # A rollback journal means that there is no log, and a folder that cannot be written has no place for the
+        # memory that SQLite needs to read one. Opening reports what cannot be read at all.
+        unread = error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK or not os.access(
+            path.parent, os.W_OK
+        )
+        return bad if main and has_log and not unread else Log.WHOLE
     in_log = has_log and not effective.is_closed and effective.token.encode() in log.read_bytes()
     return Log.WHOLE if is_whole(main, effective, in_log=in_log) else bad
 

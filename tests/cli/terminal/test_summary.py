@@ -13,6 +13,7 @@ from flowreaper.job.summary import Summary
 from flowreaper.model import Ending, State
 
 RESUME = "flowreaper delete --yes ids.txt"
+AGAIN = "flowreaper delete --yes --retry absent ids.txt"
 CHECKPOINT = Path("ids.txt.ckpt")
 
 
@@ -29,7 +30,7 @@ def summary(ending: Ending = Ending.FINISHED, **fields: Any) -> Summary:
 
 
 def told(ending: Ending = Ending.FINISHED, *, checkpoint: Path = CHECKPOINT, **fields: Any) -> list[str]:
-    return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, limit=2)).split("\n")
+    return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, AGAIN, limit=2)).split("\n")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ ABSENT = {State.ABSENT: 3}
 def test_a_run_that_found_nothing_in_a_job_that_deleted_nothing_says_what_to_check() -> None:
     (line,) = (line for line in told(counts=ABSENT, never_deleted=True) if line.startswith("Every flow"))
     assert "Check that the access key belongs to the right account" in line
-    assert line.endswith("flowreaper delete -c ids.txt.ckpt --retry absent")
+    assert line.endswith(f"Once it is right: {AGAIN}")
 
 
 @pytest.mark.parametrize(
