@@ -179,7 +179,7 @@ def power_cuts(ops: Sequence[Op], chain: Sequence[Rows], folder: Path, seed: int
         left += [platter.left(some(luck), luck.random()) for _ in range(random_cuts)]
         for files in left:
             assert cutter.state(files) in legal, f"after {moments} operations: {op.kind} {op.name}"
-        # A kill leaves everything; whoever then loses the log hears of it, or has lost nothing.
+        # A kill loses nothing. If the log is lost after it, the next run reports that, unless the log held nothing new.
         killed = dict(platter.left(everything, 1))
         if killed.pop(f"{NAME}-wal", None) is not None:
             assert cutter.state(killed) in (*legal, None), f"without its log after {moments} operations"

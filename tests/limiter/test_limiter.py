@@ -191,7 +191,7 @@ def test_a_batch_whose_time_is_over_is_sent_with_its_last_call() -> None:
 
 def test_batches_that_hold_no_call_block_nothing() -> None:
     class ManySlots:
-        """The others reserved so many slots that rounding makes 51 calls a second no more than 50."""
+        """Other runs have reserved slots, so a batch rounds down to no call at all."""
 
         is_lost = False
 

@@ -45,7 +45,7 @@ def is_open(fd: int) -> bool:
     return True
 
 
-def test_looking_at_a_file_takes_no_lock_away_from_whoever_reads_it_here(path: Path) -> None:
+def test_reading_a_file_releases_no_lock_of_another_reader_in_this_process(path: Path) -> None:
     with descriptors.reading(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
         with descriptors.reading(path):

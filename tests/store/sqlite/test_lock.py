@@ -101,7 +101,7 @@ def test_the_lock_dies_with_a_killed_process(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("kind")
-def test_whoever_looks_needs_no_right_to_write_and_takes_nothing(path: Path) -> None:
+def test_asking_for_the_lock_needs_no_right_to_write_and_takes_no_lock(path: Path) -> None:
     with opened(path, os.O_RDONLY) as looking, opened(path) as fd:
         assert not lock.is_taken(looking)
         assert lock.take(fd)
