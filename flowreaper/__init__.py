@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flowreaper.client.endpoint import region_endpoint as region_endpoint
     from flowreaper.errors import Advice as Advice
     from flowreaper.errors import CheckpointError as CheckpointError
+    from flowreaper.errors import CheckpointInUseError as CheckpointInUseError
     from flowreaper.errors import CheckpointRefusedError as CheckpointRefusedError
     from flowreaper.errors import CheckpointTouchedError as CheckpointTouchedError
     from flowreaper.errors import ConfigurationError as ConfigurationError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from flowreaper.job.summary import Opened as Opened
     from flowreaper.job.summary import Snapshot as Snapshot
     from flowreaper.job.summary import Summary as Summary
+    from flowreaper.model import Cause as Cause
     from flowreaper.model import Credentials as Credentials
     from flowreaper.model import Ending as Ending
     from flowreaper.model import Entry as Entry
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from flowreaper.producer.producer import IterableProducer as IterableProducer
     from flowreaper.producer.producer import Producer as Producer
     from flowreaper.sink.sink import Stream as Stream
+    from flowreaper.store.history import Minute as Minute
+    from flowreaper.store.history import PastRun as PastRun
     from flowreaper.store.sqlite.reader import read_records as read_records
     from flowreaper.store.sqlite.reader import read_status as read_status
     from flowreaper.store.store import Identity as Identity
@@ -64,6 +68,7 @@ _HOMES = {
     "errors": (
         "Advice",
         "CheckpointError",
+        "CheckpointInUseError",
         "CheckpointRefusedError",
         "CheckpointTouchedError",
         "ConfigurationError",
@@ -84,6 +89,7 @@ _HOMES = {
     "job.settings": ("Settings",),
     "job.summary": ("InputRead", "Opened", "Snapshot", "Summary"),
     "model": (
+        "Cause",
         "Credentials",
         "Ending",
         "Entry",
@@ -96,6 +102,7 @@ _HOMES = {
     ),
     "producer.producer": ("IterableProducer", "Producer"),
     "sink.sink": ("Stream",),
+    "store.history": ("Minute", "PastRun"),
     "store.sqlite.reader": ("read_records", "read_status"),
     "store.store": ("Identity", "Status"),
 }

@@ -3,7 +3,8 @@
     FlowreaperError
     ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
     │   ├── InputError          an input file is missing, unreadable or not in its format
-    │   └── CheckpointRefusedError  the checkpoint belongs to another job, or is in use
+    │   └── CheckpointRefusedError  the checkpoint belongs to another job
+    │       └── CheckpointInUseError  another run has the checkpoint
     └── RunError                trouble that concerns every flow; the job can be resumed
         ├── CredentialsError    there are no credentials, or they cannot be renewed
         ├── CheckpointError     the checkpoint cannot be read or written
@@ -66,7 +67,11 @@ class InputError(ConfigurationError):
 
 
 class CheckpointRefusedError(ConfigurationError):
-    """The checkpoint exists, but this run must not use it: it belongs to another job, or is in use."""
+    """The checkpoint exists, but this run must not use it: it belongs to another job, say."""
+
+
+class CheckpointInUseError(CheckpointRefusedError):
+    """Another run has the checkpoint; the same command may work later."""
 
 
 class RunError(FlowreaperError):

@@ -221,10 +221,39 @@ class Record(NamedTuple):
     finished_at: str | None
 
 
-class Ending(StrEnum):
-    """Why a run ended."""
+class Cause(NamedTuple):
+    """Flows or invalid lines of a job that ended alike: their state and code, how many they are, and a few of them.
 
-    FINISHED = "finished"  # nothing is left to do
-    LIMIT = "limit"  # the limit of flows for one run is reached
-    INTERRUPTED = "interrupted"  # by a signal or by the caller
-    STOPPED = "stopped"  # something that concerns every flow; `error` says what
+    `flows` counts them. `code` is empty where no reply had one. Of invalid lines the code is empty and the sample is their text.
+    """
+
+    state: State
+    code: str
+    flows: int
+    sample: tuple[Flow, ...]
+
+
+class Ending(StrEnum):
+    """Why a run ended. `meaning` is the one table of endings, for screens, JSON, reports and README."""
+
+    FINISHED = "finished"
+    INCOMPLETE = "incomplete"
+    LIMIT = "limit"
+    TIME_UP = "time_up"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+
+    @property
+    def meaning(self) -> str:
+        """What the ending says of the run, as a clause."""
+        return _ENDINGS[self]
+
+
+_ENDINGS = {
+    Ending.FINISHED: "every flow that was taken is deleted or absent",
+    Ending.INCOMPLETE: "nothing is left to do, but some flows were refused, invalid or given up",
+    Ending.LIMIT: "the limit of flows was reached, and flows are left",
+    Ending.TIME_UP: "the time was up, and flows are left",
+    Ending.INTERRUPTED: "interrupted by a signal or by the caller",
+    Ending.STOPPED: "stopped by something that concerns every flow",
+}

@@ -33,6 +33,8 @@ _FLAGS = {
     "max_refusals": "--max-consecutive-refusals",
     "max_absent": "--max-consecutive-absent",
     "limit": "--limit",
+    "max_duration_s": "--max-duration",
+    "stop_at": "--stop-at",
 }
 """The flag of each setting that an error may name."""
 

@@ -1,12 +1,38 @@
-"""The exit statuses of the command."""
+"""The exit statuses of the command, and what each means: the one table, for help and README."""
 
 from enum import IntEnum
 
+from flowreaper.model import Ending
+
 
 class ExitStatus(IntEnum):
-    """The command's exit statuses; 130 and 143 (128 + signal) come on top."""
+    """The command's exit statuses; 130, 143 and 141 (128 + signal) come on top."""
 
-    DONE = 0  # every flow deleted or absent
-    INCOMPLETE = 1  # finished, but some refused, invalid or gave up
-    USAGE = 2  # bad options, input or configuration; nothing sent
-    STOPPED = 3  # stopped by something that concerns every flow
+    DONE = 0
+    INCOMPLETE = 1
+    USAGE = 2
+    STOPPED = 3
+    LEFT = 4
+    IN_USE = 75  # EX_TEMPFAIL of sysexits.h: the same command may work later
+
+
+MEANINGS = {
+    ExitStatus.DONE: Ending.FINISHED.meaning,
+    ExitStatus.INCOMPLETE: Ending.INCOMPLETE.meaning,
+    ExitStatus.USAGE: "bad usage, input or configuration, or the question was answered No; nothing was sent",
+    ExitStatus.STOPPED: f"{Ending.STOPPED.meaning} (permission, key, outage, a file that fails); can go on",
+    ExitStatus.LEFT: "stopped as asked (--limit, --max-duration, --stop-at), and flows are left; can go on",
+    ExitStatus.IN_USE: "another run has the checkpoint; nothing was sent",
+    130: "interrupted by SIGINT (Ctrl-C); can go on",
+    143: "interrupted by SIGTERM or SIGHUP; can go on",
+}
+"""What the exit statuses of ``flowreaper delete`` mean; the other commands use 0, 2, 3 and 141 (SIGPIPE)."""
+
+STATUS_OF = {
+    Ending.FINISHED: ExitStatus.DONE,
+    Ending.INCOMPLETE: ExitStatus.INCOMPLETE,
+    Ending.LIMIT: ExitStatus.LEFT,
+    Ending.TIME_UP: ExitStatus.LEFT,
+    Ending.STOPPED: ExitStatus.STOPPED,
+}
+"""The exit status of each ending; that of an interrupted run names the signal."""

@@ -8,6 +8,7 @@ the user's `overrides` come before everything but success.
 import re
 from collections.abc import Mapping
 
+from flowreaper.client.meanings import known_meaning
 from flowreaper.errors import Advice
 from flowreaper.escaping import printable
 from flowreaper.model import Classification, Reply, ReplyClass
@@ -51,18 +52,6 @@ _EXACT = {
     "CHAT.APIError": ReplyClass.FATAL,
     "Unknown.ResourceOwnerId": ReplyClass.REFUSED,
 }
-_GRANT = "grant the RAM user or role the action cams:DeleteFlow on the resource *"
-_ADVICE = (
-    ("Ram.PermissionDeny", _GRANT),
-    ("NoPermission", _GRANT),
-    ("Forbidden", _GRANT),
-    ("Product.Unsubscript", "subscribe the account to Chat App Message Service"),
-    ("InvalidAccessKeyId", "check the access key id: it is unknown, disabled, or of another account"),
-    ("SignatureDoesNotMatch", "check the access key secret: it does not belong to this access key id"),
-    ("InvalidTimeStamp", "set this machine's clock"),
-    ("MissingSecurityToken", "give the security token of the temporary key"),
-    ("InvalidSecurityToken", "get a new security token from the source of the credentials"),
-)
 _PREFIXES = (
     ("Throttling.", ReplyClass.THROTTLED),
     ("InvalidSecurityToken.", ReplyClass.RENEW),
@@ -127,19 +116,18 @@ def _unlisted(reply: Reply, *, in_doubt: bool) -> ReplyClass:
 
 
 def advice_for(reply: Reply) -> Advice | None:
-    """Return what else can be done about a reply that stops the run: a code without advice of its own can be treated."""
-    return None if _advice(reply.code) else Advice.TREAT_CODE
-
-
-def _advice(code: str) -> str:
-    return next((text for known, text in _ADVICE if code.startswith(known)), "")
+    """Return what else can be done about a reply that stops the run: a code that is not known can be treated."""
+    return None if known_meaning(reply.code) else Advice.TREAT_CODE
 
 
 def explain(reply: Reply) -> str:
     """Return why a reply stops the run, and what to do: the message of a FatalReplyError."""
-    advice = _advice(reply.code) or "look up the code; if it concerns single flows only, treat it as refused"
+    known = known_meaning(reply.code)
+    remedy = (
+        known.remedy if known else "look up the code; if it concerns single flows only, treat it as refused"
+    )
     return (
         f"the service refuses every call: {printable(reply.code)} (HTTP {reply.status},"
         f" request id {printable(reply.request_id) or 'unknown'}): {printable(reply.message)}\n"
-        f"What to do: {advice}"
+        f"What to do: {remedy}"
     )

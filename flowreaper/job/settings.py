@@ -7,6 +7,7 @@ says what the values mean.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from flowreaper.client.codes import TREATABLE
 from flowreaper.client.endpoint import Endpoint
@@ -31,6 +32,7 @@ _MIN_RATE, _MAX_RATE = 0.001, 100_000
 _MAX_CONCURRENCY = 10_000
 _MAX_TIMEOUT_S = 3600
 _MOST_BY_DEFAULT = 1000
+_MAX_DURATION_S = 10 * 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,8 @@ class Settings:
     `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble;
     `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which this many flows in a row are
     refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none
-    was ever deleted (0: never); `limit` ends the run after this many flows, None for all; `retry` are final states to
+    was ever deleted (0: never); `limit` ends the run after this many flows, `max_duration_s` after this many seconds,
+    `stop_at` at this moment, None: never; `retry` are final states to
     take again, `retry_codes` the codes of such flows (both given: both must hold); `treat` says what a code means, before the built-in table.
     """
 
@@ -55,6 +58,8 @@ class Settings:
     max_refusals: int = DEFAULT_MAX_REFUSALS
     max_absent: int = DEFAULT_MAX_ABSENT
     limit: int | None = None
+    max_duration_s: float | None = None
+    stop_at: datetime | None = None
     retry: tuple[State, ...] = ()
     retry_codes: tuple[str, ...] = ()
     treat: Mapping[str, ReplyClass] = field(default_factory=dict)
@@ -84,6 +89,18 @@ class Settings:
             (self.max_refusals >= 0, "max_refusals", self.max_refusals, "0 or more (flows)"),
             (self.max_absent >= 0, "max_absent", self.max_absent, "0 or more (flows)"),
             (self.limit is None or self.limit >= 1, "limit", self.limit, "1 or more (flows)"),
+            (
+                self.max_duration_s is None or 0 < self.max_duration_s <= _MAX_DURATION_S,
+                "max_duration_s",
+                self.max_duration_s,
+                f"more than 0 and at most {_MAX_DURATION_S:,} (seconds)",
+            ),
+            (
+                self.stop_at is None or self.stop_at.tzinfo is not None,
+                "stop_at",
+                self.stop_at,
+                "a time with its zone",
+            ),
         )
         for holds, name, value, allowed in checks:
             if not holds:

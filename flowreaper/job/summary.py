@@ -1,9 +1,9 @@
 """What a run reports: what it found at its start, what its input held, how far it is."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from flowreaper.model import FAILED, UNFINISHED, Ending, State
+from flowreaper.model import FAILED, UNFINISHED, Cause, Ending, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,13 @@ class InputRead:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How far a run is. `done` are this run's outcomes by state, `left` the flows without one.
+    """How far a run is. `done` are this run's outcomes by state, `left` the flows without one, as far as is known.
 
-    `silent_s` is for how long nothing has answered, None where there is no outage.
+    `before` are the final outcomes of the job's earlier runs by state, less those that this run takes again. `in_doubt`
+    counts the unfinished flows of the job that had a call without a reply. `silent_s` is for how long nothing has
+    answered, None where there is no outage. `reading`: the input is not read to its end. `rate` is what was asked for,
+    `permitted_per_s` what the limiter permits now, `other_clients_per_s` what other clients of the account seem to use
+    (None without a sign of any); all three in calls a second. `limit` bounds the flows of this run, None: all.
     """
 
     done: dict[State, int]
@@ -38,6 +42,24 @@ class Snapshot:
     silent_s: float | None
     reading: bool
     elapsed_s: float
+    before: Mapping[State, int] = field(default_factory=dict)
+    in_doubt: int = 0
+    rate: float = 5.0
+    permitted_per_s: float = 5.0
+    other_clients_per_s: float | None = None
+    limit: int | None = None
+
+    @property
+    def to_do(self) -> int:
+        """The flows without an outcome that this run will call, as far as is known: `left` within the limit."""
+        if self.limit is None:
+            return self.left
+        return max(0, min(self.left, self.limit - self.called))
+
+    @property
+    def called(self) -> int:
+        """This run's outcomes, without invalid lines, which are never called."""
+        return sum(count for state, count in self.done.items() if state is not State.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +73,8 @@ class Summary:
     `in_doubt` counts the unfinished flows that had a call without a reply, `inferred` the deletions of this run that
     are known only because the flow was absent after such a call. `unlisted` counts the unfinished flows that the run
     left alone because its input does not list them: 0 where it had no input, None where that was not read to its end.
-    `never_deleted`: the service has not confirmed a single deletion of this job.
+    `never_deleted`: the service has not confirmed a single deletion of this job. `causes` are the job's outcomes other
+    than a confirmed deletion, by state and code, the most frequent first. `started_at_ms` is since the epoch.
     """
 
     ending: Ending
@@ -67,6 +90,13 @@ class Summary:
     inferred: int = 0
     unlisted: int | None = 0
     never_deleted: bool = False
+    causes: Sequence[Cause] = ()
+    started_at_ms: int = 0
+
+    @property
+    def calls_per_s(self) -> float:
+        """The mean pace: calls a second over the whole run."""
+        return self.calls / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def unfinished(self) -> int:

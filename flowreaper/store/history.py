@@ -1,0 +1,57 @@
+"""What a checkpoint remembers of its runs: one value a run, one a minute of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowreaper.model import Ending, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """One run over a checkpoint. Times are in milliseconds since the epoch.
+
+    `number` counts from 1. `seen_at_ms` is when the run last wrote, at most some seconds before it was cut off.
+    `ended_at_ms` and `ending` are None while it goes on, and for ever where it was killed. `error` is why it stopped,
+    as a message of one line; empty where nothing went wrong. `access_key` is masked. `rate` is what was asked for, in
+    calls a second. `counts` are this run's outcomes by state.
+    """
+
+    number: int = 0
+    started_at_ms: int
+    seen_at_ms: int
+    ended_at_ms: int | None = None
+    ending: Ending | None = None
+    error: str = ""
+    version: str
+    host: str
+    pid: int
+    access_key: str
+    rate: float
+    counts: Mapping[State, int] = field(default_factory=dict)
+    calls: int = 0
+    throttled: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, as far as is known."""
+        return max(0, (self.ended_at_ms or self.seen_at_ms) - self.started_at_ms) / 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """What one run did in one minute of the clock.
+
+    `run` is the run's number, `at_s` the minute's beginning in seconds since the epoch. `refused` counts the flows that
+    were refused or given up. `permitted_per_s` is the pace that the limiter permitted at the end, in calls a second.
+    `silent_s` is for how many seconds of it nothing answered.
+    """
+
+    run: int
+    at_s: int
+    calls: int = 0
+    deleted: int = 0
+    absent: int = 0
+    refused: int = 0
+    throttled: int = 0
+    permitted_per_s: float = 0.0
+    silent_s: float = 0.0
