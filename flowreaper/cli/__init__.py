@@ -23,6 +23,7 @@ _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Count the flows of CHECKPOINT by state and by code, also while a run is going on.",
+    "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
 }
 # What --help says of each: click would import every command to ask it, which takes 300 ms.

@@ -1,24 +1,19 @@
 """``flowreaper results``: what is recorded of each flow."""
 
-import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
+from flowreaper.cli.new_file import check_new, new_file
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
 from flowreaper.cli.streams import write_line
-from flowreaper.errors import ConfigurationError, OutputError
-from flowreaper.escaping import printable
+from flowreaper.errors import ConfigurationError
 from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, header_for, writer_for
-from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.reader import has_space, read_records
 
 _CHUNK = 256 * 1024
-_STDOUT = Path("-")
 
 
 @click.command("results")
@@ -48,10 +43,7 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
       flowreaper results --state refused --format csv -o refused.csv ids.txt.ckpt
       flowreaper results --state gave_up ids.txt.ckpt | flowreaper delete -c again.ckpt -
     """
-    if output and (own := companion_named(checkpoint, output)):
-        raise ConfigurationError(
-            f"--output {printable(str(output))} is {printable(own)}, a file of the checkpoint's own: name another"
-        )
+    check_new(output, checkpoint)
     shape = RecordFormat(record_format)
     states = [State(s) for s in state]
     records = read_records(checkpoint, states)
@@ -62,7 +54,7 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
     write = writer_for(shape)
     warn_of_what_is_missing(checkpoint)
     first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
-    with _named(output), _open(output) as out:
+    with new_file(output) as out:
         gathered = header_for(shape)
         if first:
             gathered += write(first)
@@ -75,7 +67,6 @@ def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output
                 out.write("".join(parts).encode())
                 parts, size = [], 0
         out.write("".join(parts).encode())
-        out.flush()
 
 
 def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
@@ -101,32 +92,3 @@ def _needs_spaces() -> ConfigurationError:
         "--format ids would lose the space (cust_space_id) of some of these flows, and the account's own flows of"
         " the same number would be meant: use --format jsonl, which `flowreaper delete -` reads"
     )
-
-
-@contextlib.contextmanager
-def _named(output: Path | None) -> Iterator[None]:
-    """Name the output that cannot be written; a reader that closed the pipe gets no message."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = printable(str(output)) if output and output != _STDOUT else "standard output"
-        raise OutputError(
-            f"cannot write to {where}: {error.strerror}. What was written is not all of it: once there is room,"
-            " begin again"
-        ) from error
-
-
-def _open(output: Path | None) -> BinaryIO:
-    if output is None or output == _STDOUT:
-        return click.open_file("-", "wb")  # type: ignore[return-value]  # "wb" opens a binary file
-    try:
-        # O_EXCL: neither another file nor what a symbolic link points to is overwritten.
-        return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-    except FileExistsError:
-        raise ConfigurationError(
-            f"{printable(str(output))} already exists; remove it or choose another name"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None
