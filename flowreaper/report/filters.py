@@ -13,7 +13,7 @@ from flowreaper.store.history import PastRun
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_BRIEF = 80
+_BRIEF, _SENTENCE = 80, 200  # characters
 _CROSS = 3.5  # half the width of the cross at the end of a run that was cut off
 
 
@@ -39,7 +39,7 @@ def words(name: str) -> str:
 
 def sentence(text: str) -> str:
     """Write foreign text as a sentence: its first letter as it is, a full stop at its end."""
-    text = printable(text).rstrip()
+    text = printable(text, _SENTENCE).rstrip()
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
-from flowreaper.model import State
+from flowreaper.model import FINAL, State
 from flowreaper.report import filters
 from flowreaper.report.buckets import bucket_step, buckets
 from flowreaper.report.outcomes import STATE_MEANINGS, outcome_rows
@@ -24,10 +24,11 @@ _MOST_RUNS = 50
 
 
 def render(report: Report, commands: Commands) -> str:
-    """Return the page; it stays below 200 kB whatever the job's size and history."""
+    """Return the page; it stays below 200 kB whatever the job's size, unless the text in it must be escaped."""
     overview = report.overview
     step = bucket_step(overview.minutes)
     rows = outcome_rows(report.results)
+    all_runs = RunSum(overview.runs)
     style = _text("page.css")
     return (
         _environment()
@@ -45,7 +46,8 @@ def render(report: Report, commands: Commands) -> str:
             spaces=_most(overview.spaces),
             runs=overview.runs[-_MOST_RUNS:],
             earlier=RunSum(overview.runs[:-_MOST_RUNS]),
-            all_runs=RunSum(overview.runs),
+            all_runs=all_runs,
+            untold=report.results.count(*FINAL) - sum(all_runs.counts.values()),
             extent=extent(overview.runs, overview.minutes),
             plots={
                 "wide": plot(overview.runs, overview.minutes, _WIDE),

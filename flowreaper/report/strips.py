@@ -65,7 +65,7 @@ def taken_s(seconds: float, rate: float) -> float:
 
     Without it, 30 calls in 5.8 s would seem faster than the 5 a second that were permitted.
     """
-    return max(1.0, seconds + 1 / rate if rate else seconds)
+    return max(1.0, seconds + (min(_MINUTE_S, 1 / rate) if rate else 0.0))
 
 
 def extent(runs: Sequence[PastRun], minutes: Iterable[Minute]) -> Span | None:
