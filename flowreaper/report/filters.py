@@ -114,12 +114,11 @@ def bars(marks: Iterable[RunMark], top: float, base: float) -> Markup:
 
 
 def crosses(marks: Iterable[RunMark], middle: float) -> Markup:
-    """Write a cross at the end of each run that was cut off, as SVG path data."""
+    """Write a cross at the end of each mark as SVG path data."""
     size = 2 * _CROSS
     return _path(
         f"M{place(mark.right - _CROSS)} {place(middle - _CROSS)}l{size} {size}m0-{size}l-{size} {size}"
         for mark in marks
-        if mark.cut_off
     )
 
 

@@ -11,8 +11,9 @@ from flowreaper.store.history import Minute, PastRun
 _STRIP = 2.0  # how wide, in units of the plot
 _LEFT, _RIGHT = 44.0, 20.0
 _DIGIT = 7.0  # how wide, at the size of the labels
+_SEEN = 3.0  # the least height that is seen
 _MOST_APART = 40  # pieces of the axis have rules of their own
-_MOST_STARTS = 60  # more vertical lines would hide what they cross
+_MOST_STARTS = 60  # more lines and crosses would hide what is beneath them
 
 Point = tuple[float, float]
 Line = tuple[Point, ...]
@@ -38,6 +39,15 @@ class Band:
 
     left: float
     right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A time in which nothing answered for a part of it: `bottom` is how far down the lane that part reaches."""
+
+    left: float
+    right: float
+    bottom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Plot:
 
     `calls` and `permitted` are stepped lines in the lane `pace`, of calls a second; `throttled` in the lane below, of
     calls a minute. No line crosses a time without a run. In `silent` nothing answered for a part of the time. `drawn` is the time axis without its shortened pauses.
+    `starts` and `cut_off` are empty where there are too many runs to tell these marks apart.
     """
 
     width: float
@@ -77,11 +88,12 @@ class Plot:
     calls: tuple[Line, ...]
     permitted: tuple[Line, ...]
     throttled: tuple[Line, ...]
-    silent: tuple[Band, ...]
+    silent: tuple[Silence, ...]
     drawn: tuple[Band, ...]
     pauses: tuple[Pause, ...]
     runs: tuple[RunMark, ...]
     starts: tuple[float, ...]
+    cut_off: tuple[RunMark, ...]
     times: tuple[Tick, ...]
 
 
@@ -106,11 +118,12 @@ def plot(runs: Sequence[PastRun], minutes: Sequence[Minute], width: float) -> Pl
         calls=_lines(found, _calls, pace, left),
         permitted=_lines(found, _permitted, pace, left),
         throttled=_lines(found, _throttled, throttles, left),
-        silent=_silent(found, left),
+        silent=_silent(found, pace, left),
         drawn=drawn if len(drawn) <= _MOST_APART else (Band(left, right),),
         pauses=tuple(Pause(p.left, p.right, (p.end_ms - p.start_ms) / 1000) for p in axis.pauses),
         runs=marks,
         starts=tuple(mark.left for mark in marks) if len(marks) <= _MOST_STARTS else (),
+        cut_off=tuple(mark for mark in marks if mark.cut_off) if len(marks) <= _MOST_STARTS else (),
         times=tuple(time_ticks(axis)),
     )
 
@@ -162,16 +175,18 @@ def _lines(
     return tuple(lines)
 
 
-def _silent(found: Sequence[Strip | None], left: float) -> tuple[Band, ...]:
-    bands: list[Band] = []
+def _silent(found: Sequence[Strip | None], lane: Lane, left: float) -> tuple[Silence, ...]:
+    bands: list[Silence] = []
     for number, strip in enumerate(found):
         if strip is None or not strip.silent_s:
             continue
         at = left + number * _STRIP
-        if bands and bands[-1].right == at:
-            bands[-1] = Band(bands[-1].left, at + _STRIP)
+        share = min(1.0, strip.per_s(strip.silent_s))
+        bottom = round(max(lane.top + _SEEN, lane.top + share * (lane.base - lane.top)), 1)
+        if bands and (bands[-1].right, bands[-1].bottom) == (at, bottom):
+            bands[-1] = Silence(bands[-1].left, at + _STRIP, bottom)
         else:
-            bands.append(Band(at, at + _STRIP))
+            bands.append(Silence(at, at + _STRIP, bottom))
     return tuple(bands)
 
 

@@ -223,8 +223,8 @@ def test_a_checkpoint_without_a_history_says_so_and_has_no_plot() -> None:
 
 def test_outcomes_that_no_run_tells_of_are_counted() -> None:
     past = run(counts={State.DELETED: 1})
-    assert "The runs tell of 2 outcomes less than the totals" in words(render(report((past,)), COMMANDS))
-    assert "less than the totals" not in words(render(full(), COMMANDS))
+    assert "The history lacks 2 outcomes" in words(render(report((past,)), COMMANDS))
+    assert "The history lacks" not in words(render(full(), COMMANDS))
 
 
 def test_the_digest_stands_beside_the_command_that_makes_it() -> None:

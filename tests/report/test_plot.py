@@ -90,8 +90,24 @@ def test_where_nothing_answered_is_marked_and_where_all_is_well_is_not() -> None
     minutes = minutes_of(past)
     assert drawn(((past,), tuple(minutes))).silent == ()
     outage = Minute(run=1, at_s=minutes[30].at_s, silent_s=60.0)
-    (band,) = drawn(((past,), (*minutes[:30], outage, *minutes[31:]))).silent
-    assert 12 <= band.right - band.left <= 18  # a minute of an hour
+    found = drawn(((past,), (*minutes[:30], outage, *minutes[31:])))
+    assert 12 <= found.silent[-1].right - found.silent[0].left <= 18  # a minute of an hour
+    assert max(band.bottom for band in found.silent) == found.pace.base
+
+
+def test_the_mark_of_a_silence_is_as_high_as_the_part_of_the_time_that_it_took() -> None:
+    past = run(1, BEGIN_MS, HOUR_MS)
+    found = drawn(((past,), tuple(minutes_of(past, silent_s=15.0))))
+    (band,) = found.silent
+    assert (band.left, band.right) == (found.left, found.right)
+    assert band.bottom == found.pace.top + (found.pace.base - found.pace.top) / 4
+
+
+def test_of_many_runs_each_has_a_bar_but_no_line_and_no_cross() -> None:
+    runs = [run(n, BEGIN_MS + n * HOUR_MS, HOUR_MS // 2, ending=None, ended_at_ms=None) for n in range(1, 62)]
+    few, many = drawn((tuple(runs[:60]), ())), drawn((tuple(runs), ()))
+    assert (len(few.runs), len(few.starts), len(few.cut_off)) == (60, 60, 60)
+    assert (len(many.runs), many.starts, many.cut_off) == (61, (), ())
 
 
 def test_without_a_history_there_is_nothing_to_draw() -> None:
