@@ -30,7 +30,7 @@ def test_the_page_says_what_was_deleted_and_its_digest_can_be_made_again(job: Co
     page = job.folder / PAGE
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     text = page.read_text(encoding="utf-8")
-    assert "Of 3 flows, 1 is deleted, 0 did not exist, 1 was refused" in text
+    assert "Of 3 flows, 1 is deleted, 1 was refused, and 1 has no outcome yet." in text
     assert "two &lt;b&gt;words" in text
     assert "<strong>limit</strong>" in text
     assert 'class="plot wide"' in text

@@ -179,11 +179,11 @@ def test_the_totals_name_every_state_and_what_is_in_doubt() -> None:
     }
     shown = words(render(full(kinds=kinds), COMMANDS))
     assert (
-        "Of 17 flows, 7 are deleted, 0 did not exist, 0 were refused, 3 were given up, and 7 have no outcome"
+        "Of 17 flows, 7 are deleted, 3 were given up, and 7 have no outcome yet. 4 pieces"
         in shown
     )
     assert "4 pieces of the input are no flow id" in shown
-    assert "In doubt: of 4 flows it is not known whether they are deleted" in shown
+    assert "In doubt: it is not known whether 4 flows are deleted" in shown
     assert "of these by inference 2 9.5 %" in shown
     for state in State:
         assert f" {state.value} " in shown
