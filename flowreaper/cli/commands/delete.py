@@ -10,6 +10,7 @@ import click
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.run import DeleteCommand
 from flowreaper.cli.terminal.confirm import require_terminal
+from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
@@ -137,6 +138,21 @@ _STDIN = 0
 @click.option("--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
 @click.option("--sandbox", is_flag=True, help="Run against a sandbox that is started for this run.")
+@click.option(
+    "--progress",
+    type=click.Choice([m.value for m in ProgressMode]),
+    default=ProgressMode.AUTO.value,
+    show_default=True,
+    help="auto, bar: a bar on a terminal, else lines. none: only when SIGUSR1 asks for a line.",
+)
+@click.option(
+    "--progress-interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="Seconds from a line of progress to the next; 0: none.",
+)
 @click.option(
     "--log-format",
     type=click.Choice([f.value for f in LogFormat]),

@@ -7,7 +7,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from flowreaper.cli.terminal.progress import Screen
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.escaping import printable
 
 

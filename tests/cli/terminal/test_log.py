@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.cli.terminal.log import LogFormat, make_log
-from flowreaper.cli.terminal.progress import Screen
+from flowreaper.cli.terminal.screen import Screen
 
 HOSTILE = 'a\x1b[31m\n{"event":"run.ended"}\r\u202e\u2028\x9b\ud800'
 LEVELS = ("debug", "info", "warning", "error")
