@@ -12,8 +12,10 @@ from tests.cli.terminal import emulator
 from tests.end_to_end.command import FLOWREAPER, Command, Service, Terminal, ended, wait_for
 
 Ids = Callable[[int], list[str]]
+Begin = Callable[..., tuple[Service, Command]]
 
 LINE = re.compile(r"\d\d:\d\d:\d\d [\d,]+/[\d,]+ \(\d+%\)  .*\d/s")
+FOREIGN = "Unknown.ResourceOwnerId"
 
 
 def seen(shown: str) -> list[str]:
@@ -33,6 +35,15 @@ def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(command: Command, ids: I
     rows = seen(terminal.shown)
     assert rows[-2].startswith("This run: 40 deleted; 40 calls")
     assert not any("/40" in row for row in rows)
+
+
+def test_on_a_terminal_the_first_refusals_of_a_code_are_one_row_each(begin: Begin, ids: Ids) -> None:
+    _, command = begin("--trouble", f"answer:{FOREIGN}:#1-6")
+    command.write("flows.txt", *ids(8))
+    with Terminal(command, "delete", "--yes", "--rate", "40", "flows.txt") as terminal:
+        assert terminal.wait() == 1
+    rows = [row for row in seen(terminal.shown) if FOREIGN in row]
+    assert [row.split()[0] for row in rows] == ["refused:"] * 3 + ["More"]
 
 
 def test_what_the_keyboard_echoes_tears_nothing(command: Command, ids: Ids) -> None:
