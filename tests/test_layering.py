@@ -55,6 +55,10 @@ PURE = (
     "store/sqlite/schema.py",
     "store/sqlite/states.py",
     "store/sqlite/statements.py",
+    "cli/terminal/estimate.py",
+    "cli/terminal/layout.py",
+    "cli/terminal/lines.py",
+    "cli/terminal/progress.py",
     "job/settings.py",
     "job/summary.py",
 )

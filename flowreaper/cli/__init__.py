@@ -109,6 +109,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command; the entry point."""
     streams.open_closed()
+    # It asks a run how far it is. Asked before a run answers, the command would die of it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         # Not as click would run it: a broken stream would end in a traceback.
         status = cli.main(prog_name="flowreaper", args=sys.argv[1:], standalone_mode=False) or 0

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -24,9 +25,10 @@ from flowreaper.cli.signals import Signals
 from flowreaper.cli.summary_file import SummaryFile
 from flowreaper.cli.terminal import confirm
 from flowreaper.cli.terminal.confirm import require_terminal
+from flowreaper.cli.terminal.display import Display, ProgressMode, status_line
 from flowreaper.cli.terminal.log import LogFormat
-from flowreaper.cli.terminal.progress import Progress, Screen
-from flowreaper.cli.terminal.reporter import make_reporter
+from flowreaper.cli.terminal.reporter import Reporter, local_time, make_reporter
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
 from flowreaper.client.credentials import ChainSource, StaticSource, find_source
@@ -35,7 +37,7 @@ from flowreaper.errors import ConfigurationError, CredentialsError, FlowreaperEr
 from flowreaper.job.dry_run import Plan, plan
 from flowreaper.job.run import Beside, Run, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
-from flowreaper.job.summary import Opened, Summary
+from flowreaper.job.summary import Opened, Snapshot, Summary
 from flowreaper.model import Credentials, Flow, State
 from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.first_listed import first_listed
@@ -61,8 +63,9 @@ class DeleteCommand:
         self._settings = settings_of(ctx, options)
         self._input = input_settings_of(options)
         self._checkpoint = checkpoint_of(sources, options)
-        self._screen = Screen(sys.stderr)
-        self._reporter = make_reporter(self._screen, LogFormat(options["log_format"]), options["log_level"])
+        self._reporter = make_reporter(
+            Screen(sys.stderr), LogFormat(options["log_format"]), options["log_level"]
+        )
         self._signals = Signals(self._reporter.say)
         self._summary_file = SummaryFile(options["summary_json"], self._checkpoint)
         self._results = ResultsTarget(
@@ -252,8 +255,11 @@ class DeleteCommand:
 
     async def _supervise(self, run: Run) -> Summary:
         """Run while signals are listened to and the progress is shown."""
-        self._signals.listen(asyncio.get_running_loop(), run)
-        progress = asyncio.create_task(Progress(self._screen, self._reporter.log, run.snapshot).run())
+        loop = asyncio.get_running_loop()
+        display = _display(self._reporter, run.snapshot, self._options)
+        self._signals.listen(loop, run)
+        self._signals.answer(loop, display.tell)
+        progress = asyncio.create_task(display.run())
         try:
             with rare_collections():
                 return await run.run()
@@ -286,3 +292,16 @@ class DeleteCommand:
             piped=piped,
             pipe_again=pipe_again,
         )
+
+
+def _display(reporter: Reporter, snapshot: Callable[[], Snapshot], options: Mapping[str, Any]) -> Display:
+    """Return what shows a run's progress; JSON lines leave no place for a status line."""
+    mode, is_json = ProgressMode(options["progress"]), options["log_format"] == LogFormat.JSON
+    lines = mode is not ProgressMode.NONE and reporter.log.is_enabled_for(logging.INFO)
+    return Display(
+        snapshot,
+        reporter.progress,
+        status_line=None if is_json else status_line(reporter.screen, mode),
+        interval_s=options["progress_interval"] if lines else 0.0,
+        clock=local_time,
+    )

@@ -1,5 +1,6 @@
 """What became of a run, and why: on the screen, in --summary-json and in status the same, with commands that work."""
 
+import contextlib
 import json
 import re
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flowreaper.errors import FlowreaperError
 from tests.end_to_end.command import Command, Service, ended, wait_for
 
 Ids = Callable[[int], list[str]]
@@ -27,6 +29,17 @@ def summary_of(command: Command, name: str = "summary.json") -> dict[str, Any]:
 def status_of(command: Command, checkpoint: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(command.run("status", "--json", checkpoint).out)
     return found
+
+
+def wait_until_deleting(command: Command) -> None:
+    """Wait until a run over flows.txt has deleted a flow."""
+
+    def deletes() -> bool:
+        with contextlib.suppress(FlowreaperError):  # not begun yet
+            return "deleted" in command.states("flows.txt.ckpt")
+        return False
+
+    wait_for(deletes)
 
 
 @pytest.fixture
@@ -148,11 +161,7 @@ def test_a_second_run_ends_with_75_and_its_summary_says_so(command: Command, ids
 def test_a_summary_of_an_interrupted_run_names_the_signal(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(500))
     with command.flowreaper("delete", "--yes", "--summary-json", "summary.json", "flows.txt") as run:
-        wait_for(
-            lambda: (
-                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
-            )
-        )
+        wait_until_deleting(command)
         run.send_signal(signal.SIGTERM)
         assert ended(run).status == 143
     found = summary_of(command)
@@ -163,11 +172,7 @@ def test_a_summary_of_an_interrupted_run_names_the_signal(command: Command, ids:
 def test_the_history_tells_a_run_that_was_killed_from_one_that_ended(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(300))
     with command.flowreaper("delete", "--yes", "flows.txt") as run:
-        wait_for(
-            lambda: (
-                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
-            )
-        )
+        wait_until_deleting(command)
         run.kill()
         run.wait()
     assert command.delete("flows.txt").status == 0
@@ -213,11 +218,7 @@ def test_status_alone_shows_every_checkpoint_of_the_folder(command: Command, ids
 def test_a_watch_ends_when_the_run_does(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(60))
     with command.flowreaper("delete", "--yes", "--rate", "20", "flows.txt", stderr=subprocess.DEVNULL) as run:
-        wait_for(
-            lambda: (
-                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
-            )
-        )
+        wait_until_deleting(command)
         watched = command.run("status", "--watch", "flows.txt.ckpt")
         assert run.wait() == 0
     assert watched.status == 0

@@ -8,6 +8,7 @@ import click
 
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.run import DeleteCommand
+from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
@@ -142,6 +143,21 @@ _STDIN = 0
     metavar="PATH",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write what became of the run to this file, as one JSON object; replaced by each run.",
+)
+@click.option(
+    "--progress",
+    type=click.Choice([m.value for m in ProgressMode]),
+    default=ProgressMode.AUTO.value,
+    show_default=True,
+    help="auto, bar: a bar on a terminal, else lines. none: only when SIGUSR1 asks for a line.",
+)
+@click.option(
+    "--progress-interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="Seconds from a line of progress to the next; 0: none.",
 )
 @click.option(
     "--log-format",

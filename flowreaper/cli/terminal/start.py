@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.causes import shown_flow
-from flowreaper.cli.terminal.progress import duration
+from flowreaper.cli.terminal.progress import duration, ends_at
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
 from flowreaper.model import State
@@ -140,14 +140,6 @@ def expectation(flows: int, rate: float, now: datetime) -> str:
     end = ends_at(seconds, now)
     clock = f"{end:%H:%M:%S}" if end.date() == now.date() else f"{end:%a %Y-%m-%d %H:%M}"
     return f"{duration(seconds)}, until {clock}"
-
-
-def ends_at(seconds: float, now: datetime) -> datetime:
-    """Return the moment `seconds` from `now`; the last one that can be written, if that is later."""
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=now.tzinfo)
 
 
 def _flows(start: Start) -> str:
