@@ -178,10 +178,7 @@ def test_the_totals_name_every_state_and_what_is_in_doubt() -> None:
         PENDING: 6,
     }
     shown = words(render(full(kinds=kinds), COMMANDS))
-    assert (
-        "Of 17 flows, 7 are deleted, 3 were given up, and 7 have no outcome yet. 4 pieces"
-        in shown
-    )
+    assert "Of 17 flows, 7 are deleted, 3 were given up, and 7 have no outcome yet. 4 pieces" in shown
     assert "4 pieces of the input are no flow id" in shown
     assert "In doubt: it is not known whether 4 flows are deleted" in shown
     assert "of these by inference 2 9.5 %" in shown
