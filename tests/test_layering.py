@@ -45,6 +45,7 @@ PURE = (
     "sink/results_note.py",
     "store/history.py",
     "store/records.py",
+    "store/selection.py",
     "store/sqlite/columns.py",
     "store/sqlite/listed_flows.py",
     "store/sqlite/network_fs.py",

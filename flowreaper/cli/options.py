@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from flowreaper.cli import streams
+from flowreaper.cli.suggestions import Choice
 from flowreaper.escaping import printable
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -30,7 +31,7 @@ def warn_of_what_is_missing(checkpoint: Path) -> None:
 
 def state_option(name: str, states: list[str], help_text: str) -> Decorator:
     """Return a repeatable option that takes states."""
-    return click.option(f"--{name}", multiple=True, type=click.Choice(states), help=help_text)
+    return click.option(f"--{name}", multiple=True, type=Choice(states), help=help_text)
 
 
 def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
