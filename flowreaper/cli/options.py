@@ -31,7 +31,7 @@ def warn_of_what_is_missing(checkpoint: Path) -> None:
 
 def state_option(name: str, states: list[str], help_text: str) -> Decorator:
     """Return a repeatable option that takes states."""
-    return click.option(f"--{name}", multiple=True, type=Choice(states), help=help_text)
+    return click.option(f"--{name}", multiple=True, type=Choice(states), metavar="STATE", help=help_text)
 
 
 def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import click
 
+from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
 from flowreaper.cli.since import parse_since
 from flowreaper.cli.streams import write_line
@@ -33,14 +34,23 @@ _CHUNK = 256 * 1024
 _STDOUT = Path("-")
 
 
-@click.command("results")
+_EXAMPLES = (
+    "flowreaper results ids.txt.ckpt",
+    "flowreaper results --state refused --code Flow.Locked ids.txt.ckpt",
+    "flowreaper results --since 2h --format spreadsheet -o done.csv ids.txt.ckpt",
+    "flowreaper results --state gave_up a.ckpt | flowreaper delete -c new.ckpt -",
+)
+_GROUPS = {"What": ("state", "code", "since", "space"), "Output": ("record_format", "output")}
+
+
+@click.command("results", cls=HelpCommand, groups=_GROUPS, examples=_EXAMPLES)
 @checkpoint_argument()
-@state_option("state", [s.value for s in State], "Only flows in this state; repeatable.")
+@state_option("state", [s.value for s in State], f"Only flows in this state: {', '.join(State)}. Repeatable.")
 @click.option(
     "--code",
     multiple=True,
     metavar="CODE",
-    help="Only flows that ended with this code, - for those without one; repeatable.",
+    help="Only flows that ended with this code, - for those without one. Repeatable.",
 )
 @click.option(
     "--since",
@@ -52,7 +62,7 @@ _STDOUT = Path("-")
     "--space",
     multiple=True,
     metavar="ID",
-    help="Only flows of this space (CustSpaceId), - for the account's own; repeatable.",
+    help="Only flows of this space (CustSpaceId), - for the account's own. Repeatable.",
 )
 @click.option(
     "--format",
@@ -60,7 +70,8 @@ _STDOUT = Path("-")
     type=Choice([f.value for f in RecordFormat]),
     default=RecordFormat.JSONL.value,
     show_default=True,
-    help="JSON lines; CSV with a header; CSV for Excel and LibreOffice, in which ids keep every digit; or the flow ids"
+    metavar="FORMAT",
+    help="jsonl; csv, with a header; spreadsheet: CSV in which Excel and LibreOffice keep every digit of an id; or ids"
     " alone (refused where a flow has a space).",
 )
 @click.option(
@@ -83,11 +94,6 @@ def command(
 
     Also while a run is going on. A record must satisfy each option that is given, with any of its values. Invalid lines
     have neither code nor space: --code and --space leave them out.
-
-    \b
-      flowreaper results ids.txt.ckpt
-      flowreaper results --state refused --format spreadsheet -o refused.csv ids.txt.ckpt
-      flowreaper results --state gave_up ids.txt.ckpt | flowreaper delete -c again.ckpt -
     """
     if output and (own := companion_named(checkpoint, output)):
         raise ConfigurationError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument, warn_of_what_is_missing
 from flowreaper.escaping import printable
 from flowreaper.model import State
@@ -14,16 +15,14 @@ from flowreaper.store.store import Status
 _CODES_SHOWN = 10
 
 
-@click.command("status")
+_EXAMPLES = ("flowreaper status ids.txt.ckpt", "flowreaper status --json ids.txt.ckpt | jq .states.refused")
+
+
+@click.command("status", cls=HelpCommand, examples=_EXAMPLES)
 @checkpoint_argument()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def command(checkpoint: Path, *, as_json: bool) -> None:
-    """Count the flows of CHECKPOINT by state and by code, also while a run is going on.
-
-    \b
-      flowreaper status ids.txt.ckpt
-      flowreaper status --json ids.txt.ckpt | jq .states.refused
-    """
+    """Count the flows of CHECKPOINT by state and by code, also while a run is going on."""
     status = read_status(checkpoint)
     warn_of_what_is_missing(checkpoint)
     click.echo(_as_json(status) if as_json else _as_table(checkpoint, status))
