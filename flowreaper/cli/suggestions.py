@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {printable(found, 80)}?" if found else ""
 
 
+def instead_of_command(word: str, commands: Iterable[str]) -> str:
+    """Return what was probably meant by a word that is no command, beginning with a blank; empty if nobody knows."""
+    if Path(word).is_file():
+        name = shlex.quote(printable(word))
+        if word.endswith(".ckpt"):
+            return f" To look at that checkpoint: flowreaper status {name}"
+        return f" To delete the flows that this file lists: flowreaper delete {name}"
+    return did_you_mean(word, commands)
+
+
 class Choice(click.Choice[str]):
     """A choice that says which of its words was probably meant."""
 
@@ -54,7 +65,8 @@ def refuse_what_is_no_checkpoint(path: Path, command: str) -> None:
     what = f"{shown} is no checkpoint" if path.exists() else f"there is no checkpoint {shown}"
     for own in (path.with_name(f"{path.name}.ckpt"), Path(f"{path.name}.ckpt")):
         if own.is_file():
-            raise ConfigurationError(f"{what}; {printable(str(own))} is one: {command} {printable(str(own))}")
+            name = printable(str(own))
+            raise ConfigurationError(f"{what}; {name} is one: {command} {shlex.quote(name)}")
     if path.exists():
         return
     here: list[str] = []

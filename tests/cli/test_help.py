@@ -62,7 +62,7 @@ def test_each_example_is_a_command_line_that_is_accepted(name: str) -> None:
     assert examples
     for example in examples:
         (words,) = (
-            shlex.split(part.partition("   ")[0])
+            shlex.split(re.split("   | > ", part)[0])
             for part in example.split("|")
             if part.split()[:2] == ["flowreaper", name]
         )

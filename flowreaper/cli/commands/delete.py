@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
+from flowreaper.cli.completion import complete_checkpoint, complete_code
 from flowreaper.cli.exit_status import MEANINGS
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.option_groups import DELETE
-from flowreaper.cli.suggestions import Choice
+from flowreaper.cli.options import command_line, quoted
+from flowreaper.cli.suggestions import Choice, ids_among
 from flowreaper.cli.terminal.confirm import require_terminal
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
@@ -22,6 +24,7 @@ from flowreaper.producer.formats import Format
 from flowreaper.producer.sources import Source, open_sources
 
 _STDIN = 0
+_IDS_SHOWN = 20
 
 
 _EXAMPLES = (
@@ -39,6 +42,7 @@ _EXAMPLES = (
     "-c",
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
+    shell_complete=complete_checkpoint,
     help="The job's memory.  [default: <source name>.ckpt here, stdin-<UTC time>-<pid>.ckpt for a pipe]",
 )
 @click.option(
@@ -136,6 +140,7 @@ _EXAMPLES = (
     "--retry-code",
     multiple=True,
     metavar="CODE",
+    shell_complete=complete_code,
     help="Take finished flows with this code again, with --retry only those in its states. Repeatable.",
 )
 @click.option(
@@ -184,6 +189,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
     sources: list[Source] = []
     try:
+        _refuse_ids(ctx, options["source"])
         sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
         delete = DeleteCommand(ctx, sources, options)
         delete.check()
@@ -219,3 +225,24 @@ def _open(arguments: tuple[str, ...], checkpoint: Path | None, *, rehearsal: boo
             )
         arguments = ("-",)
     return open_sources(arguments, _STDIN)
+
+
+def _refuse_ids(ctx: click.Context, arguments: tuple[str, ...]) -> None:
+    """Refuse ids in the place of files; a file of such a name is a file."""
+    ids = ids_among(arguments)
+    if not ids:
+        return
+    command = command_line(ctx, leave_out=("source",), extra=("-",))
+    raise ConfigurationError(
+        f"there is no file {quoted(ids[0])}. If it is a flow id: ids come from a file or a pipe, as in\n"
+        f"  {_written(ids)} | {command}"
+    )
+
+
+def _written(ids: list[str]) -> str:
+    """Return a command that prints the ids, a line each."""
+    if len(ids) == 1:
+        return f"echo {quoted(ids[0])}"
+    if len(ids) <= _IDS_SHOWN:
+        return f"printf '%s\\n' {' '.join(map(quoted, ids))}"
+    return "cat IDS"

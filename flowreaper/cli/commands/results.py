@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import click
 
+from flowreaper.cli.completion import complete_code
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
 from flowreaper.cli.since import parse_since
@@ -50,6 +51,7 @@ _GROUPS = {"What": ("state", "code", "since", "space"), "Output": ("record_forma
     "--code",
     multiple=True,
     metavar="CODE",
+    shell_complete=complete_code,
     help="Only flows that ended with this code, - for those without one. Repeatable.",
 )
 @click.option(
