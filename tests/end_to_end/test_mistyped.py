@@ -62,17 +62,9 @@ def test_a_file_whose_name_looks_like_an_id_is_read(command: Command, ids: Ids) 
         (["help"], "Usage: flowreaper [OPTIONS]"),
         (["help", "results"], "Usage: flowreaper results"),
         (["-h"], "Usage: flowreaper [OPTIONS]"),
-        (["--version"], "flowreaper, version"),
     ],
 )
 def test_help_can_be_asked_for_in_every_usual_way(command: Command, words: list[str], begins: str) -> None:
     finished = command.run(*words)
     assert (finished.status, finished.err) == (0, "")
     assert finished.out.startswith(begins)
-
-
-def test_without_a_word_the_command_shows_its_help_and_does_not_succeed(command: Command) -> None:
-    finished = command.run()
-    assert (finished.status, finished.out) == (2, "")
-    assert finished.err.startswith("Usage: flowreaper")
-    assert list(command.folder.iterdir()) == []
