@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flowreaper.cli.options import quoted
 from flowreaper.job.settings import RETRYABLE
-from flowreaper.model import Cause
+from flowreaper.model import Cause, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ def cause_commands(cause: Cause, checkpoint: Path, delete: str) -> CauseCommands
     piped to it: without a source it would take everything that is unfinished.
     """
     file = quoted(str(checkpoint))
-    code = f" --code {quoted(cause.code)}" if cause.code else ""
+    # Invalid lines have no code to select by.
+    code = "" if cause.state is State.INVALID else f" --code {quoted(cause.code or '-')}"
     chosen = f"flowreaper results --state {cause.state.value}{code}"
     exported = quoted(f"{checkpoint.name.removesuffix('.ckpt')}.{cause.state.value}.csv")
     retry = f"{chosen} {file} | {delete} --retry {cause.state.value} -"

@@ -78,6 +78,24 @@ def test_the_summary_holds_what_status_says_and_how_the_run_ended(
     assert found | status == found
 
 
+def test_each_cause_can_be_listed_exported_and_called_again_alone_by_the_commands_shown(
+    mixed: tuple[Command, Service, list[str]],
+) -> None:
+    command, service, flows = mixed
+    cause = summary_of(command)["causes"][1]
+    listed = command.shell(cause["list"])
+    assert [record["flow_id"] for record in listed.records] == flows[:2]
+    assert command.shell(cause["export"]).status == 0
+    assert (command.folder / "flows.txt.refused.csv").read_text().count("Some.Code") == 2
+    before = len(service.ledger())
+    asked = command.shell(cause["retry"])
+    assert (asked.status, len(service.ledger())) == (2, before), "it asks, and here is nobody to answer"
+    again = command.shell(cause["retry"].replace("flowreaper delete", "flowreaper delete --yes"))
+    assert again.status == 1
+    assert [call["flow_id"] for call in service.ledger(since=before)] == flows[:2]
+    assert command.states("flows.txt.ckpt") == {"deleted": 5, "refused": 1, "invalid": 1}
+
+
 def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[str]]) -> None:
     command, _, _ = mixed
     shown = command.delete("flows.txt").err
