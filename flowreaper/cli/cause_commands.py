@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.cli.options import quoted
+from flowreaper.cli.options import path_word, quoted
 from flowreaper.job.settings import RETRYABLE
 from flowreaper.model import Cause, State
 
@@ -23,11 +23,11 @@ def cause_commands(cause: Cause, checkpoint: Path, delete: str) -> CauseCommands
     `delete` begins the command that calls flows again, without a source. These flows alone are called, because they are
     piped to it: without a source it would take everything that is unfinished.
     """
-    file = quoted(str(checkpoint))
+    file = path_word(checkpoint)
     # Invalid lines have no code to select by.
     code = "" if cause.state is State.INVALID else f" --code {quoted(cause.code or '-')}"
     chosen = f"flowreaper results --state {cause.state.value}{code}"
-    exported = quoted(f"{checkpoint.name.removesuffix('.ckpt')}.{cause.state.value}.csv")
+    exported = path_word(Path(f"{checkpoint.name.removesuffix('.ckpt')}.{cause.state.value}.csv"))
     retry = f"{chosen} {file} | {delete} --retry {cause.state.value} -"
     return CauseCommands(
         list=f"{chosen} {file}",

@@ -73,6 +73,12 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
     return " ".join(map(quoted, [*ctx.command_path.split(), *options, *extra, *guard, *arguments]))
 
 
+def path_word(path: Path) -> str:
+    """Write a path for a shell so that the command does not take it for an option, or for standard input."""
+    name = str(path)
+    return quoted(f"./{name}" if name.startswith("-") else name)
+
+
 def quoted(word: str) -> str:
     """Write a word for a shell, without a character that could steer the terminal that it is shown on.
 

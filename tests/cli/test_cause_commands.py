@@ -31,3 +31,9 @@ def test_the_export_is_named_after_the_checkpoint_and_lies_here() -> None:
 def test_a_code_of_the_service_is_quoted_for_the_shell() -> None:
     commands = cause_commands(Cause(State.REFUSED, "X; rm -rf ~", 1, ()), Path("job.ckpt"), DELETE)
     assert "--code 'X; rm -rf ~' job.ckpt" in commands.list
+
+
+def test_a_path_is_never_taken_for_an_option() -> None:
+    commands = cause_commands(Cause(State.REFUSED, "X", 1, ()), Path("-job.ckpt"), DELETE)
+    assert commands.list.endswith(" ./-job.ckpt")
+    assert " -o ./-job.refused.csv ./-job.ckpt" in commands.export

@@ -10,7 +10,7 @@ import click
 
 from flowreaper.cli.document import SCHEMA, job_document
 from flowreaper.cli.help import HelpCommand
-from flowreaper.cli.options import checkpoint_argument, quoted, warn_of_what_is_missing
+from flowreaper.cli.options import checkpoint_argument, path_word, warn_of_what_is_missing
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.terminal.status import describe, describe_in_a_line
 from flowreaper.errors import FlowreaperError
@@ -53,7 +53,7 @@ def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
 
 
 def _show(checkpoint: Path, overview: Overview, *, as_json: bool, again: bool) -> None:
-    delete = f"flowreaper delete -c {quoted(str(checkpoint))}"
+    delete = f"flowreaper delete -c {path_word(checkpoint)}"
     if as_json:
         text = json.dumps(job_document(overview, checkpoint, delete))
     else:

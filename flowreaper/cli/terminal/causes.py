@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowreaper.cli.cause_commands import cause_commands
-from flowreaper.cli.options import quoted
+from flowreaper.cli.options import path_word
 from flowreaper.client.meanings import meaning_of
 from flowreaper.escaping import printable
 from flowreaper.model import Cause, Flow, State
@@ -32,7 +32,7 @@ def describe_causes(causes: Sequence[Cause], checkpoint: Path, delete: str) -> l
             lines.append(f"  Retry:  {commands.retry}")
     if len(causes) > _CAUSES_SHOWN:
         more = len(causes) - _CAUSES_SHOWN
-        lines.append(f"And {more:,} more: flowreaper status --json {quoted(str(checkpoint))}")
+        lines.append(f"And {more:,} more: flowreaper status --json {path_word(checkpoint)}")
     return lines
 
 
