@@ -36,4 +36,14 @@ def test_a_code_of_the_service_is_quoted_for_the_shell() -> None:
 def test_a_path_is_never_taken_for_an_option() -> None:
     commands = cause_commands(Cause(State.REFUSED, "X", 1, ()), Path("-job.ckpt"), DELETE)
     assert commands.list.endswith(" ./-job.ckpt")
-    assert " -o ./-job.refused.csv ./-job.ckpt" in commands.export
+    assert " -o ./-job.refused.X.csv ./-job.ckpt" in commands.export
+
+
+def test_two_causes_are_never_exported_into_the_same_file() -> None:
+    exports = {
+        cause_commands(Cause(State.REFUSED, code, 1, ()), Path("job.ckpt"), DELETE).export.split(" -o ")[1]
+        for code in ("A", "B", "", "../../etc/C", "D" * 500)
+    }
+    assert len(exports) == 5
+    assert "job.refused..._.._etc_C.csv job.ckpt" in exports
+    assert all(len(name) < 100 for name in exports)

@@ -86,7 +86,7 @@ def test_each_cause_can_be_listed_exported_and_called_again_alone_by_the_command
     listed = command.shell(cause["list"])
     assert [record["flow_id"] for record in listed.records] == flows[:2]
     assert command.shell(cause["export"]).status == 0
-    assert (command.folder / "flows.txt.refused.csv").read_text().count("Some.Code") == 2
+    assert (command.folder / "flows.txt.refused.Some.Code.csv").read_text().count("Some.Code") == 2
     before = len(service.ledger())
     asked = command.shell(cause["retry"])
     assert (asked.status, len(service.ledger())) == (2, before), "it asks, and here is nobody to answer"
