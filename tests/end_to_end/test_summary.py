@@ -244,3 +244,18 @@ def test_a_watch_ends_when_the_run_does(command: Command, ids: Ids) -> None:
     assert watched.out.rstrip().splitlines()[-1].startswith("Run 1: ")
     assert "\x1b" not in watched.out
     assert command.run("status", "--watch").status == 2
+
+
+@pytest.mark.parametrize("name", ["flows.txt", "-"])
+def test_flows_of_an_earlier_run_that_this_one_calls_were_not_skipped(
+    command: Command, ids: Ids, name: str
+) -> None:
+    flows = ids(5)
+    command.write("flows.txt", *flows, flows[4])
+    stdin = "\n".join([*flows, flows[4]]) if name == "-" else None
+    common = ("-c", "job.ckpt", "--concurrency", "1", "--summary-json", "summary.json", name)
+    assert command.delete("--limit", "2", *common, stdin=stdin).status == 4
+    finished = command.delete(*common, stdin=stdin)
+    assert summary_of(command)["repeated"] == 3
+    assert "3 deleted; 3 calls" in finished.err
+    assert "3 ids skipped: done before or repeated" in finished.err
