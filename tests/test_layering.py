@@ -56,6 +56,7 @@ PURE = (
     "store/history.py",
     "store/overview.py",
     "store/records.py",
+    "store/selection.py",
     "store/sqlite/causes.py",
     "store/sqlite/columns.py",
     "store/sqlite/history.py",

@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from flowreaper import __version__
 from flowreaper.cli import streams
+from flowreaper.cli.completion import VARIABLE
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
@@ -25,8 +26,13 @@ _COMMANDS = {
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
     "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
+    "completion": "Print the script by which SHELL (bash, zsh or fish) completes this command.",
 }
 # What --help says of each: click would import every command to ask it, which takes 300 ms.
+
+
+if TYPE_CHECKING:  # a shell that completes loads it, others need not
+    from click.shell_completion import CompletionItem
 
 
 class _LazyGroup(click.Group):
@@ -38,6 +44,27 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # `flowreaper help` and `flowreaper help delete`, as with git and go.
+        return super().parse_args(ctx, [*args[1:2], "--help"] if args[:1] == ["help"] else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
+            from flowreaper.cli.suggestions import instead_of_command
+
+            ctx.fail(f"there is no command {printable(args[0])}.{instead_of_command(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
         if cmd_name not in _COMMANDS:
@@ -104,6 +131,7 @@ def cli() -> None:
     \b
       flowreaper delete --sandbox ids.txt     against a stand-in on this machine
       flowreaper delete --dry-run ids.txt     read and count, call nothing
+      flowreaper COMMAND --help               options, examples, exit statuses
     """
 
 
@@ -128,4 +156,8 @@ def main() -> None:
         status = 128 + signal.SIGINT
     except OSError as error:
         status = streams.cannot_write(error)  # the help, which click writes before it invokes a command
+    except Exception:
+        if VARIABLE not in os.environ:
+            raise
+        status = ExitStatus.INCOMPLETE  # a shell asked for words: a traceback would land in somebody's prompt
     sys.exit(streams.flush(status))

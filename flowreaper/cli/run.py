@@ -119,8 +119,11 @@ class DeleteCommand:
             start = self._start(settings, credentials, source.origin)
             if terminal is None:
                 start = replace(start, found=self._plan() if self._input.is_small() else None)
-            elif (status := self._ask(terminal, start)) is not None:
-                return status
+            else:
+                answer = self._ask(terminal, start)
+                if isinstance(answer, ExitStatus):
+                    return answer
+                start = answer
             for event, fields in preflight.unusual_settings(settings, self._options["region"]):
                 self._reporter.log.warning(event, **fields)
             try:
@@ -132,8 +135,7 @@ class DeleteCommand:
                 return error_status(error)
         end = self._end(summary, start)
         self._reporter.ended(end)
-        interrupted = self._signals.status and not summary.error
-        ended_with = self._signals.status if interrupted else exit_status(summary)
+        ended_with = (not summary.error and self._signals.status) or exit_status(summary)
         self._summary_file.write(end, ended_with)
         return ended_with
 
@@ -156,8 +158,8 @@ class DeleteCommand:
     def _plan(self) -> Plan:
         return self._input.plan(self._checkpoint, self._settings)
 
-    def _ask(self, terminal: int, start: Start) -> ExitStatus | None:
-        """Ask on the terminal; return the exit status if nothing will be sent, else None."""
+    def _ask(self, terminal: int, start: Start) -> ExitStatus | Start:
+        """Ask on the terminal; return the exit status if nothing will be sent, else what is known since then."""
         with confirm.interruptible():
             found = self._plan()
             start = replace(start, found=found)
@@ -169,7 +171,7 @@ class DeleteCommand:
                 self._summary_file.write_refusal("nothing was left to do", status)
                 return status
             if confirm.confirmed(terminal, text):
-                return None
+                return start
         self._reporter.say("Nothing was sent.")
         self._summary_file.write_refusal("the question was not answered with yes", ExitStatus.USAGE)
         return ExitStatus.USAGE

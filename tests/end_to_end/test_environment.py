@@ -142,7 +142,7 @@ def test_the_help_of_a_command_shows_its_use_its_options_and_an_example(bare: Co
     shown = bare.run(name, "-h")
     assert (shown.status, shown.err) == (0, "")
     assert f"Usage: flowreaper {name} " in shown.out
-    assert f"\n    flowreaper {name} " in shown.out
+    assert f"\n  flowreaper {name} " in shown.out.split("\nExamples:")[1]
     for option in options(COMMANDS[name]):
         assert option.opts[-1] in shown.out
 

@@ -78,6 +78,24 @@ def test_the_summary_holds_what_status_says_and_how_the_run_ended(
     assert found | status == found
 
 
+def test_each_cause_can_be_listed_exported_and_called_again_alone_by_the_commands_shown(
+    mixed: tuple[Command, Service, list[str]],
+) -> None:
+    command, service, flows = mixed
+    cause = summary_of(command)["causes"][1]
+    listed = command.shell(cause["list"])
+    assert [record["flow_id"] for record in listed.records] == flows[:2]
+    assert command.shell(cause["export"]).status == 0
+    assert (command.folder / "flows.txt.refused.Some.Code.csv").read_text().count("Some.Code") == 2
+    before = len(service.ledger())
+    asked = command.shell(cause["retry"])
+    assert (asked.status, len(service.ledger())) == (2, before), "it asks, and here is nobody to answer"
+    again = command.shell(cause["retry"].replace("flowreaper delete", "flowreaper delete --yes"))
+    assert again.status == 1
+    assert [call["flow_id"] for call in service.ledger(since=before)] == flows[:2]
+    assert command.states("flows.txt.ckpt") == {"deleted": 5, "refused": 1, "invalid": 1}
+
+
 def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[str]]) -> None:
     command, _, _ = mixed
     shown = command.delete("flows.txt").err
@@ -226,3 +244,18 @@ def test_a_watch_ends_when_the_run_does(command: Command, ids: Ids) -> None:
     assert watched.out.rstrip().splitlines()[-1].startswith("Run 1: ")
     assert "\x1b" not in watched.out
     assert command.run("status", "--watch").status == 2
+
+
+@pytest.mark.parametrize("name", ["flows.txt", "-"])
+def test_flows_of_an_earlier_run_that_this_one_calls_were_not_skipped(
+    command: Command, ids: Ids, name: str
+) -> None:
+    flows = ids(5)
+    command.write("flows.txt", *flows, flows[4])
+    stdin = "\n".join([*flows, flows[4]]) if name == "-" else None
+    common = ("-c", "job.ckpt", "--concurrency", "1", "--summary-json", "summary.json", name)
+    assert command.delete("--limit", "2", *common, stdin=stdin).status == 4
+    finished = command.delete(*common, stdin=stdin)
+    assert summary_of(command)["repeated"] == 3
+    assert "3 deleted; 3 calls" in finished.err
+    assert "3 ids skipped: done before or repeated" in finished.err

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from flowreaper.cli import streams
+from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.new_file import STDOUT, check_new, write_whole
-from flowreaper.cli.options import checkpoint_argument, quoted, warn_of_what_is_missing
+from flowreaper.cli.options import checkpoint_argument, path_word, warn_of_what_is_missing
 from flowreaper.escaping import printable
 from flowreaper.model import State
 from flowreaper.report.page import render
@@ -17,7 +18,13 @@ from flowreaper.sink.formats import json_line
 _LISTED = (State.ABSENT, State.REFUSED, State.GAVE_UP, State.INVALID, State.PENDING, State.CLAIMED)
 
 
-@click.command("report")
+_EXAMPLES = (
+    "flowreaper report ids.txt.ckpt",
+    "flowreaper report -o report.html ids.txt.ckpt",
+)
+
+
+@click.command("report", cls=HelpCommand, examples=_EXAMPLES)
 @checkpoint_argument()
 @click.option(
     "-o",
@@ -29,12 +36,7 @@ def command(checkpoint: Path, output: Path | None) -> None:
     """Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.
 
     The page loads nothing and runs no script, so it can be mailed, archived or printed. It names the SHA-256 of the
-    full list of results. Also while a run is going on; it is a snapshot then. A million flows take some seconds.
-
-    \b
-      flowreaper report ids.txt.ckpt
-      flowreaper report -o report.html ids.txt.ckpt
-      flowreaper results ids.txt.ckpt | sha256sum      the SHA-256 that the page names
+    full list of results, and the command that finds it again. Also while a run is going on; it is a snapshot then. A million flows take some seconds.
     """
     target = output or Path(f"{checkpoint.name}.html")
     check_new(target, checkpoint)
@@ -47,8 +49,7 @@ def command(checkpoint: Path, output: Path | None) -> None:
 
 def commands_for(checkpoint: Path) -> Commands:
     """Return the commands that the page names, as they are typed in the folder that this one was typed in."""
-    name = str(checkpoint)
-    words = f"-- {quoted(name)}" if name.startswith("-") else quoted(name)
+    words = path_word(checkpoint)
     return Commands(
         digest=f"flowreaper results {words} | sha256sum",
         list_all=f"flowreaper results -o results.jsonl {words}",

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flowreaper.cli.options import quoted
+from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.causes import shown_flow
 from flowreaper.cli.terminal.progress import duration, ends_at
 from flowreaper.escaping import printable
@@ -131,7 +131,7 @@ def left_alone(count: int, checkpoint: Path) -> str:
 
 def everything_command(checkpoint: Path) -> str:
     """Return the command that calls every unfinished flow of a checkpoint."""
-    return f"flowreaper delete -c {quoted(str(checkpoint))}"
+    return f"flowreaper delete -c {path_word(checkpoint)}"
 
 
 def expectation(flows: int, rate: float, now: datetime) -> str:
