@@ -8,6 +8,8 @@ workers, limiter, client, sink; `flowreaper.job` wires them. Who may import whom
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from flowreaper.version import __version__ as __version__
+
 # For type checkers, which do not run __getattr__. A test compares it with _HOMES.
 if TYPE_CHECKING:
     from flowreaper.api import delete_flows as delete_flows
@@ -54,12 +56,12 @@ if TYPE_CHECKING:
     from flowreaper.sink.sink import Stream as Stream
     from flowreaper.store.history import Minute as Minute
     from flowreaper.store.history import PastRun as PastRun
+    from flowreaper.store.overview import Overview as Overview
+    from flowreaper.store.sqlite.reader import read_overview as read_overview
     from flowreaper.store.sqlite.reader import read_records as read_records
     from flowreaper.store.sqlite.reader import read_status as read_status
     from flowreaper.store.store import Identity as Identity
     from flowreaper.store.store import Status as Status
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "api": ("delete_flows",),
@@ -103,7 +105,8 @@ _HOMES = {
     "producer.producer": ("IterableProducer", "Producer"),
     "sink.sink": ("Stream",),
     "store.history": ("Minute", "PastRun"),
-    "store.sqlite.reader": ("read_records", "read_status"),
+    "store.overview": ("Overview",),
+    "store.sqlite.reader": ("read_overview", "read_records", "read_status"),
     "store.store": ("Identity", "Status"),
 }
 

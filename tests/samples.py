@@ -1,12 +1,23 @@
 """Values that several tests need: entries, outcomes, a checkpoint's identity."""
 
 from flowreaper.model import Claim, Entry, Flow, InvalidEntry, Outcome, Reply, State
+from flowreaper.store.history import PastRun
 from flowreaper.store.store import Identity
 
 IDENTITY = Identity("https://cams.example", sandbox=False, access_key="LTAI****Key1")
 
 AT_MS = 1_700_000_000_123
 AT = "2023-11-14T22:13:20.123Z"
+
+PAST_RUN = PastRun(
+    started_at_ms=AT_MS,
+    seen_at_ms=AT_MS,
+    version="1.2.3",
+    host="here",
+    pid=42,
+    access_key="LTAI****Key1",
+    rate=5.0,
+)
 
 OK = Reply(200, "OK", "None", "RID-1")
 REFUSAL = Reply(400, "Some.Code", "no", "RID-2")

@@ -23,7 +23,8 @@ from flowreaper.escaping import printable
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
-    "status": "Count the flows of CHECKPOINT by state and by code, also while a run is going on.",
+    "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
+    "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
     "completion": "Print the script by which SHELL (bash, zsh or fish) completes this command.",
 }
@@ -137,6 +138,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command; the entry point."""
     streams.open_closed()
+    # It asks a run how far it is. Asked before a run answers, the command would die of it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         # Not as click would run it: a broken stream would end in a traceback.
         status = cli.main(prog_name="flowreaper", args=sys.argv[1:], standalone_mode=False) or 0

@@ -67,10 +67,21 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
         elif isinstance(parameter, click.Option) and parameter.is_flag:
             options.append(parameter.opts[-1])
         else:
-            options += [word for v in values for word in (parameter.opts[-1], str(v))]
+            options += [word for v in values for word in (parameter.opts[-1], _typed(v))]
     # A path that begins with a dash would be taken for an option.
     guard = ["--"] if any(a.startswith("-") and a != "-" for a in arguments) else []
     return " ".join(map(quoted, [*ctx.command_path.split(), *options, *extra, *guard, *arguments]))
+
+
+def _typed(value: object) -> str:
+    """Write a value as a person types it: 20, not 20.0."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def path_word(path: Path) -> str:
+    """Write a path for a shell so that the command does not take it for an option, or for standard input."""
+    name = str(path)
+    return quoted(f"./{name}" if name.startswith("-") else name)
 
 
 def quoted(word: str) -> str:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowreaper.errors import RunError
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.saved_pace import NOTE
-from flowreaper.model import Flow, State
+from flowreaper.model import Cause, Flow, State
+from flowreaper.store.history import PastRun
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 
 _REGARDLESS = "absences_regardless"
@@ -33,12 +34,15 @@ class StartState:
     has_answer: bool
     has_deleted: bool
     absent_before: Sequence[int]
+    in_doubt: int
+    run: PastRun
 
 
-def prepare(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> StartState:
+def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed: bool) -> StartState:
     """Make a checkpoint ready for a run: what a crash left claimed is in doubt, what is retried is pending again.
 
-    `listed`: the run calls only flows that its input lists. A rehearsal begins with an empty checkpoint.
+    `run` is the run that begins; it is kept in the history and gets its number. `listed`: the run calls only flows that
+    its input lists. A rehearsal begins with an empty checkpoint.
 
     Raises:
         CheckpointError: the checkpoint cannot be read or written.
@@ -60,6 +64,8 @@ def prepare(checkpoint: Checkpoint, settings: Settings, *, listed: bool) -> Star
         has_answer=checkpoint.has_answer(),
         has_deleted=(has_deleted := checkpoint.has_deleted()),
         absent_before=[] if has_deleted else _absent_before(checkpoint, settings),
+        in_doubt=checkpoint.in_doubt(),
+        run=replace(run, number=checkpoint.history.begin(run)),
     )
 
 
@@ -80,6 +86,7 @@ class EndState:
     in_doubt: int = 0
     unlisted: int | None = None
     never_deleted: bool = False
+    causes: Sequence[Cause] = ()
 
 
 def read_end(
@@ -92,6 +99,7 @@ def read_end(
             checkpoint.in_doubt(),
             checkpoint.unlisted() if read_all else None,
             not checkpoint.has_deleted(),
+            checkpoint.causes(),
         )
     except RunError:
         return EndState(dict(Counter(before) + recorded))

@@ -38,6 +38,7 @@ class Lane:
     workers: WorkerPool
     replies: ReplyHandler
     breaker: CircuitBreaker
+    limiter: RateLimiter
 
     def fail(self, error: Exception) -> None:
         """Stop for what concerns every flow: send no more, and end with this error."""
@@ -56,6 +57,7 @@ def build_lane(
     has_answered: bool = False,
     has_deleted: bool = False,
     absent_before: Sequence[int] = (),
+    in_doubt: int = 0,
     luck: Callable[[], float] = random.random,
     now: Callable[[], float] = time.time,
 ) -> Lane:
@@ -63,13 +65,13 @@ def build_lane(
 
     `left_claimed` are rows that a crash left claimed: they are called first. Of the job's earlier runs, `has_answered`
     and `has_deleted` say whether the service answered, and deleted a flow; `absent_before` are the rows last found
-    absent. `luck` returns a number from 0 to 1, `now` seconds since the epoch. What cannot be recorded stops the lane.
+    absent, `in_doubt` counts the unfinished flows that had a call without a reply. `luck` returns a number from 0 to 1, `now` seconds since the epoch. What cannot be recorded stops the lane.
     """
     backlog = Backlog(settings.rate, settings.limit)
     backlog.take_first(left_claimed)
     breaker = CircuitBreaker(settings.outage_limit_s, has_answered=has_answered)
     absences = AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before)
-    sink = Sink(store, streams, lambda error: lane.fail(error), absences.may_reopen)  # noqa: PLW0108 -- the lane is made below
+    sink = Sink(store, streams, lambda error: lane.fail(error), absences.may_reopen, in_doubt)  # noqa: PLW0108 -- the lane is made below
     replies = ReplyHandler(
         backlog=backlog,
         sink=sink,
@@ -92,7 +94,7 @@ def build_lane(
         replies=replies,
         concurrency=settings.concurrency,
     )
-    lane = Lane(sink, workers, replies, breaker)
+    lane = Lane(sink, workers, replies, breaker, limiter)
     return lane
 
 

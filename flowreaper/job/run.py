@@ -12,6 +12,7 @@ from flowreaper.client.client import Client, CredentialSource
 from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
+from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead, Opened, Snapshot, Summary
@@ -84,15 +85,28 @@ class Run:
         credentials = await self._credentials.get()
         async with AsyncExitStack() as stack:
             checkpoint, writer = await self._open(credentials, stack)
-            start = await self._prepare(checkpoint, writer)
+            start = await self._prepare(checkpoint, writer, credentials)
             active = self._active = await self._activate(credentials, writer, start, stack)
             self._opened(Opened(start.counts, start.to_call))
             if self._interrupted:
                 active.lane.workers.stop(Ending.INTERRUPTED)
-            read_all = await active.supervisor.run()
+            history = RunHistory(
+                start.run,
+                checkpoint.history,
+                writer,
+                snapshot=active.supervisor.snapshot,
+                failed=active.lane.fail,
+            )
+            try:
+                read_all = await active.supervisor.run(history.run)
+            except BaseException as error:
+                await _end(history, Ending.STOPPED, error)
+                raise
             recorded = active.lane.sink.recorded
             end = await writer.call(partial(read_end, checkpoint, start.counts, recorded, read_all=read_all))
-            return _summary(active, end, read_all=read_all)
+            summary = self._summary(active, start, end, read_all=read_all)
+            await _end(history, summary.ending, summary.error)
+            return summary
 
     def stop(self) -> None:
         """Send no more, wait for the calls in progress, record, return from `run`."""
@@ -138,11 +152,11 @@ class Run:
         await stack.enter_async_context(self._beside(writer.note_now))
         return checkpoint, writer
 
-    async def _prepare(self, checkpoint: Checkpoint, writer: Writer) -> StartState:
+    async def _prepare(self, checkpoint: Checkpoint, writer: Writer, credentials: Credentials) -> StartState:
         """Make the checkpoint ready; flows that the input surely lists are called before it is read."""
-        start = await writer.call(
-            partial(prepare, checkpoint, self._settings, listed=self._make_producer is not None)
-        )
+        begins = run_that_begins(credentials.masked_id, self._settings.rate)
+        listed = self._make_producer is not None
+        start = await writer.call(partial(prepare, checkpoint, self._settings, begins, listed=listed))
         if not start.sought:
             return start
         found = await asyncio.to_thread(self._first_listed, start.sought)
@@ -174,6 +188,7 @@ class Run:
             has_answered=start.has_answer,
             has_deleted=start.has_deleted,
             absent_before=start.absent_before,
+            in_doubt=start.in_doubt,
         )
         supervisor = Supervisor(
             settings,
@@ -181,12 +196,36 @@ class Run:
             writer,
             SavedPace(pace, writer.note, lane.fail),
             make_producer=self._make_producer,
+            before=start.counts,
             to_call=start.to_call,
             expires_at=credentials.expires_at,
             input_read=self._input_read,
             log=self._log,
         )
         return _Active(lane, supervisor)
+
+    def _summary(self, active: "_Active", start: StartState, end: EndState, *, read_all: bool) -> Summary:
+        lane = active.lane
+        # Known flows that the run takes are in the input, too, and were not skipped.
+        taken = lane.sink.resumed + (start.to_call if self._make_producer else 0)
+        summary = Summary(
+            ending=lane.workers.ending or Ending.FINISHED,
+            this_run=dict(+lane.sink.recorded),
+            seconds=active.supervisor.elapsed_s,
+            calls=lane.workers.calls,
+            throttled=lane.replies.throttled,
+            repeated=max(0, lane.sink.repeated - taken),
+            read_all=read_all,
+            error=lane.workers.error,
+            inferred=lane.sink.inferred,
+            counts=end.counts,
+            in_doubt=end.in_doubt,
+            unlisted=end.unlisted,
+            never_deleted=end.never_deleted,
+            causes=end.causes,
+            started_at_ms=start.run.started_at_ms,
+        )
+        return replace(summary, ending=_ending(summary))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,20 +249,16 @@ def _close(checkpoint: Checkpoint) -> None:
         checkpoint.close()
 
 
-def _summary(active: _Active, end: EndState, *, read_all: bool) -> Summary:
-    lane = active.lane
-    return Summary(
-        ending=lane.workers.ending or Ending.FINISHED,
-        this_run=dict(+lane.sink.recorded),
-        seconds=active.supervisor.elapsed_s,
-        calls=lane.workers.calls,
-        throttled=lane.replies.throttled,
-        repeated=lane.sink.repeated,
-        read_all=read_all,
-        error=lane.workers.error,
-        inferred=lane.sink.inferred,
-        counts=end.counts,
-        in_doubt=end.in_doubt,
-        unlisted=end.unlisted,
-        never_deleted=end.never_deleted,
-    )
+async def _end(history: RunHistory, ending: Ending, error: BaseException | None) -> None:
+    with contextlib.suppress(RunError):  # what stopped the run may be the checkpoint
+        await history.end(ending, error)
+
+
+def _ending(summary: Summary) -> Ending:
+    """Return how a run ended once its flows are counted."""
+    ending = summary.ending
+    if ending in (Ending.LIMIT, Ending.TIME_UP) and summary.read_all and not summary.left:
+        ending = Ending.FINISHED  # the limit came with the last flow
+    if ending is Ending.FINISHED and summary.failed:
+        return Ending.INCOMPLETE
+    return ending

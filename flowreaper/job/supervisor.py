@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 
 from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.events import Log
@@ -12,17 +13,21 @@ from flowreaper.job.lane import Lane
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead, Snapshot
 from flowreaper.limiter.saved_pace import SavedPace
-from flowreaper.model import Entry, InvalidEntry, State
+from flowreaper.model import Ending, Entry, InvalidEntry, State
 from flowreaper.producer.producer import Deliver, Producer
 from flowreaper.store.sqlite.writer import Writer
+
+_LOOK_S = 0.5
+# How often it is looked whether the time is up.
 
 
 class Supervisor:
     """Runs a lane until nothing is left to do, with all that goes on beside it.
 
-    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `to_call` counts the flows that
+    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows by
+    state when the run begins, `to_call` the flows that
     will be called for sure. `expires_at` is when the credentials expire, in seconds since the epoch, None: never.
-    `input_read` is called once the input was read to its end.
+    `input_read` is called once the input was read to its end. `now` returns seconds since the epoch.
     """
 
     def __init__(
@@ -33,46 +38,54 @@ class Supervisor:
         pace: SavedPace,
         *,
         make_producer: Callable[[Deliver], Producer] | None,
+        before: Mapping[State, int],
         to_call: int,
         expires_at: float | None,
         input_read: Callable[[InputRead], None],
         log: Log,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._lane = lane
         self._writer = writer
         self._pace = pace
         self._producer = make_producer(self._deliver) if make_producer else None
+        self._before = Counter({state: count for state, count in before.items() if state.final})
         self._to_call = to_call
         self._expires_at = expires_at
         self._input_read = input_read
         self._log = log
+        self._now = now
         self._reading = make_producer is not None
         self._read_all = make_producer is None
         self._warned_of_expiry = False
         self._started_at = asyncio.get_running_loop().time()
 
-    async def run(self) -> bool:
-        """Run to the end; return whether all of the input was read.
+    async def run(self, keep_history: Callable[[], Coroutine[None, None, None]]) -> bool:
+        """Run to the end, with `keep_history` beside; return whether all of the input was read.
 
         Raises:
             Exception: what the input raised and is no FlowreaperError, or a defect, once all is recorded.
         """
         lane = self._lane
         reading = asyncio.create_task(self._read())
-        saving = asyncio.create_task(self._pace.run())
-        watching = asyncio.create_task(self._writer.watch(lane.fail))
+        beside = (
+            asyncio.create_task(self._pace.run()),
+            asyncio.create_task(keep_history()),
+            asyncio.create_task(self._writer.watch(lane.fail)),
+            asyncio.create_task(self._stop_in_time()),
+        )
         try:
             await lane.workers.run()
             read_all = self._read_all
             with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
                 await self._pace.save()
         finally:
-            saving.cancel()
-            watching.cancel()
+            for task in beside:
+                task.cancel()
             if self._producer:
                 self._producer.stop()
-            await asyncio.wait((reading, saving))
+            await asyncio.wait((reading, *beside))
         if error := reading.exception():
             raise error
         if lane.workers.error and not isinstance(lane.workers.error, FlowreaperError):
@@ -99,7 +112,29 @@ class Supervisor:
             silent_s=None if since is None else asyncio.get_running_loop().time() - since,
             reading=self._reading,
             elapsed_s=self.elapsed_s,
+            before=dict(self._before - lane.sink.reopened),
+            in_doubt=lane.sink.in_doubt,
+            rate=self._settings.rate,
+            permitted_per_s=lane.limiter.permitted_per_s,
+            other_clients_per_s=lane.limiter.other_clients_rate,
+            limit=self._settings.limit,
         )
+
+    async def _stop_in_time(self) -> None:
+        """Stop the run when its time is up."""
+        settings = self._settings
+        if settings.max_duration_s is None and settings.stop_at is None:
+            return
+        while not self._is_time_up():  # noqa: ASYNC110 -- a clock sets no event
+            await asyncio.sleep(_LOOK_S)
+        self._lane.workers.stop(Ending.TIME_UP)
+
+    def _is_time_up(self) -> bool:
+        # The wall clock may be set, and goes on while the machine sleeps: it is asked again and again.
+        settings = self._settings
+        if settings.stop_at is not None and self._now() >= settings.stop_at.timestamp():
+            return True
+        return settings.max_duration_s is not None and self.elapsed_s >= settings.max_duration_s
 
     async def _read(self) -> None:
         self._warn_of_expiry()
@@ -135,7 +170,7 @@ class Supervisor:
         if self._expires_at is None or self._warned_of_expiry:
             return
         left_s = min(self.snapshot().left, self._settings.limit or sys.maxsize) / self._settings.rate
-        valid_s = self._expires_at - time.time()
+        valid_s = self._expires_at - self._now()
         if left_s > valid_s:
             self._warned_of_expiry = True
             self._log.warning(

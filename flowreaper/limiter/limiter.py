@@ -130,6 +130,11 @@ class RateLimiter:
             self._shared.sent(slot.time, at)
 
     @property
+    def permitted_per_s(self) -> float:
+        """How many calls a second this run's pace permits, less than its rate where the service has throttled."""
+        return self._pace.permitted_per_s
+
+    @property
     def other_clients_rate(self) -> float | None:
         """How many calls a second other clients seem to use of the quota; None without a sign of any."""
         return self._pace.other_clients_rate

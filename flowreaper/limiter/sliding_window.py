@@ -147,6 +147,11 @@ class Pace:
         return self._adaptive.widening_s
 
     @property
+    def permitted_per_s(self) -> float:
+        """How many calls a second the widened window permits."""
+        return self._window.rate / (1 + self._adaptive.widening_s)
+
+    @property
     def other_clients_rate(self) -> float | None:
         """How many calls a second other clients seem to use; None without a sign of any."""
         return self._adaptive.other_clients_rate(self._window.rate)

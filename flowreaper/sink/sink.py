@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flowreaper.model import Change, Claim, Entry, InvalidEntry, Outcome, Record, Reopen, State
+from flowreaper.model import Change, Claim, Entry, InvalidEntry, Outcome, Record, Requeue, State
 from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.store import Store
 
@@ -35,7 +35,8 @@ class Sink:
 
     `failed` is called once, with the first failure. After a failed write nothing is recorded any more; a stream that
     fails does not stop the recording. `may_reopen` says of a row whether its outcome may still be taken back: it is
-    recorded at once, but streamed only when that is decided, at the latest at `flush`.
+    recorded at once, but streamed only when that is decided, at the latest at `flush`. `in_doubt` counts the unfinished
+    flows of earlier runs that had a call without a reply.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Sink:
         streams: Sequence[Stream],
         failed: Callable[[Exception], None],
         may_reopen: Callable[[int], bool] = lambda _row: False,
+        in_doubt: int = 0,
     ) -> None:
         self._store = store
         self._streams = streams
@@ -55,9 +57,18 @@ class Sink:
         self._writes: set[asyncio.Task[list[Claim]]] = set()
         self._has_failed = False
         self._broken: Exception | None = None
+        self._in_doubt = in_doubt
+        self._doubtful_rows: set[int] = set()
         self.recorded: Counter[State] = Counter()
+        self.reopened: Counter[State] = Counter()
         self.repeated = 0
+        self.resumed = 0
         self.inferred = 0
+
+    @property
+    def in_doubt(self) -> int:
+        """How many unfinished flows of the job had a call without a reply, as far as is recorded."""
+        return self._in_doubt + len(self._doubtful_rows)
 
     async def add(self, entries: Sequence[Entry | InvalidEntry]) -> int:
         """Keep what was read; return how many flows the run takes of it.
@@ -67,6 +78,8 @@ class Sink:
         """
         added = await self._guard(self._store.add(entries))
         self.repeated += added.repeated
+        self.resumed += added.resumed
+        self.reopened.update(added.reopened)
         found_at_ms = int(time.time() * 1000)
         for entry in added.invalid:
             self.recorded[State.INVALID] += 1
@@ -119,19 +132,31 @@ class Sink:
             self._timer = None
         claims = await self._guard(self._store.write(group, new, rows))
         for change in group:
-            if isinstance(change, Outcome):
-                self.recorded[change.state] += 1
-                self.inferred += change.inferred
-                if self._streams and self._may_reopen(change.claim.row):
-                    self._held.append(change)
-                elif self._streams:
-                    self._pass_on(record_of(change))
-            elif isinstance(change, Reopen):
-                self.recorded[State.ABSENT] -= len(change.rows)
-                reopened = set(change.rows)
-                self._held = [outcome for outcome in self._held if outcome.claim.row not in reopened]
+            self._record(change)
+        for claim in claims:
+            if claim.in_doubt and claim.row not in self._doubtful_rows:
+                self._in_doubt = max(0, self._in_doubt - 1)  # it was counted at the start
+                self._doubtful_rows.add(claim.row)
         self._release(self._may_reopen)
         return claims
+
+    def _record(self, change: Change) -> None:
+        """Count a change that is in the store, and stream it."""
+        if isinstance(change, Outcome):
+            self._doubtful_rows.discard(change.claim.row)
+            self.recorded[change.state] += 1
+            self.inferred += change.inferred
+            if self._streams and self._may_reopen(change.claim.row):
+                self._held.append(change)
+            elif self._streams:
+                self._pass_on(record_of(change))
+        elif isinstance(change, Requeue):
+            if change.in_doubt:
+                self._doubtful_rows.add(change.row)
+        else:
+            self.recorded[State.ABSENT] -= len(change.rows)
+            reopened = set(change.rows)
+            self._held = [outcome for outcome in self._held if outcome.claim.row not in reopened]
 
     def _release(self, is_held: Callable[[int], bool]) -> None:
         """Stream what was held back and is decided now."""

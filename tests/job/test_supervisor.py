@@ -1,8 +1,10 @@
 """What goes on beside the workers: the input is read and reported, a failure stops everything, expiry is warned of."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -90,12 +92,15 @@ class Rig:
         *,
         settings: Settings = SETTINGS,
         expires_at: float | None = None,
+        at_s: float = 0.0,
     ) -> None:
         self.client = Client()
         self.read: list[InputRead] = []
         self.log = Log()
         self.raised: Exception | None = None
         self.read_all = False
+        self.keeps_history: bool | None = None
+        self._at_s = at_s
         run_virtual(self._run(source, writer or MemoryWriter(), settings, expires_at))
 
     async def _run(
@@ -110,16 +115,28 @@ class Rig:
             writer,
             SavedPace(pace, writer.note, self.lane.fail),
             make_producer=source,
+            before={State.DELETED: 2, State.PENDING: 7},
             to_call=0,
             expires_at=expires_at,
             input_read=self.read.append,
             log=self.log,
+            now=self._wall_clock,
         )
         try:
-            self.read_all = await supervisor.run()
+            self.read_all = await supervisor.run(self._keep_history)
         except ValueError as error:
             self.raised = error
         self.snapshot = supervisor.snapshot()
+
+    def _wall_clock(self) -> float:
+        return self._at_s + asyncio.get_running_loop().time()
+
+    async def _keep_history(self) -> None:
+        self.keeps_history = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.keeps_history = False
 
 
 def test_the_input_is_called_and_reported_when_it_was_read() -> None:
@@ -163,6 +180,44 @@ def test_a_file_that_fails_while_nothing_is_recorded_stops_the_run() -> None:
 
 @pytest.mark.parametrize(("valid_s", "warned"), [(10, True), (1000, False), (None, False)])
 def test_credentials_that_expire_too_early_are_warned_of_once(valid_s: float | None, *, warned: bool) -> None:
-    expires_at = None if valid_s is None else time.time() + valid_s
+    expires_at = None if valid_s is None else valid_s
     rig = Rig(Input(1000), expires_at=expires_at)
     assert rig.log.warnings == ["credentials.expire_before_the_end"] * warned
+
+
+def test_a_snapshot_tells_this_run_and_the_jobs_former_outcomes_apart() -> None:
+    snapshot = Rig(Input(3)).snapshot
+    assert (snapshot.done, snapshot.before) == ({State.DELETED: 3}, {State.DELETED: 2})
+    assert (snapshot.called, snapshot.to_do, snapshot.rate, snapshot.limit) == (3, 0, 10.0, None)
+    assert snapshot.permitted_per_s == pytest.approx(10.0, rel=0.001)
+    assert (snapshot.other_clients_per_s, snapshot.in_doubt) == (None, 0)
+
+
+def test_the_history_is_kept_for_as_long_as_the_run_goes_on() -> None:
+    assert Rig(Input(3)).keeps_history is False
+
+
+AT_SIX = datetime(2026, 11, 25, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("limits", "at_s"),
+    [
+        ({"max_duration_s": 3.0}, 0.0),
+        ({"stop_at": AT_SIX}, AT_SIX.timestamp() - 3),
+        ({"stop_at": AT_SIX, "max_duration_s": 3600.0}, AT_SIX.timestamp() - 3),
+    ],
+    ids=["after a time", "at a time", "whichever comes first"],
+)
+def test_a_run_whose_time_is_up_sends_no_more_and_says_so(limits: dict[str, Any], at_s: float) -> None:
+    settings = replace(SETTINGS, **limits)
+    rig = Rig(Input(1000, wait_s=0.01), settings=settings, at_s=at_s)
+    assert rig.lane.workers.ending is Ending.TIME_UP
+    assert 25 <= len(rig.client.sent) <= 36
+    assert rig.lane.sink.recorded[State.DELETED] == len(rig.client.sent)
+    assert not rig.read_all
+
+
+def test_a_time_that_is_not_up_ends_nothing() -> None:
+    rig = Rig(Input(3), settings=replace(SETTINGS, max_duration_s=3600.0))
+    assert rig.lane.workers.ending is Ending.FINISHED

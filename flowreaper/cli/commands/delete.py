@@ -1,6 +1,5 @@
 """``flowreaper delete``: the main job's options."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.option_groups import DELETE
 from flowreaper.cli.options import command_line, quoted
 from flowreaper.cli.suggestions import Choice, ids_among
-from flowreaper.cli.terminal.confirm import require_terminal
+from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
@@ -155,9 +154,33 @@ _EXAMPLES = (
     help="Go on with a checkpoint whose -wal file is lost: every flow without an outcome counts as in doubt.",
 )
 @click.option("--limit", type=int, metavar="N", help="Stop after N flows.")
+@click.option("--max-duration", metavar="SPAN", help="Stop after this time, as in 5h30m.")
+@click.option("--stop-at", metavar="TIME", help="Stop at this time, as in 06:00 (local) or 2026-11-26T06:00.")
 @click.option("--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
 @click.option("--sandbox", is_flag=True, help="Run against a sandbox that is started for this run.")
+@click.option(
+    "--summary-json",
+    metavar="PATH",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what became of the run to this file, as one JSON object; replaced by each run.",
+)
+@click.option(
+    "--progress",
+    type=Choice([m.value for m in ProgressMode]),
+    default=ProgressMode.AUTO.value,
+    metavar="MODE",
+    show_default=True,
+    help="auto or bar: a bar on a terminal, else lines; lines; none: only when SIGUSR1 asks for a line.",
+)
+@click.option(
+    "--progress-interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="Seconds from a line of progress to the next; 0: none.",
+)
 @click.option(
     "--log-format",
     type=Choice([f.value for f in LogFormat]),
@@ -191,13 +214,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     try:
         _refuse_ids(ctx, options["source"])
         sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
-        delete = DeleteCommand(ctx, sources, options)
-        delete.check()
-        if options["dry_run"]:
-            asyncio.run(delete.dry_run())
-            return
-        terminal = None if options["yes"] else require_terminal()
-        ctx.exit(asyncio.run(delete.run(terminal)))
+        ctx.exit(DeleteCommand(ctx, sources, options).execute())
     finally:
         for source in sources:
             source.close()

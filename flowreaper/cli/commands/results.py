@@ -1,8 +1,6 @@
 """``flowreaper results``: what is recorded of each flow."""
 
-import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +10,17 @@ import click
 
 from flowreaper.cli.completion import complete_code
 from flowreaper.cli.help import HelpCommand
+from flowreaper.cli.new_file import check_new, new_file
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
-from flowreaper.cli.since import parse_since
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.suggestions import Choice
+from flowreaper.cli.times import parse_since
 from flowreaper.cli.unmatched import NONE, Holdings, notes
-from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, header_for, writer_for
 from flowreaper.store.selection import Selection
-from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.reader import (
     count_by_space,
     has_space,
@@ -32,7 +30,6 @@ from flowreaper.store.sqlite.reader import (
 )
 
 _CHUNK = 256 * 1024
-_STDOUT = Path("-")
 
 
 _EXAMPLES = (
@@ -97,16 +94,13 @@ def command(
     Also while a run is going on. A record must satisfy each option that is given, with any of its values. Invalid lines
     have neither code nor space: --code and --space leave them out.
     """
-    if output and (own := companion_named(checkpoint, output)):
-        raise ConfigurationError(
-            f"--output {printable(str(output))} is {printable(own)}, a file of the checkpoint's own: name another"
-        )
+    check_new(output, checkpoint)
     shape = RecordFormat(record_format)
     wanted = Selection(
         tuple(State(s) for s in state),
         _values("--code", code),
         _values("--space", space),
-        None if since is None else parse_since(since, datetime.now(UTC)),
+        None if since is None else parse_since(since, "--since", datetime.now(UTC)),
     )
     selected = read_selected(checkpoint, wanted)
     first = next(selected, None)  # a checkpoint that cannot be read must not leave an empty file behind
@@ -116,7 +110,7 @@ def command(
             raise _needs_spaces()
         records = _with_ids(records)
     warn_of_what_is_missing(checkpoint)
-    with _named(output), _open(output) as out:
+    with new_file(output) as out:
         _write(out, shape, records)
     for note in _notes(checkpoint, wanted, found=first is not None):
         write_line(f"Note: {note}")
@@ -174,32 +168,3 @@ def _needs_spaces() -> ConfigurationError:
         "--format ids would lose the space (cust_space_id) of some of these flows, and the account's own flows of"
         " the same number would be meant: use --format jsonl, which `flowreaper delete -` reads"
     )
-
-
-@contextlib.contextmanager
-def _named(output: Path | None) -> Iterator[None]:
-    """Name the output that cannot be written; a reader that closed the pipe gets no message."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = printable(str(output)) if output and output != _STDOUT else "standard output"
-        raise OutputError(
-            f"cannot write to {where}: {error.strerror}. What was written is not all of it: once there is room,"
-            " begin again"
-        ) from error
-
-
-def _open(output: Path | None) -> BinaryIO:
-    if output is None or output == _STDOUT:
-        return click.open_file("-", "wb")  # type: ignore[return-value]  # "wb" opens a binary file
-    try:
-        # O_EXCL: neither another file nor what a symbolic link points to is overwritten.
-        return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-    except FileExistsError:
-        raise ConfigurationError(
-            f"{printable(str(output))} already exists; remove it or choose another name"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None

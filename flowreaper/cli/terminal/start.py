@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flowreaper.cli.options import quoted
-from flowreaper.cli.terminal.progress import duration
+from flowreaper.cli.options import path_word
+from flowreaper.cli.terminal.causes import shown_flow
+from flowreaper.cli.terminal.progress import duration, ends_at
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
-from flowreaper.model import Flow, State
+from flowreaper.model import State
 
 _LABEL_WIDTH = 12
 _SOURCES_SHOWN = 3
@@ -64,7 +65,7 @@ def describe(start: Start, what: str, now: datetime) -> str:
     lines = [f"{what} {_flows(start)}", *_facts(start, now)]
     if found := start.found:
         if found.sample:
-            lines.append(_line("For example", ", ".join(_name(flow) for flow in found.sample)))
+            lines.append(_line("For example", ", ".join(shown_flow(flow) for flow in found.sample)))
         lines += [
             f"  Not a flow id: {printable(e.source)}, line {e.line}: {printable(e.text, 60)} ({printable(e.reason)})"
             for e in found.invalid_sample
@@ -130,7 +131,7 @@ def left_alone(count: int, checkpoint: Path) -> str:
 
 def everything_command(checkpoint: Path) -> str:
     """Return the command that calls every unfinished flow of a checkpoint."""
-    return f"flowreaper delete -c {quoted(str(checkpoint))}"
+    return f"flowreaper delete -c {path_word(checkpoint)}"
 
 
 def expectation(flows: int, rate: float, now: datetime) -> str:
@@ -139,14 +140,6 @@ def expectation(flows: int, rate: float, now: datetime) -> str:
     end = ends_at(seconds, now)
     clock = f"{end:%H:%M:%S}" if end.date() == now.date() else f"{end:%a %Y-%m-%d %H:%M}"
     return f"{duration(seconds)}, until {clock}"
-
-
-def ends_at(seconds: float, now: datetime) -> datetime:
-    """Return the moment `seconds` from `now`; the last one that can be written, if that is later."""
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=now.tzinfo)
 
 
 def _flows(start: Start) -> str:
@@ -215,8 +208,3 @@ def _input(start: Start) -> str:
 
 def _counted(*numbers: tuple[int, str]) -> str:
     return ", ".join(f"{count:,} {word}" for count, word in numbers if count)
-
-
-def _name(flow: Flow) -> str:
-    name = printable(flow.flow_id, 40)
-    return f"{printable(flow.cust_space_id, 40)}/{name}" if flow.cust_space_id else name

@@ -15,6 +15,7 @@ from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import (
     Added,
+    Cause,
     Change,
     Claim,
     Entry,
@@ -26,8 +27,17 @@ from flowreaper.model import (
     Retry,
     State,
 )
-from flowreaper.store.sqlite import columns, file_guard, listed_flows, run_mark, schema, statements
+from flowreaper.store.sqlite import (
+    causes,
+    columns,
+    file_guard,
+    listed_flows,
+    run_mark,
+    schema,
+    statements,
+)
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
+from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.sources import Sources
 from flowreaper.store.store import Identity
 
@@ -51,6 +61,7 @@ class Checkpoint:
         self.path = path
         self._db = db
         self._database = database or Database(path, db)
+        self.history = History(self._database)
         self._sources = Sources()
         self._read_up_to = 0
         self._left_claimed: frozenset[int] = frozenset()
@@ -61,7 +72,7 @@ class Checkpoint:
     def clear(self) -> None:
         """Forget every flow and every note; keep what the checkpoint belongs to, and which run has it."""
         with self._transaction() as db:
-            for table in ("flow", "invalid", "source"):
+            for table in ("flow", "invalid", "source", "run", "minute"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
             kept = ("endpoint", "sandbox", "access_key", run_mark.NAME, run_mark.RUN)
             db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
@@ -82,7 +93,7 @@ class Checkpoint:
         if self._last_known is None:
             return 0
         with self._transaction() as db:
-            return listed_flows.enter(db, flows, self._last_known, Retry())
+            return listed_flows.enter(db, flows, self._last_known)
 
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
@@ -101,11 +112,12 @@ class Checkpoint:
                 if isinstance(e, Entry)
             ]
             new = statements.ADD.run(db, flows)
-            resumed = 0
+            resumed, reopened = 0, {}
             if self._last_known is not None and new < len(flows):
                 named = [e.flow for e in entries if isinstance(e, Entry)]
-                resumed = listed_flows.enter(db, named, self._last_known, self._retry)
-        return Added(new, len(entries) - new - len(invalid), invalid, resumed)
+                reopened = listed_flows.reopen(db, named, self._last_known, self._retry)
+                resumed = listed_flows.enter(db, named, self._last_known)
+        return Added(new, len(entries) - new - len(invalid), invalid, resumed, reopened)
 
     def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
         """Record `changes` and claim flows, as `flowreaper.store.store.Store.write`."""
@@ -180,6 +192,11 @@ class Checkpoint:
         """Return what `note` kept under this name; empty if nothing."""
         with self._database.errors():
             return schema.job(self._db).get(name, "")
+
+    def causes(self) -> tuple[Cause, ...]:
+        """Return why flows ended other than by a confirmed deletion."""
+        with self._database.errors():
+            return causes.causes(self._db)
 
     def check(self) -> None:
         """Check that the file is still this run's; keep its log short. Call it every second."""

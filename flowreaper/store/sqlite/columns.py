@@ -3,9 +3,13 @@
 Each function takes what a column holds, and raises ValueError where it is not what belongs there.
 """
 
+import math
+
 from flowreaper.escaping import printable
 from flowreaper.model import Flow, State
 from flowreaper.store.sqlite.states import STATES
+
+_YEAR_9999_MS = 253_370_764_800_000
 
 
 def text(value: object) -> str:
@@ -30,6 +34,21 @@ def number(value: object) -> int:
 def optional_number(value: object) -> int | None:
     """Return the value of a column of whole numbers that may be NULL."""
     return None if value is None else number(value)
+
+
+def amount(value: object) -> float:
+    """Return the value of a column of real numbers, none of them negative."""
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{printable(repr(value))} stands where an amount belongs")
+    return float(value)
+
+
+def time_ms(value: object) -> int:
+    """Return the value of a column of times, in milliseconds since the epoch: of the years 1970 to 9998."""
+    at_ms = number(value)
+    if not 0 <= at_ms < _YEAR_9999_MS:
+        raise ValueError(f"{at_ms} is the time of no run")
+    return at_ms
 
 
 def state(value: object) -> State:

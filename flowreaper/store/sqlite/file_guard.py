@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.errors import Advice, CheckpointError, CheckpointRefusedError
+from flowreaper.errors import Advice, CheckpointError, CheckpointInUseError, CheckpointRefusedError
 from flowreaper.escaping import printable
 from flowreaper.store.sqlite import descriptors, lock
 from flowreaper.store.sqlite.companions import look, refuse_beside_saved, refuse_lone_log
@@ -57,10 +57,10 @@ class GuardedFile:
         """Lock the file, or lock it again: where locks belong to the process, closing any descriptor drops them.
 
         Raises:
-            CheckpointRefusedError: another run has it.
+            CheckpointInUseError: another run has it.
         """
         if not lock.take(self._fd):
-            raise CheckpointRefusedError(
+            raise CheckpointInUseError(
                 f"the checkpoint {printable(str(self.path))} is in use by another run"
                 f" ({holder(self.path) or 'it has not said who it is'}): wait for it, or stop it",
                 Advice.OTHER_CHECKPOINT,
@@ -161,7 +161,8 @@ def hold(path: Path) -> GuardedFile:
     """Open a checkpoint's file for this run alone, or make an empty one (mode 0600) where there is none.
 
     Raises:
-        CheckpointRefusedError: another run has it (the message says which), it is no regular file or has a
+        CheckpointInUseError: another run has it; the message says which.
+        CheckpointRefusedError: it is no regular file or has a
             second name, what lies beside it is not its own, or it cannot be made or written there.
         CheckpointError: it cannot be opened or locked.
     """

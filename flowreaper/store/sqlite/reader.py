@@ -17,11 +17,26 @@ from typing import NamedTuple
 from flowreaper.errors import Advice, CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import InvalidEntry, Record, State
+from flowreaper.store.overview import Overview
 from flowreaper.store.records import record_of_invalid, record_of_row
 from flowreaper.store.selection import Selection
-from flowreaper.store.sqlite import columns, companions, descriptors, file_guard, run_mark, schema, statements
+from flowreaper.store.sqlite import (
+    causes,
+    columns,
+    companions,
+    descriptors,
+    file_guard,
+    history,
+    run_mark,
+    schema,
+    statements,
+)
 from flowreaper.store.sqlite.states import NUMBER
+from flowreaper.store.sqlite.status import status_of
+from flowreaper.store.sqlite.transaction import transaction
 from flowreaper.store.store import Identity, Status
+
+_APPLICATION_AT = slice(68, 72)  # SQLite's file format, "Application ID"
 
 
 def is_begun(path: Path) -> bool:
@@ -32,6 +47,22 @@ def is_begun(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, by name: the files that SQLite's header says are flowreaper's.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    return sorted(path for path in folder.iterdir() if path.is_file() and _is_checkpoint(path))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    with contextlib.suppress(OSError), descriptors.reading(path), path.open("rb") as file:
+        header = file.read(_APPLICATION_AT.stop)
+        return header[_APPLICATION_AT] == schema.APPLICATION_ID.to_bytes(4)
+    return False
+
+
 def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:
     """Count a checkpoint's flows.
 
@@ -40,44 +71,25 @@ def read_status(path: str | os.PathLike[str], identity: Identity | None = None) 
         CheckpointError: it cannot be read.
     """
     with _reading(path) as db:
-        # Ask this first: a run that ends in between leaves no claimed flow that would count as in doubt.
-        live = file_guard.has_run(Path(path))
-        job = schema.job(db)
-        if identity:
-            schema.check_identity(job, printable(os.fspath(path)), identity)
-        codes: dict[State, dict[str, int]] = {}
-        found = db.execute(
-            "SELECT state, code, count(*) FROM flow GROUP BY state, code ORDER BY state, count(*) DESC"
-        ).fetchall()
-        for number, code, count in found:
-            codes.setdefault(columns.state(number), {})[columns.optional_text(code) or ""] = count
-        (invalid,) = db.execute("SELECT count(*) FROM invalid").fetchone()
-        if invalid:
-            codes[State.INVALID] = {"": invalid}
-        # A flow deleted by inference has a code of absence, so the index finds these few.
-        inferred = sum(
-            db.execute(
-                "SELECT count(*) FROM flow WHERE state = ? AND code IS ? AND inferred = 1",
-                (NUMBER[State.DELETED], code or None),
-            ).fetchone()[0]
-            for code in codes.get(State.DELETED, {})
-            if code != "OK"
+        return status_of(db, Path(path), identity)
+
+
+def read_overview(path: str | os.PathLike[str]) -> Overview:
+    """Return all that a checkpoint holds but its records, as it was at one moment; a million flows take up to a second.
+
+    Raises as `read_records`.
+    """
+    with _reading(path) as db, transaction(db, "DEFERRED"):
+        status = status_of(db, Path(path))
+        flows = sum(count for state, count in status.states.items() if state is not State.INVALID)
+        return Overview(
+            status=status,
+            causes=causes.causes(db),
+            sources=causes.flows_by_source(db, flows),
+            spaces=causes.flows_by_space(db, flows),
+            runs=history.runs(db),
+            minutes=history.minutes(db),
         )
-        (in_doubt,) = db.execute(
-            schema.COUNT_IN_DOUBT_DURING_A_RUN if live else schema.COUNT_IN_DOUBT
-        ).fetchone()
-    return Status(
-        endpoint=job.get("endpoint", ""),
-        sandbox=job.get("sandbox") == "yes",
-        access_key=job.get("access_key", ""),
-        states={state: sum(counts.values()) for state, counts in codes.items()},
-        inferred=inferred,
-        in_doubt=in_doubt,
-        codes=codes,
-        live=live,
-        run=run_mark.who(job.get(run_mark.RUN)) if live else "",
-        under_way=sum(codes.get(State.CLAIMED, {}).values()) if live else 0,
-    )
 
 
 def what_is_missing(path: Path) -> str:

@@ -17,7 +17,10 @@ from flowreaper.store.store import Identity
 APPLICATION_ID = 0x666C7270
 """SQLite's application id of a checkpoint: "flrp"."""
 
-VERSION = 1
+VERSION = 2
+"""What this flowreaper writes. Version 1 had no history; it is read as it is, and migrated when a run opens it."""
+
+_READABLE = (1, VERSION)
 
 # A flow's identity is (flow_id, cust_space_id); `id` is the order of reading. The index `progress` finds unfinished
 # flows and counts by state and code without reading the table. Invalid lines have a table of their own: their escaped
@@ -53,6 +56,43 @@ _TABLES = (
     )""",
 )
 
+# The job's history: a row a run, and a row for each minute of it. Sums of a run are columns, so that a run that was
+# killed has those of its last seconds but few.
+_HISTORY = (
+    """CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        started_at_ms INTEGER NOT NULL,
+        seen_at_ms INTEGER NOT NULL,
+        ended_at_ms INTEGER,
+        ending TEXT,
+        error TEXT NOT NULL,
+        version TEXT NOT NULL,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        access_key TEXT NOT NULL,
+        rate REAL NOT NULL,
+        calls INTEGER NOT NULL,
+        throttled INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        absent INTEGER NOT NULL,
+        refused INTEGER NOT NULL,
+        gave_up INTEGER NOT NULL,
+        invalid INTEGER NOT NULL
+    )""",
+    """CREATE TABLE minute (
+        run INTEGER NOT NULL,
+        at_s INTEGER NOT NULL,
+        calls INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        absent INTEGER NOT NULL,
+        refused INTEGER NOT NULL,
+        throttled INTEGER NOT NULL,
+        permitted_per_s REAL NOT NULL,
+        silent_s REAL NOT NULL,
+        PRIMARY KEY (run, at_s)
+    ) WITHOUT ROWID""",
+)
+
 
 COUNT_IN_DOUBT = (
     f"SELECT (SELECT count(*) FROM flow WHERE state {IS_CLAIMED})"  # noqa: S608 -- constants
@@ -70,14 +110,14 @@ COUNT_IN_DOUBT_DURING_A_RUN = (
 def create(db: sqlite3.Connection) -> None:
     """Make the tables in an empty database, in one transaction."""
     with transaction(db):
-        for table in _TABLES:
+        for table in (*_TABLES, *_HISTORY):
             db.execute(table)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
-    """Make the tables if the database is empty; check that it is this job's; note the access key.
+    """Make the tables if the database is empty, or migrate them; check that it is this job's; note the access key.
 
     Raises:
         CheckpointRefusedError: it is not this job's; it is left as it was.
@@ -90,6 +130,8 @@ def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
     check_identity(job(db), name, identity)
     sandbox = "yes" if identity.sandbox else "no"
     with transaction(db):
+        if version(db) < VERSION:
+            _migrate(db)
         db.executemany(
             "INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)",
             [("endpoint", identity.endpoint), ("sandbox", sandbox), ("access_key", identity.access_key)],
@@ -130,12 +172,17 @@ def check(db: sqlite3.Connection, name: str) -> None:
     """
     if is_empty(db, name) or _application(db) != APPLICATION_ID:
         refuse(name)
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:
+    if version(db) not in _READABLE:
         raise CheckpointRefusedError(
-            f"{name} is a checkpoint of version {version}, and this flowreaper knows version {VERSION}: "
+            f"{name} is a checkpoint of version {version(db)}, and this flowreaper knows versions up to {VERSION}: "
             "use the flowreaper that made it, or a newer one"
         )
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Return the version of a checkpoint's tables."""
+    (number,) = db.execute("PRAGMA user_version").fetchone()
+    return int(number)
 
 
 def job(db: sqlite3.Connection) -> dict[str, str]:
@@ -145,6 +192,13 @@ def job(db: sqlite3.Connection) -> dict[str, str]:
         ValueError: the file is damaged or forged, as `columns.text`.
     """
     return {text(name): text(value) for name, value in db.execute("SELECT name, value FROM job").fetchall()}
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Bring version 1 to version 2, inside the caller's transaction."""
+    for table in _HISTORY:
+        db.execute(table)
+    db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _application(db: sqlite3.Connection) -> int:

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
     """Commit what the block does, or roll all of it back where it raises.
+
+    `kind` is SQLite's: a DEFERRED one that only reads sees the database as it was at one moment, and locks nobody out.
 
     Raises:
         sqlite3.Error: it cannot be begun or committed.
     """
-    db.execute("BEGIN IMMEDIATE")
+    db.execute(f"BEGIN {kind}")
     try:
         yield
         db.execute("COMMIT")

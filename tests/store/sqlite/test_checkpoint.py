@@ -309,6 +309,19 @@ def test_of_what_earlier_runs_read_only_listed_flows_are_claimed(path: Path) -> 
         assert later.counts() == {State.DELETED: 1, State.PENDING: 1, State.CLAIMED: 3}
 
 
+def test_finished_flows_that_are_taken_again_are_counted_by_the_state_they_were_in(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2", "3", "4"))
+        ends = (State.REFUSED, State.GAVE_UP, State.DELETED)
+        claims = earlier.write([], new=3)
+        earlier.write([outcome(claim, state) for claim, state in zip(claims, ends, strict=True)])
+    with opened(path) as later:
+        later.take_listed(Retry((State.REFUSED, State.GAVE_UP)))
+        added = later.add(entries("1", "2", "3", "4", "1"))
+        assert (added.resumed, added.reopened) == (3, {State.REFUSED: 1, State.GAVE_UP: 1})
+        assert later.add(entries("1", "2")).reopened == {}
+
+
 def test_what_a_crash_left_claimed_is_claimed_again_where_it_is_listed_and_first(path: Path) -> None:
     with opened(path) as earlier:
         earlier.add(entries("1", "2", "3", "4"))
@@ -682,7 +695,7 @@ def newer(path: Path) -> None:
     with opened(path):
         pass
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
 
 
 def foreign_database(path: Path) -> None:
@@ -704,7 +717,7 @@ def of(identity: Identity) -> Callable[[Path], None]:
         (lambda path: path.write_text("346699123\n" * 1000), "is not a flowreaper checkpoint"),
         (lambda path: path.write_text("7"), "is not a flowreaper checkpoint"),
         (foreign_database, "is not a flowreaper checkpoint"),
-        (newer, "of version 2, and this flowreaper knows version 1: use"),
+        (newer, "of version 3, and this flowreaper knows versions up to 2: use"),
         (
             of(Identity("https://else.example", sandbox=False, access_key="k")),
             "was made for https://else.example, not for https://cams.example. Use the same endpoint",

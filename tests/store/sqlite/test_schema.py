@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from flowreaper.errors import CheckpointRefusedError
-from flowreaper.store.sqlite import schema
+from flowreaper.store.sqlite import history, schema
 from flowreaper.store.store import Identity
 from tests.samples import IDENTITY
 
@@ -80,9 +80,61 @@ def test_an_empty_database_is_no_checkpoint_to_a_reader(db: sqlite3.Connection) 
         schema.check(db, "c")
 
 
-@pytest.mark.parametrize("version", [0, 2, -1])
+@pytest.mark.parametrize("version", [0, 3, -1])
 def test_another_version_is_refused(db: sqlite3.Connection, version: int) -> None:
     schema.create(db)
     db.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(CheckpointRefusedError, match=f"of version {version}"):
         schema.check(db, "c")
+
+
+def make_version_1(db: sqlite3.Connection) -> None:
+    """Make what flowreaper 0.1.0 left: version 1 had the same tables, but no history."""
+    schema.prepare(db, "c", IDENTITY)
+    for table in ("run", "minute"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("PRAGMA user_version = 1")
+    db.execute("INSERT INTO flow (flow_id, cust_space_id, source, line) VALUES ('7', '', 1, 1)")
+
+
+def test_version_1_is_read_as_it_is_and_migrated_when_a_run_opens_it(db: sqlite3.Connection) -> None:
+    make_version_1(db)
+    schema.check(db, "c")
+    assert (history.runs(db), history.minutes(db)) == ((), ())
+    assert schema.version(db) == 1
+    schema.prepare(db, "c", IDENTITY)
+    assert schema.version(db) == 2
+    assert (history.runs(db), history.minutes(db)) == ((), ())
+    assert db.execute("SELECT flow_id FROM flow").fetchall() == [("7",)]
+
+
+def test_a_migration_is_whole_or_not_at_all(db: sqlite3.Connection) -> None:
+    make_version_1(db)
+    before = list(db.iterdump())
+
+    def refuse_the_last_step(action: int, name: str | None, *_: object) -> int:
+        forbidden = action == sqlite3.SQLITE_PRAGMA and name == "user_version" and _[0] is not None
+        return sqlite3.SQLITE_DENY if forbidden else sqlite3.SQLITE_OK
+
+    db.set_authorizer(refuse_the_last_step)
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        schema.prepare(db, "c", IDENTITY)
+    db.set_authorizer(None)
+    assert list(db.iterdump()) == before
+    assert schema.version(db) == 1
+
+
+def test_another_jobs_version_1_is_refused_before_it_is_migrated(db: sqlite3.Connection) -> None:
+    make_version_1(db)
+    with pytest.raises(CheckpointRefusedError, match="was made for"):
+        schema.prepare(db, "c", Identity("https://else.example", sandbox=False, access_key="k"))
+    assert schema.version(db) == 1
+
+
+def test_a_migrated_checkpoint_has_the_tables_of_a_new_one(db: sqlite3.Connection) -> None:
+    make_version_1(db)
+    schema.prepare(db, "c", IDENTITY)
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        schema.prepare(fresh, "c", IDENTITY)
+        tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
+        assert db.execute(tables).fetchall() == fresh.execute(tables).fetchall()
