@@ -1,15 +1,23 @@
 """What somebody may have meant: the nearest of the known words, a checkpoint instead of its input, an id instead of a file."""
 
 import contextlib
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
+
+# A generic class only since click 8.2.
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice
 
 _SQLITE = b"SQLite format 3\0"
 _DIGITS = re.compile(r"[0-9]{6}", re.ASCII)
@@ -40,7 +48,7 @@ def instead_of_command(word: str, commands: Iterable[str]) -> str:
     return did_you_mean(word, commands)
 
 
-class Choice(click.Choice[str]):
+class Choice(_Choice):
     """A choice that says which of its words was probably meant."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -63,7 +71,11 @@ def refuse_what_is_no_checkpoint(path: Path, command: str) -> None:
         return
     shown = printable(str(path))
     what = f"{shown} is no checkpoint" if path.exists() else f"there is no checkpoint {shown}"
-    for own in (path.with_name(f"{path.name}.ckpt"), Path(f"{path.name}.ckpt")):
+    for own in (
+        path.with_name(f"{path.name}.ckpt"),
+        Path(f"{path.name}.ckpt"),
+        Path(f"{path.name}.sandbox.ckpt"),
+    ):
         if own.is_file():
             name = printable(str(own))
             raise ConfigurationError(f"{what}; {name} is one: {command} {shlex.quote(name)}")
@@ -78,9 +90,9 @@ def refuse_what_is_no_checkpoint(path: Path, command: str) -> None:
 
 def _may_be_a_checkpoint(path: Path) -> bool:
     """Return False only where it is none for sure; reading it will say what else is wrong."""
-    if not path.is_file():  # to open a named pipe would wait for its writer
-        return path.exists()
     try:
+        if not path.is_file():  # to open a named pipe would wait for its writer
+            return path.exists()
         with path.open("rb") as file:
             return file.read(len(_SQLITE)) in (b"", _SQLITE)
     except OSError:
@@ -97,5 +109,5 @@ def ids_among(sources: Sequence[str]) -> list[str]:
         if _DIGITS.search(source)
         and "." not in source
         and not why_invalid(source)
-        and not Path(source).exists()
+        and not os.path.exists(source)  # noqa: PTH110 -- Path.exists raises where a name is too long
     ]

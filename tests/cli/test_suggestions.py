@@ -82,15 +82,20 @@ def test_a_mistyped_choice_is_refused_with_the_word_that_was_meant() -> None:
     [
         ("ids.txt", "ids.txt is no checkpoint; ids.txt.ckpt is one: flowreaper status ids.txt.ckpt"),
         ("elsewhere/ids.txt", "there is no checkpoint elsewhere/ids.txt; ids.txt.ckpt is one"),
+        ("new.txt", "new.txt is no checkpoint; new.txt.sandbox.ckpt is one"),
         ("ids.tx.ckpt", "there is no checkpoint ids.tx.ckpt. Did you mean ids.txt.ckpt?"),
     ],
 )
 def test_the_checkpoint_that_was_meant_is_named(given_path: str, words: str) -> None:
+    Path("new.txt").write_text("926000000000007919\n")
+    Path("new.txt.sandbox.ckpt").touch()
     with pytest.raises(ConfigurationError, match=words.replace("?", r"\?")):
         refuse_what_is_no_checkpoint(Path(given_path), "flowreaper status")
 
 
-@pytest.mark.parametrize("name", ["ids.txt.ckpt", "empty", "other.txt", "missing", "folder", "pipe", "a/b/c"])
+@pytest.mark.parametrize(
+    "name", ["ids.txt.ckpt", "empty", "other.txt", "missing", "folder", "pipe", "a/b/c", "x" * 300]
+)
 def test_what_may_be_a_checkpoint_or_has_none_nearby_is_left_to_the_reader(name: str) -> None:
     Path("empty").touch()
     Path("other.txt").write_text("other\n")
@@ -112,5 +117,6 @@ def test_an_id_that_is_no_file_is_told_from_a_file(folder: Path) -> None:
         "a/1234567",
         "12345",
         "fl_1234567",
+        "1" * 256,
     )
-    assert ids_among(given_words) == ["926000000000007919", "fl_1234567"]
+    assert ids_among(given_words) == ["926000000000007919", "fl_1234567", "1" * 256]

@@ -139,6 +139,13 @@ def test_delete_reads_back_each_flow_of_a_spreadsheet_with_its_space(flows: list
     ]
 
 
+@pytest.mark.parametrize("text", ['1"&A1&"1', "1+1", "two words", "1;2", "é1", "1\n2"])
+def test_what_is_no_id_stands_in_no_formula(text: str) -> None:
+    (row,) = csv.reader(io.StringIO(spreadsheet_line(RECORD._replace(flow_id=text, cust_space_id=text))))
+    (plain,) = csv.reader(io.StringIO(csv_line(RECORD._replace(flow_id=text, cust_space_id=text))))
+    assert row == plain
+
+
 def test_an_id_too_long_for_a_formula_stays_a_plain_cell() -> None:
     assert spreadsheet_line(RECORD._replace(flow_id="9" * 256)).startswith(f"{'9' * 256},")
 

@@ -150,6 +150,7 @@ def is_wanted(record: Record, wanted: Selection) -> bool:
 @example(Selection(codes=("",)))
 @example(Selection(spaces=("",)))
 @example(Selection(since_ms=AT_MS + 1))
+@example(Selection(since_ms=2**53))
 def test_a_selection_takes_what_satisfies_every_part_of_it(sample: Path, wanted: Selection) -> None:
     expected = [record for record in read_records(sample) if is_wanted(record, wanted)]
     assert list(read_selected(sample, wanted)) == expected
