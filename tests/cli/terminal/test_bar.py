@@ -81,7 +81,7 @@ def test_trouble_is_coloured_and_no_color_draws_without_any(monkeypatch: pytest.
     plain = Terminal(80)
     drawn(plain)
     assert "\x1b[3" not in plain.getvalue()
-    assert plain.rows == [f"{'━' * 12}{' ' * 12}  {TEXT}"]
+    assert plain.rows == [f"{'━' * 12}{'─' * 12}  {TEXT}"]
 
 
 @pytest.mark.parametrize("language", ["zh_CN.UTF-8", "ja_JP.UTF-8"])
@@ -94,10 +94,13 @@ def test_where_lines_may_be_drawn_two_columns_wide_the_bar_is_ascii(
     assert terminal.rows == [f"{'-' * 12} {'-' * 11}  {TEXT}"]
 
 
-def test_an_encoding_without_lines_gets_an_ascii_bar() -> None:
+def test_an_encoding_without_lines_gets_an_ascii_bar_that_needs_no_colours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     terminal = NarrowEncoding(80)
     drawn(terminal)
-    assert terminal.getvalue().isascii()
+    assert terminal.rows == [f"{'-' * 12}{'.' * 12}  {TEXT}"]
 
 
 def test_a_terminal_that_went_away_ends_nothing() -> None:
