@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from flowreaper.cli.terminal.bar import Bar, make_bar
 from flowreaper.cli.terminal.progress import View
@@ -58,6 +60,21 @@ def test_what_has_not_changed_is_not_drawn_again_and_a_new_width_is_a_change() -
     terminal.columns = 40
     bar.draw(HALF)
     assert terminal.rows == ["50/100 50%  5.0/s  2 refused  10 s left"]
+
+
+def test_what_has_not_changed_costs_no_rendering() -> None:
+    class Counting(Console):
+        rendered = 0
+
+        def print(self, *objects: Any, **how: Any) -> None:
+            self.rendered += 1
+            super().print(*objects, **how)
+
+    console = Counting(force_terminal=True)
+    bar = Bar(SizedScreen(Terminal(80)), console, ascii_only=False)
+    for _ in range(3):
+        bar.draw(HALF)
+    assert console.rendered == 1
 
 
 def test_nothing_of_it_is_left_behind() -> None:
