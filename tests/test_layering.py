@@ -69,6 +69,7 @@ PURE = (
     "cli/terminal/layout.py",
     "cli/terminal/lines.py",
     "cli/terminal/progress.py",
+    "cli/terminal/sentences.py",
     "job/settings.py",
     "job/summary.py",
 )
