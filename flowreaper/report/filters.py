@@ -13,6 +13,7 @@ from flowreaper.store.history import PastRun
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_NBSP = "\N{NO-BREAK SPACE}"
 _BRIEF, _SENTENCE = 80, 200  # characters
 _CROSS = 3.5  # half the width of the cross at the end of a run that was cut off
 
@@ -88,11 +89,11 @@ def share(part: int, total: int) -> str:
     if not total:
         return ""
     if part in (0, total):
-        return "100 %" if part else "0 %"
+        return f"100{_NBSP}%" if part else f"0{_NBSP}%"
     percent = 100 * part / total
     if percent < 0.1:  # noqa: PLR2004 -- one digit is shown
-        return "< 0.1 %"
-    return "> 99.9 %" if percent > 99.9 else f"{percent:.1f} %"  # noqa: PLR2004 -- the same
+        return f"<{_NBSP}0.1{_NBSP}%"
+    return f">{_NBSP}99.9{_NBSP}%" if percent > 99.9 else f"{percent:.1f}{_NBSP}%"  # noqa: PLR2004 -- the same
 
 
 def steps(lines: Iterable[Line]) -> Markup:

@@ -249,4 +249,4 @@ def test_the_page_stays_small_whatever_the_history_and_the_codes(character: str,
     assert len(written.encode()) < most
     shown = words(written)
     assert "460 more codes 460 see the full list" in shown
-    assert "Runs 1 to 950: not written out here" in shown
+    assert "Runs 1 to 950: see flowreaper status --json job.ckpt" in shown

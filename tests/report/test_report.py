@@ -49,6 +49,20 @@ def test_a_run_that_has_the_checkpoint_makes_it_a_snapshot(path: Path) -> None:
         checkpoint.close()
 
 
+def test_a_run_that_has_begun_once_the_list_is_read_makes_it_a_snapshot_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+
+    def has_run(at: Path) -> bool:
+        looked.append(at)
+        return True
+
+    monkeypatch.setattr("flowreaper.report.report.has_run", has_run)
+    report = gather(path, json_line, lambda: 7)
+    assert (report.live, report.overview.status.live, looked) == (True, False, [path])
+
+
 def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no checkpoint"):
         gather(tmp_path / "none.ckpt", json_line, lambda: 7)

@@ -57,4 +57,5 @@ def commands_for(checkpoint: Path) -> Commands:
             state: f"flowreaper results --state {state} --format csv -o {state}.csv {words}"
             for state in _LISTED
         },
+        list_runs=f"flowreaper status --json {words}",
     )
