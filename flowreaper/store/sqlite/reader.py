@@ -201,18 +201,6 @@ def has_space(path: Path, wanted: Selection) -> bool:
         return bool(db.execute(text, parameters).fetchone()[0])
 
 
-def count_by_space(path: Path) -> dict[str, int]:
-    """Count a checkpoint's flows by space, the account's own as ``""``, most flows first; raises as `read_records`.
-
-    A million flows take some 0.3 s.
-    """
-    with _reading(path) as db:
-        found = db.execute(
-            "SELECT cust_space_id, count(*) FROM flow GROUP BY cust_space_id ORDER BY count(*) DESC"
-        ).fetchall()
-        return {columns.text(space): count for space, count in found}
-
-
 def read_notes(path: Path, prefix: str) -> dict[str, str]:
     """Return what a checkpoint notes of its job under names with this prefix; empty where there is none yet.
 
