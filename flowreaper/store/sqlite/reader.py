@@ -8,15 +8,14 @@ example, keeps SQLite's lock on the file.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.errors import Advice, CheckpointError, InputError
 from flowreaper.escaping import printable
-from flowreaper.model import InvalidEntry, Record, State
+from flowreaper.model import Record, State
 from flowreaper.store.overview import Overview
-from flowreaper.store.records import record_of_invalid, record_of_row
 from flowreaper.store.sqlite import (
     causes,
     columns,
@@ -27,6 +26,7 @@ from flowreaper.store.sqlite import (
     run_mark,
     schema,
 )
+from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS, flow_record, invalid_record
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.sqlite.status import status_of
 from flowreaper.store.sqlite.transaction import transaction
@@ -138,24 +138,17 @@ def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> 
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
         selected = db.execute(
-            "SELECT flow_id, cust_space_id, state, inferred, in_doubt, attempts, http_status, code, message,"  # noqa: S608 -- `only` is made of question marks
-            f" request_id, source, line, finished_at_ms FROM flow WHERE {only} ORDER BY id",
+            f"SELECT {FLOW_COLUMNS} FROM flow WHERE {only} ORDER BY id",  # noqa: S608 -- `only` is made of question marks
             wanted,
         )
         with contextlib.closing(selected) as flows:
             for row in flows:
-                yield _record(row, sources)
+                yield flow_record(row, sources)
         if not states or State.INVALID in states:
-            selected = db.execute("SELECT text, reason, source, line, found_at_ms FROM invalid ORDER BY id")
+            selected = db.execute(f"SELECT {INVALID_COLUMNS} FROM invalid ORDER BY id")  # noqa: S608 -- a constant
             with contextlib.closing(selected) as lines:
-                for text, reason, source, line, at in lines:
-                    entry = InvalidEntry(
-                        columns.text(text),
-                        columns.text(reason),
-                        columns.text(sources.get(source, "")),
-                        columns.number(line),
-                    )
-                    yield record_of_invalid(entry, columns.number(at))
+                for row in lines:
+                    yield invalid_record(row, sources)
 
 
 def has_space(path: Path, states: Sequence[State] = ()) -> bool:
@@ -212,24 +205,6 @@ def _only(states: Sequence[State]) -> tuple[str, list[int]]:
         return "TRUE", []
     wanted = [NUMBER[s] for s in states if s in NUMBER]
     return f"state IN ({', '.join('?' * len(wanted))})", wanted
-
-
-def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
-    flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
-    return record_of_row(
-        columns.flow(flow_id, space),
-        columns.state(number),
-        inferred=bool(inferred),
-        in_doubt=bool(doubt),
-        attempts=columns.number(attempts),
-        http_status=columns.optional_number(status),
-        code=columns.optional_text(code),
-        message=columns.optional_text(message),
-        request_id=columns.optional_text(request),
-        source=columns.optional_text(sources.get(source)),
-        line=columns.number(line),
-        finished_at_ms=columns.optional_number(at),
-    )
 
 
 @contextlib.contextmanager
