@@ -127,7 +127,8 @@ class Summary:
             f"{self.this_run[state]:,} {word}" for state, word in _FAILED_WORDS if self.this_run.get(state)
         ]
         if self.left or not self.read_all or self.error:
-            left = f"{'up to ' if self.unlisted is None else ''}{self.left:,} left"
+            most = "up to " if self.unlisted is None else ""
+            left = f"{most}{self.left:,} left" if self.left else "none is known to be left"
             parts.append(f"{left}: {self.error or self.ending.meaning}")
         if parts:
             error = OutcomesError(f"flows of this run: {', '.join(parts)}")
