@@ -4,8 +4,10 @@ Values that exist once a flow (`Flow`, `Entry`, `Claim`, `Reply`, `Outcome`) are
 of them, and a frozen dataclass takes three times as long to make.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -71,13 +73,15 @@ class Added(NamedTuple):
     """How many entries of a batch were new, how many repeated (known already), and which were invalid.
 
     `invalid` holds only lines that the checkpoint did not know. `resumed` counts the known flows that this run takes:
-    unfinished ones of earlier runs, and finished ones that the user asked to retry.
+    unfinished ones of earlier runs, and finished ones that the user asked to retry. `reopened` are the latter by the
+    state that they were in.
     """
 
     new: int
     repeated: int
     invalid: tuple[InvalidEntry, ...]
     resumed: int = 0
+    reopened: Mapping[State, int] = MappingProxyType({})
 
 
 class Retry(NamedTuple):

@@ -22,7 +22,7 @@ from flowreaper.escaping import printable
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
-    "status": "Count the flows of CHECKPOINT by state and by code, also while a run is going on.",
+    "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
 }
 # What --help says of each: click would import every command to ask it, which takes 300 ms.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flowreaper.cli.times import parse_moment, parse_span
 from flowreaper.client.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
@@ -91,6 +92,12 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         max_refusals=options["max_consecutive_refusals"],
         max_absent=options["max_consecutive_absent"],
         limit=options["limit"],
+        max_duration_s=parse_span(options["max_duration"], "--max-duration")
+        if options["max_duration"] is not None
+        else None,
+        stop_at=parse_moment(options["stop_at"], "--stop-at", datetime.now().astimezone())
+        if options["stop_at"] is not None
+        else None,
         retry=tuple(State(s) for s in options["retry"]),
         retry_codes=options["retry_code"],
         treat=parse_treat(options["treat"]),

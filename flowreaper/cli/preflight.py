@@ -26,15 +26,17 @@ Warned = tuple[str, Mapping[str, Any]]
 """A log event's name and its fields."""
 
 
-def check_paths(sources: Sequence[Source], checkpoint: Path, results: str | None) -> None:
+def check_paths(sources: Sequence[Source], checkpoint: Path, others: Mapping[str, str | Path | None]) -> None:
     """Refuse a file that is named for two purposes, and one that SQLite makes beside the checkpoint.
+
+    `others` are the paths of further options by their flags; None and ``-`` are no file.
 
     Raises:
         ConfigurationError: it names the option and the path.
     """
     given = [("a SOURCE", source.path) for source in sources if source.path]
     taken = {Path(path).resolve(): what for what, path in given}
-    for option, path in (("--checkpoint", checkpoint), ("--results", results)):
+    for option, path in (("--checkpoint", checkpoint), *others.items()):
         if not path or path == "-":
             continue
         whole = Path(path).resolve()
@@ -42,8 +44,8 @@ def check_paths(sources: Sequence[Source], checkpoint: Path, results: str | None
             raise ConfigurationError(
                 f"{option} {printable(str(path))} is {taken[whole]} too: give it a file of its own"
             )
-        taken[whole] = "the checkpoint"
-    for what, path in (*given, ("--results", results)):
+        taken[whole] = "the checkpoint" if option == "--checkpoint" else f"the file of {option}"
+    for what, path in (*given, *others.items()):
         if path and path != "-" and (file := companion_named(checkpoint, Path(path))):
             raise ConfigurationError(
                 f"{what} {printable(str(path))} is {printable(file)}, a file that SQLite makes and removes"

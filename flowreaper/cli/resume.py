@@ -7,6 +7,7 @@ import click
 
 from flowreaper.cli.arguments import typed
 from flowreaper.cli.options import command_line
+from flowreaper.cli.times import is_dated
 from flowreaper.model import State
 from flowreaper.producer.sources import Source
 
@@ -33,7 +34,7 @@ def resume_command(
     piped = is_piped(sources)
     # The log is lost once, not each time. What --retry names is reopened as it is read; once all is, the same words
     # would reopen what this run has just closed.
-    leave_out = ("accept_lost_log", *(("source",) if piped else ()))
+    leave_out = ("accept_lost_log", *_past(ctx), *(("source",) if piped else ()))
     if retry or read_all or not sources:
         leave_out += ("retry", "retry_code")
     extra: tuple[str, ...] = () if typed(ctx, "checkpoint") else ("--checkpoint", str(checkpoint))
@@ -46,6 +47,32 @@ def resume_command(
         return command
     # Files beside the pipe were not read to their end: read them first, then take what came from the pipe.
     return f"{command_line(ctx, leave_out=leave_out, extra=(*extra, *files))}; {command}"
+
+
+def retry_command(ctx: click.Context, checkpoint: Path) -> str:
+    """Return the command line that calls flows of this job again that are piped to it; what follows is the source.
+
+    It asks before it sends, whatever this command was told.
+    """
+    about_this_run = (
+        "source",
+        "yes",
+        "retry",
+        "retry_code",
+        "accept_lost_log",
+        "limit",
+        "max_duration",
+        "stop_at",
+    )
+    about_its_input = ("input_format", "id_field", "space_field", "cust_space_id")
+    named = () if typed(ctx, "checkpoint") else ("--checkpoint", str(checkpoint))
+    return command_line(ctx, leave_out=about_this_run + about_its_input, extra=named)
+
+
+def _past(ctx: click.Context) -> tuple[str, ...]:
+    """Return the options that name a moment, which will have passed."""
+    stop_at = ctx.params.get("stop_at")
+    return ("stop_at",) if stop_at and is_dated(stop_at) else ()
 
 
 def _as_arguments(paths: Sequence[str]) -> tuple[str, ...]:

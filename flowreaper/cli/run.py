@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -13,13 +14,16 @@ from typing import Any
 import click
 
 from flowreaper.cli import preflight
+from flowreaper.cli.advice import shown
 from flowreaper.cli.arguments import checkpoint_of, input_settings_of, settings_of
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.results_target import ResultsTarget
-from flowreaper.cli.resume import is_piped, resume_command
+from flowreaper.cli.resume import is_piped, resume_command, retry_command
 from flowreaper.cli.signals import Signals
+from flowreaper.cli.summary_file import SummaryFile
 from flowreaper.cli.terminal import confirm
+from flowreaper.cli.terminal.confirm import require_terminal
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.cli.terminal.progress import Progress, Screen
 from flowreaper.cli.terminal.reporter import make_reporter
@@ -27,7 +31,7 @@ from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
 from flowreaper.client.credentials import ChainSource, StaticSource, find_source
 from flowreaper.client.endpoint import parse_endpoint
-from flowreaper.errors import ConfigurationError, CredentialsError
+from flowreaper.errors import ConfigurationError, CredentialsError, FlowreaperError
 from flowreaper.job.dry_run import Plan, plan
 from flowreaper.job.run import Beside, Run, identity_of
 from flowreaper.job.settings import DEFAULT_RATE, Settings
@@ -60,13 +64,37 @@ class DeleteCommand:
         self._screen = Screen(sys.stderr)
         self._reporter = make_reporter(self._screen, LogFormat(options["log_format"]), options["log_level"])
         self._signals = Signals(self._reporter.say)
+        self._summary_file = SummaryFile(options["summary_json"], self._checkpoint)
         self._results = ResultsTarget(
             options["results"], self._checkpoint, notice=self._reporter.notice, log=self._reporter.log.warning
         )
 
-    def check(self) -> None:
+    def execute(self) -> int:
+        """Check, then run or plan; return the exit status. Whatever becomes of it, the summary's file says so.
+
+        Raises:
+            FlowreaperError: nothing was sent, or the summary cannot be written.
+        """
+        try:
+            self._check()
+            if self._options["dry_run"]:
+                asyncio.run(self._dry_run())
+                return ExitStatus.DONE
+            terminal = None if self._options["yes"] else require_terminal()
+            return asyncio.run(self._run(terminal))
+        except (FlowreaperError, KeyboardInterrupt) as error:
+            if isinstance(error, FlowreaperError):
+                self._summary_file.write_refusal(shown(error), error_status(error))
+            else:
+                self._summary_file.write_refusal("interrupted before anything was sent", 128 + signal.SIGINT)
+            raise
+
+    def _check(self) -> None:
         """Check all that can be checked before anybody is asked; raises ConfigurationError, CheckpointError."""
-        preflight.check_paths(self._sources, self._checkpoint, self._options["results"])
+        others = {"--results": self._options["results"], "--summary-json": self._options["summary_json"]}
+        preflight.check_paths(self._sources, self._checkpoint, others)
+        if not self._options["dry_run"]:
+            self._summary_file.begin()
         self._results.check(self._sources)
         if self._settings.sandbox and self._results.is_file:
             raise ConfigurationError(
@@ -81,7 +109,7 @@ class DeleteCommand:
         if self._sources and not is_named and not self._settings.sandbox:
             preflight.refuse_another_job(self._sources, self._checkpoint)
 
-    async def dry_run(self) -> None:
+    async def _dry_run(self) -> None:
         """Report what a run would do, and do nothing else."""
         async with self._service() as (settings, source):
             try:
@@ -91,7 +119,7 @@ class DeleteCommand:
             start = self._start(settings, credentials, source.origin)
             self._reporter.planned(replace(start, found=self._plan()))
 
-    async def run(self, terminal: int | None) -> int:
+    async def _run(self, terminal: int | None) -> int:
         """Ask on the terminal, if there is one; run, report the end, and return the exit status."""
         async with self._service() as (settings, source):
             credentials = await source.get()
@@ -108,10 +136,12 @@ class DeleteCommand:
                 if self._reporter.failed(error):
                     return error_status(error)
                 raise
-        self._reporter.ended(self._end(summary, start))
-        if self._signals.status and not summary.error:
-            return self._signals.status
-        return exit_status(summary)
+        end = self._end(summary, start)
+        self._reporter.ended(end)
+        interrupted = self._signals.status and not summary.error
+        ended_with = self._signals.status if interrupted else exit_status(summary)
+        self._summary_file.write(end, ended_with)
+        return ended_with
 
     @contextlib.asynccontextmanager
     async def _service(self) -> AsyncIterator[tuple[Settings, CredentialsOf]]:
@@ -168,10 +198,13 @@ class DeleteCommand:
             if not found.to_call and not found.invalid and not start.piped:
                 os.close(terminal)
                 self._reporter.say(f"{text}\nNothing left to do.")
-                return ExitStatus.INCOMPLETE if found.failed else ExitStatus.DONE
+                status = ExitStatus.INCOMPLETE if found.failed else ExitStatus.DONE
+                self._summary_file.write_refusal("nothing was left to do", status)
+                return status
             if confirm.confirmed(terminal, text):
                 return None
         self._reporter.say("Nothing was sent.")
+        self._summary_file.write_refusal("the question was not answered with yes", ExitStatus.USAGE)
         return ExitStatus.USAGE
 
     async def _delete(
@@ -230,9 +263,9 @@ class DeleteCommand:
 
     def _end(self, summary: Summary, start: Start) -> RunEnd:
         """Return the facts of the end; a rehearsal has nothing to go on with: each begins afresh."""
-        piped, limit = is_piped(self._sources), self._settings.limit
+        piped = is_piped(self._sources)
         if self._settings.sandbox:
-            return RunEnd(summary, self._checkpoint, "", piped=piped, limit=limit)
+            return RunEnd(summary, self._checkpoint, "", piped=piped)
         # Where the input was not read to its end, all that was there before may be of other inputs.
         others = any(start.counts.values()) if summary.unlisted is None else summary.unlisted > 0
         pipe_again = piped and others
@@ -249,7 +282,7 @@ class DeleteCommand:
             self._checkpoint,
             command(),
             retry_absent=command(retry=(State.ABSENT,)),
+            delete=retry_command(self._ctx, self._checkpoint),
             piped=piped,
             pipe_again=pipe_again,
-            limit=limit,
         )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 
 from flowreaper.errors import FlowreaperError, RunError
@@ -49,7 +50,7 @@ class Supervisor:
         self._writer = writer
         self._pace = pace
         self._producer = make_producer(self._deliver) if make_producer else None
-        self._before = {state: count for state, count in before.items() if state.final}
+        self._before = Counter({state: count for state, count in before.items() if state.final})
         self._to_call = to_call
         self._expires_at = expires_at
         self._input_read = input_read
@@ -111,7 +112,7 @@ class Supervisor:
             silent_s=None if since is None else asyncio.get_running_loop().time() - since,
             reading=self._reading,
             elapsed_s=self.elapsed_s,
-            before=self._before,
+            before=dict(self._before - lane.sink.reopened),
             in_doubt=lane.sink.in_doubt,
             rate=self._settings.rate,
             permitted_per_s=lane.limiter.permitted_per_s,

@@ -60,6 +60,7 @@ class Sink:
         self._in_doubt = in_doubt
         self._doubtful_rows: set[int] = set()
         self.recorded: Counter[State] = Counter()
+        self.reopened: Counter[State] = Counter()
         self.repeated = 0
         self.inferred = 0
 
@@ -76,6 +77,7 @@ class Sink:
         """
         added = await self._guard(self._store.add(entries))
         self.repeated += added.repeated
+        self.reopened.update(added.reopened)
         found_at_ms = int(time.time() * 1000)
         for entry in added.invalid:
             self.recorded[State.INVALID] += 1

@@ -146,6 +146,6 @@ def _start_up(times: int) -> list[Figure]:
             usage = run(delete(ids), service.environment, folder)
             firsts.append(service.calls()[-1]["at_s"] - usage.started_at)
     return [
-        Figure("start-up: --help", 1000 * statistics.median(helps), "ms", 150),
-        Figure("start-up: first call of a small job", 1000 * statistics.median(firsts), "ms", 500),
+        Figure("start-up: --help", 1000 * statistics.median(helps), "ms", 60),
+        Figure("start-up: first call of a small job", 1000 * statistics.median(firsts), "ms", 300),
     ]

@@ -42,9 +42,9 @@ def begin(checkpoint: Path, access_key: str = "", name: str = "ids.txt") -> None
 
 
 def test_paths_that_differ_are_fine(tmp_path: Path, checkpoint: Path) -> None:
-    check_paths([source(tmp_path / "ids.txt")], checkpoint, str(tmp_path / "results.jsonl"))
-    check_paths([], checkpoint, "-")
-    check_paths([], checkpoint, None)
+    check_paths([source(tmp_path / "ids.txt")], checkpoint, {"--results": tmp_path / "results.jsonl"})
+    check_paths([], checkpoint, {"--results": "-"})
+    check_paths([], checkpoint, {"--results": None, "--summary-json": None})
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,14 @@ def test_a_path_with_two_purposes_is_refused(
         check_paths(
             [source(tmp_path / name) for name in sources],
             tmp_path / "job.ckpt",
-            results and str(tmp_path / results),
+            {"--results": results and str(tmp_path / results)},
         )
+
+
+def test_two_outputs_never_share_a_file(tmp_path: Path, checkpoint: Path) -> None:
+    path = tmp_path / "out"
+    with pytest.raises(ConfigurationError, match=r"--summary-json .*out is the file of --results too"):
+        check_paths([], checkpoint, {"--results": str(path), "--summary-json": path})
 
 
 def test_a_checkpoint_of_another_source_is_refused_with_its_name_and_count(checkpoint: Path) -> None:

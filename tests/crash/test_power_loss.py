@@ -15,6 +15,7 @@ import pytest
 
 from flowreaper.errors import CheckpointRefusedError, FlowreaperError
 from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
+from flowreaper.store.sqlite import history, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.states import NUMBER
 from tests.crash.disk import Disk, Op, Platter, connect_to, everything, nothing, some, torn
@@ -81,10 +82,19 @@ def rows(db: sqlite3.Connection) -> Rows:
     return tuple(tuple(db.execute(f"{query} ORDER BY 1")) for query in tables)
 
 
+@contextlib.contextmanager
+def version_1() -> Iterator[None]:
+    """Make checkpoints as flowreaper 0.1.0 did before it kept a history."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "VERSION", 1)
+        patch.setattr(schema, "_HISTORY", ())
+        yield
+
+
 def record(
-    folder: Path, flows: int, seed: int, synchronous: str = "FULL"
+    folder: Path, flows: int, seed: int, synchronous: str = "FULL", *, begun_by_version_1: bool = False
 ) -> tuple[list[Op], list[Rows], Service]:
-    """Make two runs over one checkpoint; return what the disk saw, the chain of states and the service."""
+    """Make three runs over one checkpoint; return what the disk saw, the chain of states and the service."""
     disk = Disk()
     chain = Chain(disk)
     luck = random.Random(seed)  # noqa: S311 -- to be repeated
@@ -118,7 +128,8 @@ def record(
         assert engine.error is None
         checkpoint.close()
 
-    one_run(2, refuse=True)
+    with version_1() if begun_by_version_1 else contextlib.nullcontext():
+        one_run(2, refuse=True)
     one_run(flows // 2, refuse=False)
     one_run(None, refuse=False)
     return disk.ops, chain.states, service
@@ -151,6 +162,8 @@ class Cutter:
             return None
         with contextlib.closing(opened) as left:
             assert left._db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert schema.version(left._db) == schema.VERSION
+            assert (history.runs(left._db), history.minutes(left._db)) == ((), ())
             return rows(left._db)
 
 
@@ -207,6 +220,11 @@ def test_a_power_cut_at_any_write_leaves_all_that_was_reported_as_kept(folders: 
     assert len(service.deleted) == 10
     moments = power_cuts(ops, chain, folders[1], seed=1, random_cuts=4)
     assert moments > 200
+
+
+def test_a_power_cut_at_any_write_of_a_migration_loses_nothing(folders: tuple[Path, Path]) -> None:
+    ops, chain, _ = record(folders[0], flows=6, seed=2, begun_by_version_1=True)
+    assert power_cuts(ops, chain, folders[1], seed=2, random_cuts=4) > 100
 
 
 @pytest.mark.long

@@ -340,7 +340,7 @@ def test_a_second_run_is_refused_while_the_first_lives_and_let_in_when_it_is_kil
         if state == "stopped":
             process.send_signal(signal.SIGSTOP)
         refused = command.delete("-c", NAME, "-", stdin=second)
-        assert refused.status == 2
+        assert refused.status == 75
         assert f"is in use by another run (pid {process.pid} on " in refused.err
         process.kill()
         process.wait()
@@ -361,7 +361,7 @@ def test_status_says_under_way_while_a_run_goes_on_and_in_doubt_when_it_is_gone(
         as_json = command.run("status", "--json", NAME).records[0]
         process.kill()
         process.wait()
-    assert f"a run is going on (pid {process.pid} on " in live.out
+    assert f"A run is going on (pid {process.pid} on " in live.out
     assert "   claimed            3  (in progress)" in live.out
     assert "in doubt" not in live.out
     assert (as_json["live"], as_json["under_way"], as_json["in_doubt"]) == (True, 3, 0)

@@ -22,7 +22,7 @@ def edited(command: Command, ids: Ids) -> tuple[list[str], list[str]]:
     """A job of which one flow is done, and whose input lost two others since; what is listed, what is not."""
     flows = ids(6)
     command.write("flows.txt", *flows)
-    assert command.delete("--limit", "1", "--concurrency", "1", "flows.txt").status == 0
+    assert command.delete("--limit", "1", "--concurrency", "1", "flows.txt").status == 4
     command.write("flows.txt", *flows[:4])
     return flows[:4], flows[4:]
 
@@ -61,7 +61,7 @@ def test_an_input_that_is_too_large_to_be_counted_first_says_it_when_it_is_read(
 ) -> None:
     flows = ids(15_000)
     command.write("flows.txt", *flows)
-    assert command.delete("--limit", "1", "--concurrency", "1", "flows.txt").status == 0
+    assert command.delete("--limit", "1", "--concurrency", "1", "flows.txt").status == 4
     command.write("flows.txt", *flows[:10], *flows[12:])
     with command.flowreaper("delete", "--yes", "--rate", "50", "flows.txt") as process:
         assert process.stderr
@@ -135,7 +135,7 @@ def test_a_shell_loop_over_checkpoints_does_not_send_their_names(
 ) -> None:
     flows = ids(4)
     for name, pair in (("a1.ckpt", flows[:2]), ("b2.ckpt", flows[2:])):
-        assert command.delete("-c", name, "--limit", "1", "-", stdin="\n".join(pair)).status == 0
+        assert command.delete("-c", name, "--limit", "1", "-", stdin="\n".join(pair)).status == 4
     command.write("list", "a1.ckpt", "b2.ckpt", "missing3.ckpt")
     loop = "while read f; do python -m flowreaper delete --yes --rate 500 -c $f; done < list"
     finished = command.shell(loop)
@@ -194,7 +194,7 @@ def test_a_job_in_the_wrong_account_stops_and_its_flows_are_called_again_without
 def test_short_runs_in_the_wrong_account_stop_together(elsewhere: tuple[Service, Command, list[str]]) -> None:
     _, command, _ = elsewhere
     statuses = [command.delete("--limit", "20", "flows.txt").status for _ in range(3)]
-    assert statuses == [0, 0, 3]
+    assert statuses == [4, 4, 3]
     assert command.states("flows.txt.ckpt") == {"pending": 70}
 
 

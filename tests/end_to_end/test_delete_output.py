@@ -103,7 +103,7 @@ def test_the_json_log_tells_checkpoint_counts_and_the_command_to_go_on(command: 
 def test_the_last_lines_name_the_checkpoint_and_the_command_to_go_on(begin: Begin, ids: Ids) -> None:
     _, command = begin("--trouble", "deny:#2")
     command.write("flows.txt", *ids(3))
-    for arguments, status in ((("--concurrency", "1"), 3), (("--limit", "1"), 0)):
+    for arguments, status in ((("--concurrency", "1"), 3), (("--limit", "1"), 4)):
         finished = command.delete(*arguments, "flows.txt")
         assert finished.status == status
         checkpoint, resume = finished.err.splitlines()[-2:]

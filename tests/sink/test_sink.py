@@ -378,3 +378,48 @@ def test_a_defect_in_the_store_stops_the_run_like_a_failed_write() -> None:
         await asyncio.sleep(0)
 
     assert [type(failure) for failure in run(scene).failures] == [AttributeError]
+
+
+class Doubtful(FakeStore):
+    """Claims flows that had a call without a reply, and takes finished ones again."""
+
+    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+        return Added(0, len(entries), (), len(entries), {State.REFUSED: len(entries)})
+
+    async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
+        return [c._replace(in_doubt=True) for c in await super().write(changes, new, rows)]
+
+
+def test_flows_in_doubt_are_counted_from_the_start_until_their_outcome() -> None:
+    counts = []
+
+    async def run() -> None:
+        sink = Sink(Doubtful([]), (), lambda _error: None, in_doubt=3)
+        counts.append(sink.in_doubt)
+        await sink.claim(0, [1, 2])
+        counts.append(sink.in_doubt)
+        sink.put(outcome(claim(1)))
+        sink.put(Requeue(2, 1, in_doubt=True))
+        sink.put(Requeue(9, 1, in_doubt=True))
+        sink.put(Requeue(8, 1, in_doubt=False))
+        await sink.flush()
+        counts.append(sink.in_doubt)
+        await sink.claim(0, [2, 9])
+        counts.append(sink.in_doubt)
+        for row in (2, 9):
+            sink.put(outcome(claim(row)))
+        await sink.flush()
+        counts.append(sink.in_doubt)
+
+    run_virtual(run())
+    assert counts == [3, 3, 3, 3, 1]
+
+
+def test_finished_flows_that_are_taken_again_are_counted() -> None:
+    async def run() -> Sink:
+        sink = Sink(Doubtful([]), (), lambda _error: None)
+        await sink.add(entries("1", "2"))
+        await sink.add(entries("3"))
+        return sink
+
+    assert run_virtual(run()).reopened == {State.REFUSED: 3}

@@ -1,6 +1,5 @@
 """``flowreaper delete``: the main job's options."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import click
 
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.run import DeleteCommand
-from flowreaper.cli.terminal.confirm import require_terminal
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
@@ -134,9 +132,17 @@ _STDIN = 0
     help="Go on with a checkpoint whose -wal file is lost: every flow without an outcome counts as in doubt.",
 )
 @click.option("--limit", type=int, metavar="N", help="Stop after N flows.")
+@click.option("--max-duration", metavar="SPAN", help="Stop after this time, as in 5h30m.")
+@click.option("--stop-at", metavar="TIME", help="Stop at this time, as in 06:00 (local) or 2026-11-26T06:00.")
 @click.option("--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
 @click.option("--sandbox", is_flag=True, help="Run against a sandbox that is started for this run.")
+@click.option(
+    "--summary-json",
+    metavar="PATH",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what became of the run to this file, as one JSON object; replaced by each run.",
+)
 @click.option(
     "--log-format",
     type=click.Choice([f.value for f in LogFormat]),
@@ -167,19 +173,14 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       flowreaper delete --retry gave_up -c ids.txt.ckpt       and what gave up
 
     Exit status: 0 every flow that was taken is deleted or absent; 1 finished, but some refused, invalid or given up;
-    2 bad usage or input, or answered No, nothing sent; 3 stopped by something that concerns every flow;
-    130 or 143 interrupted. After 3, 130 and 143 the job can go on.
+    2 bad usage or input, or answered No, nothing sent; 3 stopped by something that concerns every flow; 4 stopped as
+    asked, with flows left; 75 another run has the checkpoint; 130 or 143 interrupted. After 3, 4, 75, 130 and 143 the
+    job can go on.
     """
     sources: list[Source] = []
     try:
         sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
-        delete = DeleteCommand(ctx, sources, options)
-        delete.check()
-        if options["dry_run"]:
-            asyncio.run(delete.dry_run())
-            return
-        terminal = None if options["yes"] else require_terminal()
-        ctx.exit(asyncio.run(delete.run(terminal)))
+        ctx.exit(DeleteCommand(ctx, sources, options).execute())
     finally:
         for source in sources:
             source.close()

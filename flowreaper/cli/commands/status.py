@@ -1,70 +1,80 @@
-"""``flowreaper status``: how far a job is."""
+"""``flowreaper status``: how far a job is, or every job of this folder."""
 
 import json
+import sys
+import time
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from flowreaper.cli.options import checkpoint_argument, warn_of_what_is_missing
-from flowreaper.escaping import printable
-from flowreaper.model import State
-from flowreaper.store.sqlite.reader import read_status
-from flowreaper.store.store import Status
+from flowreaper.cli.document import SCHEMA, job_document
+from flowreaper.cli.options import quoted, warn_of_what_is_missing
+from flowreaper.cli.streams import write_line
+from flowreaper.cli.terminal.status import describe, describe_in_a_line
+from flowreaper.errors import FlowreaperError
+from flowreaper.store.overview import Overview
+from flowreaper.store.sqlite.reader import find_checkpoints, read_overview
 
-_CODES_SHOWN = 10
+_WATCH_S = 2.0
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command("status")
-@checkpoint_argument()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def command(checkpoint: Path, *, as_json: bool) -> None:
-    """Count the flows of CHECKPOINT by state and by code, also while a run is going on.
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@click.option("--watch", is_flag=True, help="Show it again every 2 seconds, until the run has ended.")
+def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
+    """Show what CHECKPOINT holds: flows by state and code, its runs, whether one is going on, and what to do next.
+
+    Without CHECKPOINT: every checkpoint in this folder, a line each. Also while a run is going on.
 
     \b
+      flowreaper status
       flowreaper status ids.txt.ckpt
+      flowreaper status --watch ids.txt.ckpt
       flowreaper status --json ids.txt.ckpt | jq .states.refused
     """
-    status = read_status(checkpoint)
+    if checkpoint is None:
+        if watch:
+            raise click.UsageError("--watch follows one run: name its checkpoint")
+        _show_folder(Path(), as_json=as_json)
+        return
     warn_of_what_is_missing(checkpoint)
-    click.echo(_as_json(status) if as_json else _as_table(checkpoint, status))
+    overview = read_overview(checkpoint)
+    while watch and overview.status.live:
+        _show(checkpoint, overview, as_json=as_json, again=True)
+        time.sleep(_WATCH_S)
+        overview = read_overview(checkpoint)
+    _show(checkpoint, overview, as_json=as_json, again=watch)
 
 
-def _as_json(status: Status) -> str:
-    return json.dumps(
-        {
-            "endpoint": status.endpoint,
-            "sandbox": status.sandbox,
-            "access_key": status.access_key,
-            "total": sum(status.states.values()),
-            "states": {state.value: status.states.get(state, 0) for state in State},
-            "inferred": status.inferred,
-            "in_doubt": status.in_doubt,
-            "live": status.live,
-            "run": status.run or None,
-            "under_way": status.under_way,
-            "codes": {state.value: codes for state, codes in status.codes.items() if state.final},
-        }
-    )
+def _show(checkpoint: Path, overview: Overview, *, as_json: bool, again: bool) -> None:
+    delete = f"flowreaper delete -c {quoted(str(checkpoint))}"
+    if as_json:
+        text = json.dumps(job_document(overview, checkpoint, delete))
+    else:
+        text = describe(overview, checkpoint, datetime.now().astimezone(), delete)
+        if again and sys.stdout.isatty():
+            text = f"{_CLEAR}{text}"
+    click.echo(text)
+    sys.stdout.flush()
 
 
-def _as_table(checkpoint: Path, status: Status) -> str:
-    where = "the sandbox" if status.sandbox else f"{status.endpoint}, access key {status.access_key}"
-    lines = [f"{printable(str(checkpoint))}: {printable(where)}"]
-    if status.live:
-        lines.append(f"a run is going on{f' ({status.run})' if status.run else ''}")
-    for state in State:
-        count = status.states.get(state, 0)
-        if not count:
-            continue
-        note = f"  ({status.inferred:,} by inference)" if state is State.DELETED and status.inferred else ""
-        if state is State.CLAIMED and status.under_way:
-            note = "  (in progress)"
-        lines.append(f"{state.value:>10} {count:>12,}{note}")
-        codes = [item for item in status.codes[state].items() if item[0] not in ("", "OK")]
-        lines += [f"{'':>10} {n:>12,}  {printable(code, 80)}" for code, n in codes[:_CODES_SHOWN]]
-        if len(codes) > _CODES_SHOWN:
-            lines.append(f"{'':>10} {'':>12}  and {len(codes) - _CODES_SHOWN:,} more codes")
-    if status.in_doubt:
-        lines.append(f"{'in doubt':>10} {status.in_doubt:>12,}  of the unfinished: a call had no answer")
-    lines.append(f"{'total':>10} {sum(status.states.values()):>12,}")
-    return "\n".join(lines)
+def _show_folder(folder: Path, *, as_json: bool) -> None:
+    """Show every checkpoint of a folder; one that cannot be read is named with the reason."""
+    jobs: list[tuple[Path, Overview]] = []
+    for path in find_checkpoints(folder):
+        try:
+            jobs.append((path, read_overview(path)))
+        except FlowreaperError as error:
+            write_line(f"Warning: {error}")
+    if as_json:
+        found = [job_document(overview, path) for path, overview in jobs]
+        click.echo(json.dumps({"schema": SCHEMA, "checkpoints": found}))
+        return
+    width = max((len(str(path)) for path, _ in jobs), default=0)
+    for path, overview in jobs:
+        click.echo(describe_in_a_line(overview, path, width))
+    if not jobs:
+        write_line("There is no checkpoint in this folder.")

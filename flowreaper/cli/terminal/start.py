@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from flowreaper.cli.options import quoted
+from flowreaper.cli.terminal.causes import shown_flow
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
-from flowreaper.model import Flow, State
+from flowreaper.model import State
 
 _LABEL_WIDTH = 12
 _SOURCES_SHOWN = 3
@@ -64,7 +65,7 @@ def describe(start: Start, what: str, now: datetime) -> str:
     lines = [f"{what} {_flows(start)}", *_facts(start, now)]
     if found := start.found:
         if found.sample:
-            lines.append(_line("For example", ", ".join(_name(flow) for flow in found.sample)))
+            lines.append(_line("For example", ", ".join(shown_flow(flow) for flow in found.sample)))
         lines += [
             f"  Not a flow id: {printable(e.source)}, line {e.line}: {printable(e.text, 60)} ({printable(e.reason)})"
             for e in found.invalid_sample
@@ -215,8 +216,3 @@ def _input(start: Start) -> str:
 
 def _counted(*numbers: tuple[int, str]) -> str:
     return ", ".join(f"{count:,} {word}" for count, word in numbers if count)
-
-
-def _name(flow: Flow) -> str:
-    name = printable(flow.flow_id, 40)
-    return f"{printable(flow.cust_space_id, 40)}/{name}" if flow.cust_space_id else name

@@ -5,25 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowreaper.cli.advice import shown
-from flowreaper.cli.exit_status import ExitStatus
+from flowreaper.cli.exit_status import STATUS_OF, ExitStatus
 from flowreaper.cli.options import quoted
+from flowreaper.cli.terminal.causes import describe_causes, state_words
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import left_alone
-from flowreaper.errors import CheckpointTouchedError, ConfigurationError
+from flowreaper.errors import CheckpointInUseError, CheckpointTouchedError, ConfigurationError
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State
 
 
 def exit_status(summary: Summary) -> ExitStatus:
     """Return the exit status of a run that no signal ended."""
-    if summary.ending is Ending.STOPPED:
-        unsent = isinstance(summary.error, ConfigurationError) and not summary.calls
-        return ExitStatus.USAGE if unsent else ExitStatus.STOPPED
-    return ExitStatus.INCOMPLETE if summary.failed else ExitStatus.DONE
+    if summary.ending is Ending.STOPPED and summary.error and not summary.calls:
+        return error_status(summary.error)
+    return STATUS_OF.get(summary.ending, ExitStatus.STOPPED)
 
 
 def error_status(error: Exception) -> ExitStatus:
     """Return the exit status of a command that an error ended before it sent anything."""
+    if isinstance(error, CheckpointInUseError):
+        return ExitStatus.IN_USE
     return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
 
@@ -31,18 +33,18 @@ def error_status(error: Exception) -> ExitStatus:
 class RunEnd:
     """The facts of a run's end.
 
-    `resume` is the command that goes on, empty where there is none; `retry_absent` takes the absent flows again, too.
-    `piped`: ids came from a pipe; `pipe_again`: these commands want the same ids again. `limit` bounded the run's
-    flows, None: nothing did.
+    `resume` is the command that goes on, empty where there is none; `retry_absent` takes the absent flows again, too;
+    `delete` begins the command that calls flows that are piped to it again.
+    `piped`: ids came from a pipe; `pipe_again`: these commands want the same ids again.
     """
 
     summary: Summary
     checkpoint: Path
     resume: str
     retry_absent: str = ""
+    delete: str = ""
     piped: bool = False
     pipe_again: bool = False
-    limit: int | None = None
 
     @property
     def next_command(self) -> str:
@@ -51,7 +53,7 @@ class RunEnd:
         Also where the checkpoint was touched: typed at once, it would begin a fresh one in place of the one that must
         be put back.
         """
-        done = not self.summary.left and self.summary.ending is Ending.FINISHED
+        done = not self.summary.left and self.summary.ending in (Ending.FINISHED, Ending.INCOMPLETE)
         return "" if done or isinstance(self.summary.error, CheckpointTouchedError) else self.resume
 
     @property
@@ -74,7 +76,7 @@ class RunEnd:
 def describe(end: RunEnd) -> str:
     """Write the facts for a person, in a few lines."""
     summary, file = end.summary, quoted(str(end.checkpoint))
-    lines = _why(summary, end.limit)
+    lines = _why(summary)
     nothing = "no outcome is known" if summary.in_doubt else "nothing was deleted"
     resumed = any(summary.counts.get(s, 0) != summary.this_run.get(s, 0) for s in FINAL)
     effort = _effort(summary, resumed=resumed)
@@ -88,28 +90,28 @@ def describe(end: RunEnd) -> str:
         else f"Nothing left to do. Checkpoint: {file}"
     )
     lines += _warnings(end)
-    lines += [
-        f"To list the {_words(state)} {'lines' if state is State.INVALID else 'flows'}:"
-        f" flowreaper results --state {state.value} {file}"
-        for state in FAILED
-        if summary.counts.get(state)
-    ]
+    lines += describe_causes(
+        [cause for cause in summary.causes if cause.state in FAILED], end.checkpoint, end.delete
+    )
     if command := end.next_command:
         lines.append(f"To go on{end.pipe_words}: {command}")
     return "\n".join(lines)
 
 
-def _why(summary: Summary, limit: int | None) -> list[str]:
-    """Say why the run ended, where it did not simply finish."""
+def title_of(ending: Ending) -> str:
+    """Write an ending for a person: its name, as JSON has it, and what it means."""
+    return f"{ending.value.replace('_', ' ').capitalize()}: {ending.meaning}."
+
+
+def _why(summary: Summary) -> list[str]:
+    """Say how the run ended."""
     doubtful = summary.in_doubt
     if summary.error:
         return [f"Stopped: {shown(summary.error)}"]
     if not any(summary.counts.values()):
         return ["No flow id was read."]
-    if summary.ending is Ending.LIMIT:
-        return [f"Stopped at --limit {limit}."]
     if summary.ending is not Ending.INTERRUPTED:
-        return []
+        return [title_of(summary.ending)]
     if not doubtful:
         return ["Interrupted; no outcome is lost."]
     have = "flows have" if doubtful > 1 else "flow has"
@@ -137,18 +139,17 @@ def _found_nothing(summary: Summary) -> bool:
 
 
 def _counts(counts: Mapping[State, int], inferred: int = 0) -> str:
-    parts = [f"{counts[state]:,} {_words(state)}" for state in FINAL if counts.get(state)]
+    parts = [f"{counts[state]:,} {state_words(state)}" for state in FINAL if counts.get(state)]
     if inferred:  # the first: none is inferred but of those deleted
         parts[0] += f" ({inferred:,} by inference: a call had no answer, and the next one found nothing)"
     return ", ".join(parts)
 
 
-def _words(state: State) -> str:
-    return {State.GAVE_UP: "given up"}.get(state, state.value)
-
-
 def _effort(summary: Summary, *, resumed: bool) -> str:
-    parts = [f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} in {duration(summary.seconds)}"]
+    pace = f" ({summary.calls_per_s:.2f}/s)" if summary.seconds >= 1 and summary.calls > 1 else ""
+    parts = [
+        f"{summary.calls:,} call{'' if summary.calls == 1 else 's'} in {duration(summary.seconds)}{pace}"
+    ]
     if summary.throttled:
         parts.append(f"{summary.throttled:,} throttled")
     if summary.repeated:

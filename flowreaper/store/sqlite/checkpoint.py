@@ -95,7 +95,7 @@ class Checkpoint:
         if self._last_known is None:
             return 0
         with self._transaction() as db:
-            return listed_flows.enter(db, flows, self._last_known, Retry())
+            return listed_flows.enter(db, flows, self._last_known)
 
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
@@ -114,11 +114,12 @@ class Checkpoint:
                 if isinstance(e, Entry)
             ]
             new = statements.ADD.run(db, flows)
-            resumed = 0
+            resumed, reopened = 0, {}
             if self._last_known is not None and new < len(flows):
                 named = [e.flow for e in entries if isinstance(e, Entry)]
-                resumed = listed_flows.enter(db, named, self._last_known, self._retry)
-        return Added(new, len(entries) - new - len(invalid), invalid, resumed)
+                reopened = listed_flows.reopen(db, named, self._last_known, self._retry)
+                resumed = listed_flows.enter(db, named, self._last_known)
+        return Added(new, len(entries) - new - len(invalid), invalid, resumed, reopened)
 
     def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
         """Record `changes` and claim flows, as `flowreaper.store.store.Store.write`."""

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from flowreaper.model import Flow, Retry
+from flowreaper.model import Flow, Retry, State
 from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.statements import CLAIM_COLUMNS, REOPEN, ManyRows, retry_condition
 from flowreaper.store.sqlite.states import CLAIMED, IS_UNFINISHED, PENDING
@@ -35,16 +35,20 @@ def begin(db: sqlite3.Connection) -> int:
     return columns.number(last)
 
 
-def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry: Retry) -> int:
-    """Enter the unfinished ones among `flows`; return how many were not entered before.
-
-    Before that, the finished ones that `retry` names become pending, each once in a run.
-    """
-    if retry:
-        condition, parameters = retry_condition(retry)
+def reopen(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int, retry: Retry) -> dict[State, int]:
+    """Make those finished ones among `flows` pending that `retry` names, each once in a run; count them by state."""
+    reopened = {}
+    for state in retry.states:
+        condition, parameters = retry_condition(Retry((state,), retry.codes))
         which = f"+flow.id <= ? AND {condition} AND flow.id NOT IN (SELECT row FROM temp.listed)"  # noqa: S608 -- constants and question marks
-        reopen = f"{REOPEN} WHERE id IN (SELECT flow.id{_GIVEN} WHERE {which})"
-        ManyRows(reopen, 2, 128).run(db, flows, [last_known, *parameters])
+        text = f"{REOPEN} WHERE id IN (SELECT flow.id{_GIVEN} WHERE {which})"
+        if count := ManyRows(text, 2, 128).run(db, flows, [last_known, *parameters]):
+            reopened[state] = count
+    return reopened
+
+
+def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int) -> int:
+    """Enter the unfinished ones among `flows`; return how many were not entered before."""
     return _LIST.run(db, flows, [last_known])
 
 

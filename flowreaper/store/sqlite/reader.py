@@ -32,6 +32,8 @@ from flowreaper.store.sqlite.status import status_of
 from flowreaper.store.sqlite.transaction import transaction
 from flowreaper.store.store import Identity, Status
 
+_APPLICATION_AT = slice(68, 72)  # SQLite's file format, "Application ID"
+
 
 def is_begun(path: Path) -> bool:
     """Return whether a run has written into this checkpoint.
@@ -39,6 +41,22 @@ def is_begun(path: Path) -> bool:
     False where there is none, or an empty file: what a run leaves that is killed before its first write.
     """
     return path.exists() and path.stat().st_size > 0
+
+
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, by name: the files that SQLite's header says are flowreaper's.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    return sorted(path for path in folder.iterdir() if path.is_file() and _is_checkpoint(path))
+
+
+def _is_checkpoint(path: Path) -> bool:
+    with contextlib.suppress(OSError), descriptors.reading(path), path.open("rb") as file:
+        header = file.read(_APPLICATION_AT.stop)
+        return header[_APPLICATION_AT] == schema.APPLICATION_ID.to_bytes(4)
+    return False
 
 
 def read_status(path: str | os.PathLike[str], identity: Identity | None = None) -> Status:

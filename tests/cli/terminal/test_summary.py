@@ -1,6 +1,5 @@
 """A run's end as a person reads it and as a script sees it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,20 @@ import pytest
 
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.terminal.summary import RunEnd, describe, error_status, exit_status
-from flowreaper.errors import ConfigurationError, CredentialsError, FatalReplyError, InputError
+from flowreaper.errors import (
+    CheckpointInUseError,
+    CheckpointRefusedError,
+    ConfigurationError,
+    CredentialsError,
+    FatalReplyError,
+    InputError,
+)
 from flowreaper.job.summary import Summary
-from flowreaper.model import Ending, State
+from flowreaper.model import Cause, Ending, Flow, State
 
 RESUME = "flowreaper delete --yes ids.txt"
 AGAIN = "flowreaper delete --yes --retry absent ids.txt"
+RETRY = "flowreaper delete -c ids.txt.ckpt"
 CHECKPOINT = Path("ids.txt.ckpt")
 
 
@@ -30,33 +37,35 @@ def summary(ending: Ending = Ending.FINISHED, **fields: Any) -> Summary:
 
 
 def told(ending: Ending = Ending.FINISHED, *, checkpoint: Path = CHECKPOINT, **fields: Any) -> list[str]:
-    return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, AGAIN, limit=2)).split("\n")
+    return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, AGAIN, RETRY)).split("\n")
 
 
 @pytest.mark.parametrize(
-    ("ending", "counts", "status"),
+    ("ending", "status"),
     [
-        (Ending.FINISHED, {}, ExitStatus.DONE),
-        (Ending.FINISHED, {State.DELETED: 5, State.ABSENT: 2}, ExitStatus.DONE),
-        (Ending.FINISHED, {State.DELETED: 5, State.REFUSED: 1}, ExitStatus.INCOMPLETE),
-        (Ending.FINISHED, {State.DELETED: 5, State.GAVE_UP: 1}, ExitStatus.INCOMPLETE),
-        (Ending.FINISHED, {State.DELETED: 5, State.INVALID: 1}, ExitStatus.INCOMPLETE),
-        (Ending.LIMIT, {State.DELETED: 5, State.PENDING: 9}, ExitStatus.DONE),
-        (Ending.LIMIT, {State.REFUSED: 5, State.PENDING: 9}, ExitStatus.INCOMPLETE),
-        (Ending.STOPPED, {State.DELETED: 5}, ExitStatus.STOPPED),
-        (Ending.STOPPED, {State.REFUSED: 5}, ExitStatus.STOPPED),
+        (Ending.FINISHED, ExitStatus.DONE),
+        (Ending.INCOMPLETE, ExitStatus.INCOMPLETE),
+        (Ending.LIMIT, ExitStatus.LEFT),
+        (Ending.TIME_UP, ExitStatus.LEFT),
+        (Ending.STOPPED, ExitStatus.STOPPED),
     ],
 )
-def test_the_exit_status_tells_how_the_run_ended(
-    ending: Ending, counts: Mapping[State, int], status: ExitStatus
+def test_each_ending_has_its_exit_status(ending: Ending, status: ExitStatus) -> None:
+    assert exit_status(summary(ending, counts={State.REFUSED: 5, State.PENDING: 9})) is status
+
+
+@pytest.mark.parametrize(
+    ("calls", "error", "status"),
+    [
+        (0, InputError("x"), ExitStatus.USAGE),
+        (7, InputError("x"), ExitStatus.STOPPED),
+        (0, FatalReplyError("x"), ExitStatus.STOPPED),
+    ],
+)
+def test_a_run_that_an_input_stopped_before_anything_was_sent_is_a_matter_of_usage(
+    calls: int, error: Exception, status: ExitStatus
 ) -> None:
-    assert exit_status(summary(ending, counts=counts)) is status
-
-
-def test_what_an_earlier_run_left_failed_counts_too() -> None:
-    assert (
-        exit_status(summary(counts={State.REFUSED: 1}, this_run={State.DELETED: 1})) is ExitStatus.INCOMPLETE
-    )
+    assert exit_status(summary(Ending.STOPPED, calls=calls, error=error)) is status
 
 
 @pytest.mark.parametrize(
@@ -64,6 +73,8 @@ def test_what_an_earlier_run_left_failed_counts_too() -> None:
     [
         (ConfigurationError("x"), ExitStatus.USAGE),
         (InputError("x"), ExitStatus.USAGE),
+        (CheckpointRefusedError("x"), ExitStatus.USAGE),
+        (CheckpointInUseError("x"), ExitStatus.IN_USE),
         (CredentialsError("x"), ExitStatus.STOPPED),
     ],
 )
@@ -75,32 +86,55 @@ def test_an_error_before_anything_was_sent_tells_usage_from_the_rest(
 
 def test_a_finished_run_is_three_facts_and_no_more() -> None:
     assert told(counts={State.DELETED: 30}) == [
-        "This run: 30 deleted; 30 calls in 6 s",
+        "Finished: every flow that was taken is deleted or absent.",
+        "This run: 30 deleted; 30 calls in 6 s (5.00/s)",
         "Nothing left to do. Checkpoint: ids.txt.ckpt",
     ]
 
 
-def test_what_failed_comes_with_the_command_that_shows_it() -> None:
-    counts = {State.DELETED: 1, State.ABSENT: 2, State.REFUSED: 3, State.GAVE_UP: 4, State.INVALID: 5}
-    assert told(counts=counts) == [
-        "This run: 1 deleted, 2 absent, 3 refused, 4 given up, 5 invalid; 30 calls in 6 s",
+def test_what_failed_comes_with_its_meaning_and_the_commands_that_follow() -> None:
+    counts = {State.DELETED: 1, State.ABSENT: 2, State.REFUSED: 3, State.INVALID: 5}
+    causes = (
+        Cause(State.INVALID, "", 5, (Flow("no id"),)),
+        Cause(State.REFUSED, "Unknown.ResourceOwnerId", 3, (Flow("7", "cams-a"), Flow("8"), Flow("9"))),
+        Cause(State.ABSENT, "Flow.NotExist", 2, (Flow("5"),)),
+    )
+    assert told(Ending.INCOMPLETE, counts=counts, causes=causes) == [
+        "Incomplete: nothing is left to do, but some flows were refused, invalid or given up.",
+        "This run: 1 deleted, 2 absent, 3 refused, 5 invalid; 30 calls in 6 s (5.00/s)",
         "Nothing left to do. Checkpoint: ids.txt.ckpt",
-        "To list the refused flows: flowreaper results --state refused ids.txt.ckpt",
-        "To list the given up flows: flowreaper results --state gave_up ids.txt.ckpt",
-        "To list the invalid lines: flowreaper results --state invalid ids.txt.ckpt",
+        "5 invalid: the input is no flow id; nothing was sent. To do: correct the lines.",
+        "  no id, ...",
+        "  List:   flowreaper results --state invalid ids.txt.ckpt",
+        "  Export: flowreaper results --state invalid --format csv -o ids.txt.invalid.csv ids.txt.ckpt",
+        (
+            "3 refused Unknown.ResourceOwnerId: the flow or its space belongs to another account."
+            " To do: check the access key's account and the space of these flows."
+        ),
+        "  cams-a/7, 8, 9",
+        "  List:   flowreaper results --state refused --code Unknown.ResourceOwnerId ids.txt.ckpt",
+        (
+            "  Export: flowreaper results --state refused --code Unknown.ResourceOwnerId --format csv"
+            " -o ids.txt.refused.csv ids.txt.ckpt"
+        ),
+        (
+            "  Retry:  flowreaper results --state refused --code Unknown.ResourceOwnerId ids.txt.ckpt"
+            " | flowreaper delete -c ids.txt.ckpt --retry refused -"
+        ),
     ]
 
 
 def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
     lines = told(counts={State.DELETED: 1_000_000}, this_run={State.DELETED: 10})
-    assert lines[:2] == ["This run: 10 deleted; 30 calls in 6 s", "All runs: 1,000,000 deleted"]
+    assert lines[1:3] == ["This run: 10 deleted; 30 calls in 6 s (5.00/s)", "All runs: 1,000,000 deleted"]
 
 
 @pytest.mark.parametrize(
     ("ending", "first"),
     [
         (Ending.INTERRUPTED, "Interrupted; no outcome is lost."),
-        (Ending.LIMIT, "Stopped at --limit 2."),
+        (Ending.LIMIT, "Limit: the limit of flows was reached, and flows are left."),
+        (Ending.TIME_UP, "Time up: the time was up, and flows are left."),
     ],
 )
 def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: Ending, first: str) -> None:
@@ -122,31 +156,34 @@ def test_an_interrupted_run_with_nothing_left_may_still_go_on_with_its_input() -
 
 def test_a_run_without_outcomes_says_so() -> None:
     lines = told(counts={State.PENDING: 1}, this_run={}, calls=0, seconds=0.0)
-    assert lines[0] == "This run: nothing was deleted; 0 calls in 0 s"
+    assert lines[1] == "This run: nothing was deleted; 0 calls in 0 s"
 
 
 def test_the_effort_tells_throttled_calls_and_known_ids() -> None:
-    assert told(counts={State.DELETED: 1}, calls=1, throttled=1234, repeated=5)[0] == (
+    assert told(counts={State.DELETED: 1}, calls=1, throttled=1234, repeated=5)[1] == (
         "This run: 1 deleted; 1 call in 6 s, 1,234 throttled, 5 duplicates skipped"
     )
-    assert told(counts={State.DELETED: 1}, repeated=1)[0].endswith(", 1 duplicate skipped")
+    assert told(counts={State.DELETED: 1}, repeated=1)[1].endswith(", 1 duplicate skipped")
 
 
 def test_ids_that_an_earlier_run_has_done_are_no_duplicates() -> None:
     lines = told(counts={State.DELETED: 7}, this_run={State.DELETED: 2}, repeated=5)
-    assert lines[0].endswith(", 5 ids skipped: done before or repeated")
+    assert lines[1].endswith(", 5 ids skipped: done before or repeated")
 
 
 def test_what_was_deleted_by_inference_is_told_apart() -> None:
-    assert told(counts={State.DELETED: 1200, State.ABSENT: 3}, inferred=2)[0] == (
+    assert told(counts={State.DELETED: 1200, State.ABSENT: 3}, inferred=2)[1] == (
         "This run: 1,200 deleted (2 by inference: a call had no answer, and the next one found nothing), 3 absent;"
-        " 30 calls in 6 s"
+        " 30 calls in 6 s (5.00/s)"
     )
 
 
 def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_the_terminal() -> None:
-    lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"))
-    assert "To list the refused flows: flowreaper results --state refused $'my \\033[31m.ckpt'" in lines
+    causes = (Cause(State.REFUSED, "\x1b[2J'", 1, (Flow("\x1b[31m7"),)),)
+    lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"), causes=causes)
+    quoted = r"$'\033[2J\047' $'my \033[31m.ckpt'"
+    assert f"  List:   flowreaper results --state refused --code {quoted}" in lines
+    assert r"  \x1b[31m7" in lines
     assert told(checkpoint=Path("my job.ckpt"))[-1] == "Nothing left to do. Checkpoint: 'my job.ckpt'"
     assert all(line.isprintable() for line in lines)
 
@@ -157,7 +194,7 @@ def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
     assert lines[0] == (
         "Interrupted; 19 flows have had a call without an answer: the next run finds out what became of it."
     )
-    assert lines[1] == "This run: no outcome is known; 19 calls in 6 s"
+    assert lines[1] == "This run: no outcome is known; 19 calls in 6 s (3.17/s)"
     assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left to do, 19 of them in doubt"
 
 
@@ -194,3 +231,19 @@ def test_other_runs_say_nothing_of_that(run: dict[State, int], *, never_deleted:
 def test_a_rehearsal_has_no_command_to_go_on() -> None:
     end = describe(RunEnd(summary(Ending.LIMIT, counts={State.PENDING: 1}), CHECKPOINT, ""))
     assert "To go on" not in end
+
+
+def test_a_rehearsal_has_no_command_to_call_flows_again() -> None:
+    causes = (Cause(State.REFUSED, "X", 1, (Flow("7"),)),)
+    end = describe(
+        RunEnd(summary(Ending.INCOMPLETE, counts={State.REFUSED: 1}, causes=causes), CHECKPOINT, "")
+    )
+    assert "List:" in end
+    assert "Retry:" not in end
+
+
+def test_of_many_codes_the_first_are_shown_and_the_rest_is_named() -> None:
+    causes = tuple(Cause(State.REFUSED, f"C{number}", 1, (Flow("7"),)) for number in range(9))
+    lines = told(Ending.INCOMPLETE, counts={State.REFUSED: 9}, causes=causes)
+    assert lines[-1] == "And 4 more: flowreaper status --json ids.txt.ckpt"
+    assert sum(line.startswith("1 refused C") for line in lines) == 5

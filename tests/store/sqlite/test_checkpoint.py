@@ -309,6 +309,19 @@ def test_of_what_earlier_runs_read_only_listed_flows_are_claimed(path: Path) -> 
         assert later.counts() == {State.DELETED: 1, State.PENDING: 1, State.CLAIMED: 3}
 
 
+def test_finished_flows_that_are_taken_again_are_counted_by_the_state_they_were_in(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(entries("1", "2", "3", "4"))
+        ends = (State.REFUSED, State.GAVE_UP, State.DELETED)
+        claims = earlier.write([], new=3)
+        earlier.write([outcome(claim, state) for claim, state in zip(claims, ends, strict=True)])
+    with opened(path) as later:
+        later.take_listed(Retry((State.REFUSED, State.GAVE_UP)))
+        added = later.add(entries("1", "2", "3", "4", "1"))
+        assert (added.resumed, added.reopened) == (3, {State.REFUSED: 1, State.GAVE_UP: 1})
+        assert later.add(entries("1", "2")).reopened == {}
+
+
 def test_what_a_crash_left_claimed_is_claimed_again_where_it_is_listed_and_first(path: Path) -> None:
     with opened(path) as earlier:
         earlier.add(entries("1", "2", "3", "4"))

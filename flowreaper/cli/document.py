@@ -1,0 +1,149 @@
+"""The facts of a job and of a run as one JSON document: what ``status --json`` and ``--summary-json`` write.
+
+Schema 1. Times are UTC, ISO 8601; what is not known is null. Of a job:
+
+    schema, checkpoint, endpoint, sandbox, access_key (masked)
+    total, states               flows and invalid lines, by state
+    inferred, in_doubt          deletions without a confirmation; unfinished flows that had a call without a reply
+    codes                       for each final state its codes and their counts; "" is none
+    causes                      why flows ended other than by a confirmed deletion, each with state, code, flows,
+                                meaning, remedy, sample (three flows) and the commands list, export, retry
+    sources, spaces             flows by source and by space; "" is the account's own space
+    live, run, under_way        whether a run has the checkpoint, which, and how many flows it has claimed
+    runs                        number, started_at, ended_at, seconds, ending, meaning, error, calls, calls_per_s,
+                                throttled, counts, rate, version, host, pid, access_key; ending is null for a run that
+                                goes on or was cut off
+
+A summary has these, and of its run:
+
+    ending, meaning             null where no run began
+    exit_status, error
+    this_run                    outcomes of this run by state
+    calls, calls_per_s, throttled, seconds, repeated
+    left, unlisted              unfinished flows that the run would have taken, that its input does not list
+    found_nothing, resume       what to check where everything was absent; the command that goes on
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flowreaper.cli.advice import shown
+from flowreaper.cli.cause_commands import cause_commands
+from flowreaper.cli.options import quoted
+from flowreaper.cli.terminal.summary import RunEnd
+from flowreaper.client.meanings import meaning_of
+from flowreaper.model import FINAL, Cause, State
+from flowreaper.store.history import PastRun
+from flowreaper.store.overview import Overview
+from flowreaper.store.records import utc_time
+
+SCHEMA = 1
+"""The version of these documents: it grows when a name goes or changes its sense, not when one is added."""
+
+
+def job_document(overview: Overview, checkpoint: Path, delete: str = "") -> dict[str, Any]:
+    """Return the facts of a job; `delete` as in `cause_commands`."""
+    status = overview.status
+    delete = delete or f"flowreaper delete -c {quoted(str(checkpoint))}"
+    return {
+        "schema": SCHEMA,
+        "checkpoint": str(checkpoint),
+        "endpoint": status.endpoint,
+        "sandbox": status.sandbox,
+        "access_key": status.access_key,
+        "total": sum(status.states.values()),
+        "states": by_state(status.states, State),
+        "inferred": status.inferred,
+        "in_doubt": status.in_doubt,
+        "live": status.live,
+        "run": status.run or None,
+        "under_way": status.under_way,
+        "codes": {state.value: codes for state, codes in status.codes.items() if state.final},
+        "causes": [_cause(cause, checkpoint, delete) for cause in overview.causes],
+        "sources": dict(overview.sources),
+        "spaces": dict(overview.spaces),
+        "runs": [run_document(run) for run in overview.runs],
+    }
+
+
+def summary_document(end: RunEnd, overview: Overview | None, status: int) -> dict[str, Any]:
+    """Return the facts of a run that has ended, and of its job where that could be read; `status` is the exit status."""
+    summary = end.summary
+    job = {} if overview is None else job_document(overview, end.checkpoint, end.delete)
+    return {
+        "schema": SCHEMA,
+        "checkpoint": str(end.checkpoint),
+        **job,
+        "ending": summary.ending,
+        "meaning": summary.ending.meaning,
+        "exit_status": int(status),
+        "error": shown(summary.error) if summary.error else None,
+        "this_run": by_state(summary.this_run, FINAL),
+        "calls": summary.calls,
+        "calls_per_s": round(summary.calls_per_s, 2),
+        "throttled": summary.throttled,
+        "seconds": round(summary.seconds, 1),
+        "repeated": summary.repeated,
+        "left": summary.left,
+        "unlisted": summary.unlisted,
+        "found_nothing": end.found_nothing or None,
+        "resume": end.next_command or None,
+    }
+
+
+def refusal_document(checkpoint: Path, error: str, status: int) -> dict[str, Any]:
+    """Return the facts of a command that ended before a run began."""
+    return {
+        "schema": SCHEMA,
+        "checkpoint": str(checkpoint),
+        "ending": None,
+        "meaning": None,
+        "exit_status": int(status),
+        "error": error,
+    }
+
+
+def run_document(run: PastRun) -> dict[str, Any]:
+    """Return the facts of one run of a job's history."""
+    return {
+        "number": run.number,
+        "started_at": utc_time(run.started_at_ms),
+        "ended_at": None if run.ended_at_ms is None else utc_time(run.ended_at_ms),
+        "seconds": round(run.seconds, 1),
+        "ending": run.ending,
+        "meaning": run.ending.meaning if run.ending else None,
+        "error": run.error or None,
+        "calls": run.calls,
+        "calls_per_s": round(run.calls / run.seconds, 2) if run.seconds else None,
+        "throttled": run.throttled,
+        "counts": by_state(run.counts, FINAL),
+        "rate": run.rate,
+        "version": run.version,
+        "host": run.host,
+        "pid": run.pid,
+        "access_key": run.access_key,
+    }
+
+
+def by_state(counts: Mapping[State, int], states: Any) -> dict[str, int]:
+    """Return the counts of all these states by name, 0 for one that does not occur."""
+    return {state.value: counts.get(state, 0) for state in states}
+
+
+def _cause(cause: Cause, checkpoint: Path, delete: str) -> dict[str, Any]:
+    commands = cause_commands(cause, checkpoint, delete)
+    said = meaning_of(cause.state, cause.code)
+    return {
+        "state": cause.state,
+        "code": cause.code or None,
+        "flows": cause.flows,
+        "meaning": said.meaning,
+        "remedy": said.remedy,
+        "sample": [
+            {"flow_id": flow.flow_id, "cust_space_id": flow.cust_space_id or None} for flow in cause.sample
+        ],
+        "list": commands.list,
+        "export": commands.export,
+        "retry": commands.retry,
+    }

@@ -1,0 +1,163 @@
+"""How far jobs are, as a person reads it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flowreaper.cli.terminal.status import describe, describe_in_a_line, pace_of
+from flowreaper.model import Cause, Ending, Flow, State
+from flowreaper.store.history import Minute
+from flowreaper.store.overview import Overview
+from flowreaper.store.store import Status
+from tests.samples import AT_MS, PAST_RUN
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PATH = Path("job.ckpt")
+BEGUN_S = AT_MS // 60_000 * 60
+
+
+def overview(*, live: bool = False, **more: object) -> Overview:
+    codes = {
+        State.DELETED: {"OK": 388},
+        State.REFUSED: {"Some.Code": 10, "Other": 2},
+        State.PENDING: {"": 600},
+    }
+    status = Status(
+        endpoint="https://cams.example",
+        sandbox=False,
+        access_key="LTAI****Key1",
+        states={state: sum(counts.values()) for state, counts in codes.items()},
+        inferred=0,
+        in_doubt=0,
+        codes=codes,
+        live=live,
+        run="pid 42 on here since 2026-11-25T10:00:00+00:00" if live else "",
+    )
+    usual = Overview(status=status, sources={"ids.txt": 1000}, spaces={"": 1000})
+    return replace(usual, **more)  # type: ignore[arg-type]  # fields of Overview
+
+
+def told(overview: Overview) -> list[str]:
+    return describe(overview, PATH, NOW, "flowreaper delete -c job.ckpt").split("\n")
+
+
+def test_a_job_says_where_it_is_from_and_how_far_it_is() -> None:
+    assert told(overview()) == [
+        "job.ckpt: https://cams.example, access key LTAI****Key1",
+        "Read from ids.txt (1,000)",
+        "   pending          600",
+        "   deleted          388",
+        "   refused           12",
+        "                     10  Some.Code",
+        "                      2  Other",
+        "     total        1,000",
+    ]
+
+
+def test_spaces_are_shown_where_there_are_any_and_of_many_the_largest() -> None:
+    spaces = {"": 990} | {f"cams-{number}": 1 for number in range(10)}
+    assert (
+        "Spaces: the account's own (990), cams-0 (1), cams-1 (1), cams-2 (1), cams-3 (1) and 6 more"
+        in told(overview(spaces=spaces))
+    )
+
+
+LIVE_RUN = replace(PAST_RUN, number=2, started_at_ms=BEGUN_S * 1000, seen_at_ms=BEGUN_S * 1000 + 300_000)
+MINUTES = (
+    Minute(run=1, at_s=BEGUN_S, calls=9999),
+    *(
+        Minute(run=2, at_s=BEGUN_S + 60 * number, calls=calls)
+        for number, calls in enumerate((10, 60, 300, 300, 300))
+    ),
+)
+
+
+def test_a_live_run_says_which_one_it_is_its_pace_and_when_it_ends() -> None:
+    lines = told(overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES))
+    (line,) = (line for line in lines if line.startswith("A run is going on"))
+    assert line.startswith("A run is going on (pid 42 on here since 2026-11-25T10:00:00+00:00): 5.0 calls/s")
+    assert line.endswith("2 min 0 s for all that is unfinished, until Wed 2026-11-25 12:02")
+
+
+def test_the_pace_is_that_of_the_last_minutes_of_the_live_run() -> None:
+    assert pace_of(overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES)) == 5.0
+    begun = replace(LIVE_RUN, started_at_ms=BEGUN_S * 1000 + 30_000, seen_at_ms=BEGUN_S * 1000 + 50_000)
+    first = (Minute(run=2, at_s=BEGUN_S, calls=80),)
+    assert pace_of(overview(live=True, runs=(begun,), minutes=first)) == 4.0
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        overview(live=False, runs=(LIVE_RUN,), minutes=MINUTES),
+        overview(live=True),
+        overview(live=True, runs=(LIVE_RUN,)),
+        overview(live=True, runs=(replace(LIVE_RUN, ended_at_ms=1),), minutes=MINUTES),
+        overview(live=True, runs=(replace(LIVE_RUN, seen_at_ms=0),), minutes=MINUTES),
+    ],
+)
+def test_without_a_live_run_that_has_called_there_is_no_pace(unknown: Overview) -> None:
+    assert pace_of(unknown) is None
+
+
+def test_runs_are_listed_with_their_ending_and_what_stopped_them() -> None:
+    ended = replace(
+        LIVE_RUN,
+        ended_at_ms=LIVE_RUN.seen_at_ms,
+        ending=Ending.STOPPED,
+        error="no permission\x1b",
+        counts={State.DELETED: 388, State.GAVE_UP: 1},
+        calls=400,
+        throttled=3,
+    )
+    lines = [
+        line
+        for line in told(overview(runs=(replace(PAST_RUN, number=1), ended)))
+        if "Run" in line or "no p" in line
+    ]
+    assert lines[0].endswith(", 0 s, cut off; no outcome; 0 calls")
+    assert lines[1].endswith(", 5 min 0 s, stopped; 388 deleted, 1 given up; 400 calls, 3 throttled")
+    assert lines[2] == r"  no permission\x1b"
+
+
+def test_the_run_that_goes_on_was_not_cut_off() -> None:
+    lines = told(overview(live=True, runs=(replace(PAST_RUN, number=1), LIVE_RUN)))
+    assert [("cut off" in line, "going on;" in line) for line in lines if line.startswith("Run ")] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_of_very_many_runs_the_last_are_shown() -> None:
+    runs = tuple(replace(PAST_RUN, number=number) for number in range(1, 26))
+    lines = [line for line in told(overview(runs=runs)) if line.startswith("Run")]
+    assert lines[0] == "Runs 1 to 15 are not shown; --json has them"
+    assert lines[-1].startswith("Run 25: ")
+
+
+def test_what_failed_comes_with_its_meaning_and_commands() -> None:
+    causes = (
+        Cause(State.REFUSED, "Some.Code", 10, (Flow("7"),)),
+        Cause(State.ABSENT, "Gone", 1, (Flow("8"),)),
+    )
+    lines = told(overview(causes=causes))
+    assert any(line.startswith("10 refused Some.Code: ") for line in lines)
+    assert not any("Gone" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (overview(), "job.ckpt    400 of 1,000 done, 12 refused; no run is known"),
+        (overview(live=True), "job.ckpt    400 of 1,000 done, 12 refused; a run is going on"),
+    ],
+)
+def test_each_of_several_jobs_is_a_line(seen: Overview, line: str) -> None:
+    assert describe_in_a_line(seen, PATH, 10) == line
+
+
+def test_a_line_says_how_and_when_the_last_run_ended() -> None:
+    ended = replace(PAST_RUN, ending=Ending.TIME_UP, ended_at_ms=AT_MS)
+    assert "; time up 2023-11-1" in describe_in_a_line(overview(runs=(ended,)), PATH, 0)

@@ -1,0 +1,32 @@
+"""The commands that follow from a cause. That they run and take these flows alone: tests/end_to_end/test_summary.py."""
+
+from pathlib import Path
+
+import pytest
+
+from flowreaper.cli.cause_commands import cause_commands
+from flowreaper.model import FINAL, Cause, State
+
+DELETE = "flowreaper delete -c job.ckpt"
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_only_what_may_be_called_again_has_a_command_for_it(state: State) -> None:
+    commands = cause_commands(Cause(state, "X", 1, ()), Path("job.ckpt"), DELETE)
+    assert commands.list == f"flowreaper results --state {state.value} --code X job.ckpt"
+    may = state in (State.REFUSED, State.GAVE_UP, State.ABSENT)
+    again = f"{commands.list} | {DELETE} --retry {state.value} -"
+    assert commands.retry == (again if may else None)
+
+
+def test_the_export_is_named_after_the_checkpoint_and_lies_here() -> None:
+    cause = Cause(State.REFUSED, "", 1, ())
+    commands = cause_commands(cause, Path("/far/away/ids.txt.ckpt"), DELETE)
+    assert commands.export == (
+        "flowreaper results --state refused --format csv -o ids.txt.refused.csv /far/away/ids.txt.ckpt"
+    )
+
+
+def test_a_code_of_the_service_is_quoted_for_the_shell() -> None:
+    commands = cause_commands(Cause(State.REFUSED, "X; rm -rf ~", 1, ()), Path("job.ckpt"), DELETE)
+    assert "--code 'X; rm -rf ~' job.ckpt" in commands.list

@@ -1,0 +1,227 @@
+"""What became of a run, and why: on the screen, in --summary-json and in status the same, with commands that work."""
+
+import json
+import re
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.command import Command, Service, ended, wait_for
+
+Ids = Callable[[int], list[str]]
+Begin = Callable[..., tuple[Service, Command]]
+
+REFUSE_TWO_WAYS = "answer:Some.Code:#1-2,answer:Other.Code:#3"
+
+
+def summary_of(command: Command, name: str = "summary.json") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((command.folder / name).read_text())
+    return found
+
+
+def status_of(command: Command, checkpoint: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(command.run("status", "--json", checkpoint).out)
+    return found
+
+
+@pytest.fixture
+def mixed(begin: Begin, ids: Ids) -> tuple[Command, Service, list[str]]:
+    """A finished job with a summary: flows 1 and 2 refused with Some.Code, 3 with Other.Code, one invalid line."""
+    service, command = begin("--trouble", REFUSE_TWO_WAYS)
+    flows = ids(6)
+    command.write("flows.txt", *flows, "two words")
+    finished = command.delete("--concurrency", "1", "--summary-json", "summary.json", "flows.txt")
+    assert finished.status == 1
+    return command, service, flows
+
+
+def test_the_summary_holds_what_status_says_and_how_the_run_ended(
+    mixed: tuple[Command, Service, list[str]],
+) -> None:
+    command, _, flows = mixed
+    found = summary_of(command)
+    status = status_of(command, "flows.txt.ckpt")
+    assert (found["ending"], found["exit_status"], found["error"], found["resume"]) == (
+        "incomplete",
+        1,
+        None,
+        None,
+    )
+    assert (found["calls"], found["this_run"]["refused"], found["left"]) == (6, 3, 0)
+    assert [(c["state"], c["code"], c["flows"]) for c in found["causes"]] == [
+        ("invalid", None, 1),
+        ("refused", "Some.Code", 2),
+        ("refused", "Other.Code", 1),
+    ]
+    assert [flow["flow_id"] for flow in found["causes"][1]["sample"]] == flows[:2]
+    for name in ("causes", "retry"):
+        found.pop(name, None)
+        status.pop(name, None)  # the run's commands repeat its own options
+    assert found | status == found
+
+
+def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[str]]) -> None:
+    command, _, _ = mixed
+    shown = command.delete("flows.txt").err
+    for cause in summary_of(command)["causes"]:
+        assert f"List:   {cause['list']}" in shown
+    assert "Retry:  " in command.run("status", "flows.txt.ckpt").out
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        ("--limit", "3"),
+        ("--max-duration", "1s"),
+        ("--stop-at", (datetime.now().astimezone() + timedelta(hours=30)).isoformat()),
+    ],
+)
+def test_a_run_that_stops_as_asked_with_flows_left_ends_with_4(
+    command: Command, ids: Ids, limit: tuple[str, str]
+) -> None:
+    command.write("flows.txt", *ids(40))
+    if limit[0] == "--stop-at":  # as near as a test may be
+        limit = ("--stop-at", (datetime.now().astimezone() + timedelta(seconds=2)).isoformat())
+    finished = command.run("delete", "--yes", *limit, "--summary-json", "summary.json", "flows.txt")
+    assert finished.status == 4
+    found = summary_of(command)
+    assert found["ending"] == ("limit" if limit[0] == "--limit" else "time_up")
+    assert found["exit_status"] == 4
+    assert found["left"] > 0
+    assert found["resume"] == finished.resume
+    assert ("--stop-at" in finished.resume) is False
+    assert command.states("flows.txt.ckpt")["deleted"] < 40
+
+
+def test_a_limit_that_comes_with_the_last_flow_leaves_nothing(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(3))
+    assert command.delete("--limit", "3", "flows.txt").status == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--max-duration", "5"), "--max-duration 5 is no time span"),
+        (("--max-duration", "0s"), "--max-duration must be more than 0"),
+        (("--stop-at", "25:00"), "--stop-at 25:00 is no time"),
+        (("--stop-at", "2020-01-01T06:00"), "has passed"),
+        (("--summary-json", "flows.txt"), "--summary-json flows.txt is a SOURCE too"),
+        (("--summary-json", "flows.txt.ckpt"), "is the checkpoint too"),
+        (("--summary-json", "flows.txt.ckpt-wal"), "a file that SQLite makes"),
+        (("--summary-json", "notes.txt"), "is no summary of flowreaper"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
+    command: Command, service: Service, ids: Ids, options: tuple[str, str], words: str
+) -> None:
+    flows = ids(2)
+    command.write("flows.txt", *flows)
+    command.write("notes.txt", "mine")
+    finished = command.delete(*options, "flows.txt")
+    assert (finished.status, service.called(flows)) == (2, [])
+    assert words in finished.err
+    assert (command.folder / "notes.txt").read_text() == "mine\n"
+
+
+def test_a_second_run_ends_with_75_and_its_summary_says_so(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(500))
+    with command.flowreaper("delete", "--yes", "flows.txt") as first:
+        wait_for(lambda: command.run("status", "flows.txt.ckpt").out.count("A run is going on") > 0)
+        second = command.delete("--summary-json", "summary.json", "flows.txt")
+        live = status_of(command, "flows.txt.ckpt")
+        first.send_signal(signal.SIGINT)
+        assert ended(first).status == 130
+    assert second.status == 75
+    found = summary_of(command)
+    assert (found["ending"], found["exit_status"]) == (None, 75)
+    assert f"pid {first.pid} on " in found["error"]
+    assert f"pid {first.pid} on " in live["run"]
+    (run,) = live["runs"]
+    assert (run["pid"], run["ending"]) == (first.pid, None)
+
+
+def test_a_summary_of_an_interrupted_run_names_the_signal(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(500))
+    with command.flowreaper("delete", "--yes", "--summary-json", "summary.json", "flows.txt") as run:
+        wait_for(
+            lambda: (
+                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
+            )
+        )
+        run.send_signal(signal.SIGTERM)
+        assert ended(run).status == 143
+    found = summary_of(command)
+    assert (found["ending"], found["exit_status"]) == ("interrupted", 143)
+    assert found["runs"][0]["ending"] == "interrupted"
+
+
+def test_the_history_tells_a_run_that_was_killed_from_one_that_ended(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(300))
+    with command.flowreaper("delete", "--yes", "flows.txt") as run:
+        wait_for(
+            lambda: (
+                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
+            )
+        )
+        run.kill()
+        run.wait()
+    assert command.delete("flows.txt").status == 0
+    first, second = status_of(command, "flows.txt.ckpt")["runs"]
+    assert (first["ending"], first["ended_at"]) == (None, None)
+    assert (second["ending"], second["error"]) == ("finished", None)
+    assert second["counts"]["deleted"] > 200
+    assert second["calls"] >= second["counts"]["deleted"]
+    shown = command.run("status", "flows.txt.ckpt").out
+    assert re.search(r"^Run 1: .*, cut off; ", shown, re.MULTILINE)
+    assert re.search(r"^Run 2: .*, finished; ", shown, re.MULTILINE)
+
+
+def test_a_checkpoint_of_version_1_goes_on_and_keeps_its_history_from_then_on(
+    command: Command, ids: Ids
+) -> None:
+    flows = ids(4)
+    command.write("flows.txt", *flows)
+    assert command.delete("--limit", "2", "flows.txt").status == 4
+    db = sqlite3.connect(command.folder / "flows.txt.ckpt")
+    db.executescript("DROP TABLE run; DROP TABLE minute; PRAGMA user_version = 1")
+    db.close()
+    assert status_of(command, "flows.txt.ckpt")["runs"] == []
+    assert command.delete("flows.txt").status == 0
+    (run,) = status_of(command, "flows.txt.ckpt")["runs"]
+    assert (run["number"], run["counts"]["deleted"]) == (1, 2)
+
+
+def test_status_alone_shows_every_checkpoint_of_the_folder(command: Command, ids: Ids) -> None:
+    nothing = command.run("status")
+    assert (nothing.status, nothing.out, nothing.err) == (0, "", "There is no checkpoint in this folder.\n")
+    for name in ("a.txt", "b.txt"):
+        command.write(name, *ids(2))
+        command.delete("-c", f"{name}.job", name)
+    (command.folder / "other.ckpt").write_text("no checkpoint")
+    lines = command.run("status").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["a.txt.job", "b.txt.job"]
+    assert all("2 of 2 done; finished 20" in line for line in lines)
+    found = json.loads(command.run("status", "--json").out)["checkpoints"]
+    assert [job["checkpoint"] for job in found] == ["a.txt.job", "b.txt.job"]
+
+
+def test_a_watch_ends_when_the_run_does(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(60))
+    with command.flowreaper("delete", "--yes", "--rate", "20", "flows.txt", stderr=subprocess.DEVNULL) as run:
+        wait_for(
+            lambda: (
+                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
+            )
+        )
+        watched = command.run("status", "--watch", "flows.txt.ckpt")
+        assert run.wait() == 0
+    assert watched.status == 0
+    assert "A run is going on" in watched.out
+    assert watched.out.rstrip().splitlines()[-1].startswith("Run 1: ")
+    assert "\x1b" not in watched.out
+    assert command.run("status", "--watch").status == 2
