@@ -98,18 +98,21 @@ class Job:
     def delete(self, flows: AnyFlows) -> Deletion:
         """Delete flows, and iterate over their records: one for each flow given, as soon as it is durable.
 
-        - `flows` is an iterable or an async iterable of any length. It is read while the records are iterated over, in
-          a thread of its own if it is a plain one; what has come is called even while it blocks.
+        - `flows` is an iterable or an async iterable of any length. It is read from the first step of the iteration on;
+          nothing happens before. A plain one is read in a thread of its own, so a cursor of sqlite3 needs a connection
+          with ``check_same_thread=False``. What has come is called within 0.2 s if the pace allows, also while the
+          iterable blocks.
         - A flow is its id (a str or an int), a `Flow`, or a pair of id and CustSpaceId; or one of these in a `Tagged`,
           whose tag comes back as `record.tag`. Anything else, and what is no flow id, gets the outcome `invalid`.
         - The records come in the order of the outcomes. A flow that is given twice is called once and has two records.
           One that has its outcome already is not called: its record comes again, with `record.earlier` true.
         - Not more than 10,000 flows are taken ahead of the records that were iterated over: who stops iterating stops
           the reading, and after these flows the sending.
-        - It may be called again, also while others are iterated over. A flow in several of them is called once.
+        - There may be several at once, from several tasks. A flow in more than one is called once.
+        - `break` leaves the rest unread. In a block that stays open, close the iterator, too (`contextlib.aclosing`).
 
-        The iteration ends when every flow has its outcome, or when the run ends before (`stop`, `Settings.limit`, time);
-        then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is sure that the
+        The iteration ends when every flow has its outcome, or when the run ends before that (`stop`, or a limit of
+        `Settings`); then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is sure that the
         run does not stop for it, or when nothing else is left to call. If a later flow stops the run for absences in a
         row (ConsecutiveAbsencesError), those that were seen are called again by the next run.
 

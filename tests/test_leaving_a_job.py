@@ -251,3 +251,16 @@ async def test_a_deletion_that_is_closed_takes_no_more_and_the_job_goes_on(
         assert [record.flow_id for record in await records_of(job, ["3"])] == ["3"]
     assert called(server) == ["1", "3"]
     assert job.summary.ending is Ending.FINISHED
+
+
+async def test_after_a_stop_nothing_more_is_read_and_iterations_end(server: Sandbox, tmp_path: Path) -> None:
+    def flows() -> Iterator[str]:
+        raise AssertionError
+        yield "2"
+
+    async with job_at(server, tmp_path) as job:
+        assert len(await records_of(job, ["1"])) == 1
+        job.stop()
+        assert await records_of(job, flows()) == []
+    assert job.summary.ending is Ending.INTERRUPTED
+    assert list(kept(tmp_path)) == ["1"]

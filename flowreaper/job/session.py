@@ -53,6 +53,7 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._deletions: set[FedDeletion] = set()
         self._is_left = False
+        self._is_stopping = False
         self._error: BaseException | None = None
         self._error_seen = False
         self._summary: Summary | None = None
@@ -96,6 +97,7 @@ class Session:
 
     def stop(self) -> None:
         """Read and send no more; the run ends once the calls in progress have."""
+        self._is_stopping = True
         self._stop_reading()
         self._run.stop()
 
@@ -121,6 +123,8 @@ class Session:
         """As `Intake`."""
         self._require_open()
         self._deletions.add(deletion)
+        if self._is_stopping:
+            deletion.stop()
 
     @contextmanager
     def feeder(self) -> Iterator[Deliver | None]:
