@@ -12,7 +12,9 @@ from flowreaper.version import __version__ as __version__
 
 # For type checkers, which do not run __getattr__. A test compares it with _HOMES.
 if TYPE_CHECKING:
+    from flowreaper.api import Job as Job
     from flowreaper.api import delete_flows as delete_flows
+    from flowreaper.api import open_job as open_job
     from flowreaper.client.client import CredentialSource as CredentialSource
     from flowreaper.client.endpoint import Endpoint as Endpoint
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from flowreaper.errors import FlowreaperError as FlowreaperError
     from flowreaper.errors import InputError as InputError
     from flowreaper.errors import OutageError as OutageError
+    from flowreaper.errors import OutcomesError as OutcomesError
     from flowreaper.errors import OutputError as OutputError
     from flowreaper.errors import RunError as RunError
     from flowreaper.errors import UnsupportedAiohttpError as UnsupportedAiohttpError
     from flowreaper.errors import UntrustedServerError as UntrustedServerError
     from flowreaper.events import Log as Log
+    from flowreaper.job.deletion import Deletion as Deletion
+    from flowreaper.job.deletion import TaggedRecord as TaggedRecord
     from flowreaper.job.run import Run as Run
     from flowreaper.job.settings import Settings as Settings
     from flowreaper.job.summary import InputRead as InputRead
@@ -51,6 +56,7 @@ if TYPE_CHECKING:
     from flowreaper.model import ReplyClass as ReplyClass
     from flowreaper.model import Retry as Retry
     from flowreaper.model import State as State
+    from flowreaper.producer.items import Tagged as Tagged
     from flowreaper.producer.producer import IterableProducer as IterableProducer
     from flowreaper.producer.producer import Producer as Producer
     from flowreaper.sink.sink import Stream as Stream
@@ -64,7 +70,7 @@ if TYPE_CHECKING:
     from flowreaper.store.store import Status as Status
 
 _HOMES = {
-    "api": ("delete_flows",),
+    "api": ("Job", "delete_flows", "open_job"),
     "client.client": ("CredentialSource",),
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (
@@ -81,12 +87,14 @@ _HOMES = {
         "FlowreaperError",
         "InputError",
         "OutageError",
+        "OutcomesError",
         "OutputError",
         "RunError",
         "UnsupportedAiohttpError",
         "UntrustedServerError",
     ),
     "events": ("Log",),
+    "job.deletion": ("Deletion", "TaggedRecord"),
     "job.run": ("Run",),
     "job.settings": ("Settings",),
     "job.summary": ("InputRead", "Opened", "Snapshot", "Summary"),
@@ -102,6 +110,7 @@ _HOMES = {
         "Retry",
         "State",
     ),
+    "producer.items": ("Tagged",),
     "producer.producer": ("IterableProducer", "Producer"),
     "sink.sink": ("Stream",),
     "store.history": ("Minute", "PastRun"),

@@ -1,30 +1,150 @@
-"""A run as a function, for programs: `delete_flows`."""
+"""A job as a function, for programs: `open_job`, and `delete_flows`, which does one job and returns its summary."""
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import partial
-from itertools import count
-from operator import index
 from pathlib import Path
-from typing import SupportsIndex
+from types import TracebackType
+from typing import Self
 
+from flowreaper.client.client import CredentialSource
 from flowreaper.client.credentials import StaticSource, find_source
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import ConfigurationError, FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.events import Log, StdlibLogger, as_log
+from flowreaper.job.deletion import Deletion
 from flowreaper.job.run import Run
+from flowreaper.job.session import Session
 from flowreaper.job.settings import Settings
-from flowreaper.job.summary import Summary
-from flowreaper.model import AnyEntry, Credentials
+from flowreaper.job.summary import Snapshot, Summary
+from flowreaper.model import Credentials
 from flowreaper.producer.flow_ids import EntryFactory, compile_pattern
-from flowreaper.producer.producer import IterableProducer
+from flowreaper.producer.items import SOURCE, AnyFlows, entry_of, require_collection
+from flowreaper.producer.pull import pull
 from flowreaper.sink.sink import Stream
 
-AnyFlow = str | int | tuple[str, str]
 
-AnyFlows = Iterable[AnyFlow] | AsyncIterable[AnyFlow]
+def open_job(
+    checkpoint: Path | str,
+    *,
+    settings: Settings | None = None,
+    credentials: Credentials | None = None,
+    streams: Sequence[Stream] = (),
+    log: Log | StdlibLogger | None = None,
+    id_pattern: str | None = None,
+) -> "Job":
+    """Return a job to enter with `async with`; to resume one, open it again with the same checkpoint.
+
+    - `settings`: 5 calls a second at the documented endpoint by default.
+    - `credentials`: the environment's by default, else the official chain's.
+    - `streams` get each outcome of this run once it is in the checkpoint.
+    - `log`: a logger of structlog or of the standard library, or a `Log`; silent by default.
+    - `id_pattern`: a regular expression that a whole id must match. By default an id has letters, digits and
+      ``_ . : -``, and at least one digit.
+
+    A job handles no signal and sets up no logging.
+
+    Raises:
+        ConfigurationError: `id_pattern` is no regular expression.
+    """
+    return Job(
+        settings or _default_settings(),
+        checkpoint=Path(checkpoint),
+        credentials=_source(credentials),
+        streams=streams,
+        log=as_log(log),
+        id_pattern=id_pattern,
+    )
+
+
+class Job:
+    """A job in its `async with` block: one run, which takes flows until the block is left. Made by `open_job`.
+
+    Leaving the block waits for the calls in progress and closes the checkpoint. Where it is left early (by `break` or
+    `return` before all records have come, by an exception, by cancellation), it sends no more; what is left stays in
+    the checkpoint. If leaving is cancelled, too, it does not wait for the calls: their flows are in doubt, and the next
+    run finds out what became of them.
+
+    Entering raises ConfigurationError where the checkpoint is another job's or in use, and RunError where there are no
+    credentials or the checkpoint cannot be used: no call was made then. Trouble that stops the run later (see RunError)
+    is raised by the iteration, or where the block is left if nothing else is raised; its `summary` says what was done.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        checkpoint: Path,
+        credentials: CredentialSource,
+        streams: Sequence[Stream],
+        log: Log,
+        id_pattern: str | None,
+    ) -> None:
+        self._factory = EntryFactory(SOURCE, "", compile_pattern(id_pattern))
+        self._session = Session(
+            settings, checkpoint=checkpoint, credentials=credentials, log=log, streams=streams
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._session.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.__aexit__(kind, error, trace)
+
+    def delete(self, flows: AnyFlows) -> Deletion:
+        """Delete flows, and iterate over their records: one for each flow given, as soon as it is durable.
+
+        - `flows` is an iterable or an async iterable of any length. It is read from the first step of the iteration on;
+          nothing happens before. A plain one is read in a thread of its own, so a cursor of sqlite3 needs a connection
+          with ``check_same_thread=False``. What has come is called within 0.2 s if the pace allows, also while the
+          iterable blocks.
+        - A flow is its id (a str or an int), a `Flow`, or a pair of id and CustSpaceId; or one of these in a `Tagged`,
+          whose tag comes back as `record.tag`. Anything else, and what is no flow id, gets the outcome `invalid`.
+        - The records come in the order of the outcomes. A flow that is given twice is called once and has two records.
+          One that has its outcome already is not called: its record comes again, with `record.earlier` true.
+        - Not more than 10,000 flows are taken ahead of the records that were iterated over: who stops iterating stops
+          the reading, and after these flows the sending.
+        - There may be several at once, from several tasks. A flow in more than one is called once.
+        - `break` leaves the rest unread. In a block that stays open, close the iterator, too (`contextlib.aclosing`).
+
+        The iteration ends when every flow has its outcome, or when the run ends before that (`stop`, or a limit of
+        `Settings`); then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is sure that the
+        run does not stop for it, or when nothing else is left to call. If a later flow stops the run for absences in a
+        row (ConsecutiveAbsencesError), those that were seen are called again by the next run.
+
+        Raises:
+            TypeError: `flows` is a single id, or cannot be iterated.
+            RuntimeError: outside the job's block.
+            RunError: while iterating: trouble that concerns every flow has stopped the run.
+            Exception: while iterating: what iterating `flows` raised, after the records of all that came before it.
+        """
+        require_collection(flows)
+        return self._session.delete(pull(flows), partial(entry_of, self._factory))
+
+    def delete_unfinished(self) -> Deletion:
+        """Delete every unfinished flow of the checkpoint, and those that `Settings.retry` names, as `delete` does."""
+        return self._session.delete_unfinished()
+
+    def stop(self) -> None:
+        """Read and send no more. Iterations end once the calls in progress have ended and are recorded."""
+        self._session.stop()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far the run is."""
+        return self._session.snapshot()
+
+    @property
+    def summary(self) -> Summary:
+        """What the run did, once it has ended: after the block, or in it where the run was stopped.
+
+        Raises:
+            RuntimeError: the run has not ended, or has not begun.
+        """
+        return self._session.summary
 
 
 async def delete_flows(
@@ -39,17 +159,8 @@ async def delete_flows(
 ) -> Summary:
     """Delete flows and return what became of them; to resume, call it again with the same checkpoint.
 
-    - `flows`: only these are called, nothing else in the checkpoint. None: everything unfinished in the checkpoint.
-    - `flows` is an iterable or an async iterable of any length. An iterable runs on the event loop; use an async one
-      if it is slow.
-    - A flow is its id (a str or an int), a `Flow`, or a pair of id and CustSpaceId. Anything else, and what is no
-      flow id, gets the outcome `invalid`.
-    - `settings`: 5 calls a second at the documented endpoint by default.
-    - `credentials`: the environment's by default, else the official chain's.
-    - `streams` get each outcome once it is in the checkpoint.
-    - `log`: a logger of structlog or of the standard library, or a `Log`; silent by default.
-    - `id_pattern`: a regular expression that a whole id must match. By default an id has letters, digits and
-      ``_ . : -``, and at least one digit.
+    `flows`: as in `Job.delete`; only these are called, nothing else in the checkpoint. None: everything unfinished in
+    the checkpoint. The other parameters are those of `open_job`. What stops the run is the summary's `error`.
 
     Raises:
         TypeError: `flows` is a single id, or cannot be iterated.
@@ -58,24 +169,35 @@ async def delete_flows(
         RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
         Exception: what iterating `flows` raised, once the calls in progress have ended and all is recorded.
     """
-    settings = settings or Settings(endpoint=region_endpoint(DEFAULT_REGION))
-    factory = EntryFactory("flows", "", compile_pattern(id_pattern))
-    raised: list[Exception] = []
+    settings = settings or _default_settings()
     if flows is None:
         _check_resumable(Path(checkpoint), settings)
-    entries = None if flows is None else _entries_of(flows, factory, raised)
-    run = Run(
+        run = Run(
+            settings,
+            checkpoint=Path(checkpoint),
+            credentials=_source(credentials),
+            log=as_log(log),
+            streams=streams,
+        )
+        return await run.run()
+    require_collection(flows)
+    items = pull(flows)
+    session = Session(
         settings,
         checkpoint=Path(checkpoint),
-        credentials=StaticSource(credentials) if credentials else find_source(None, os.environ),
+        credentials=_source(credentials),
         log=as_log(log),
-        make_producer=None if entries is None else partial(IterableProducer, entries),
         streams=streams,
     )
-    summary = await run.run()
-    if raised:
-        raise raised[0]
-    return summary
+    factory = EntryFactory(SOURCE, "", compile_pattern(id_pattern))
+    try:
+        async with session:
+            async for _ in session.delete(items, partial(entry_of, factory), last=True):
+                pass
+    except FlowreaperError as error:
+        if error.summary is None or error is not error.summary.error:
+            raise  # what iterating the flows raised, or it never began
+    return session.summary
 
 
 def _check_resumable(checkpoint: Path, settings: Settings) -> None:
@@ -87,57 +209,9 @@ def _check_resumable(checkpoint: Path, settings: Settings) -> None:
         )
 
 
-def _entries_of(
-    flows: AnyFlows, factory: EntryFactory, raised: list[Exception]
-) -> Iterator[AnyEntry] | AsyncIterator[AnyEntry]:
-    """Return the entries of `flows`; an exception of its iterator is also put into `raised`."""
-    # These can be iterated, but what comes out (characters, a flow's space) would be deleted as flows.
-    if isinstance(flows, str | bytes | bytearray | memoryview) or hasattr(flows, "_fields"):
-        raise TypeError(f"flows is one {type(flows).__name__}: put it into a list")
-    if isinstance(flows, AsyncIterable):
-        return _entries_async(flows, factory, raised)
-    return _entries(iter(flows), factory, raised)
+def _source(credentials: Credentials | None) -> CredentialSource:
+    return StaticSource(credentials) if credentials else find_source(None, os.environ)
 
 
-def _entries(items: Iterator[object], factory: EntryFactory, raised: list[Exception]) -> Iterator[AnyEntry]:
-    try:
-        for number, item in enumerate(items, start=1):
-            yield _entry(factory, item, number)
-    except Exception as error:
-        raised.append(error)  # the run would take an error of flowreaper's own for its ending
-        raise
-
-
-async def _entries_async(
-    items: AsyncIterable[object], factory: EntryFactory, raised: list[Exception]
-) -> AsyncIterator[AnyEntry]:
-    numbers = count(1)
-    try:
-        async for item in items:
-            yield _entry(factory, item, next(numbers))
-    except Exception as error:
-        raised.append(error)  # as above
-        raise
-
-
-def _entry(factory: EntryFactory, item: object, number: int) -> AnyEntry:
-    if isinstance(item, str):
-        return factory.entry(item, "", number)
-    if isinstance(item, tuple):
-        flow_id, space = item if len(item) == 2 else (None, None)  # noqa: PLR2004 -- a pair
-        if isinstance(flow_id, str) and isinstance(space, str):
-            return factory.entry(flow_id, space, number)
-        return factory.invalid(_shown(item), "a tuple is a flow id and a space, both of them str", number)
-    reason = f"a flow id is a str or an int, not a value of type {printable(type(item).__name__)}"
-    if isinstance(item, SupportsIndex) and not isinstance(item, bool):
-        with suppress(Exception):  # __index__ may raise; str() of an int of over 4,300 digits does
-            return factory.entry(str(index(item)), "", number)
-        reason = "the number has no digits that could be sent"
-    return factory.invalid(_shown(item), reason, number)
-
-
-def _shown(item: object) -> str:
-    try:
-        return repr(item)
-    except Exception:  # noqa: BLE001 -- a stranger's repr; an int of over 4,300 digits
-        return object.__repr__(item)
+def _default_settings() -> Settings:
+    return Settings(endpoint=region_endpoint(DEFAULT_REGION))

@@ -1,6 +1,7 @@
 """Every exception that flowreaper raises, and what to do about it.
 
     FlowreaperError
+    ├── OutcomesError           flows of a run were refused, invalid, given up, or are left
     ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
     │   ├── InputError          an input file is missing, unreadable or not in its format
     │   └── CheckpointRefusedError  the checkpoint belongs to another job
@@ -23,6 +24,7 @@ an entry point adds them for the error's `advice`.
 """
 
 from enum import StrEnum
+from typing import Any
 
 
 class Advice(StrEnum):
@@ -49,13 +51,19 @@ class FlowreaperError(Exception):
     """The root of the tree: catch it to catch everything that flowreaper raises on purpose.
 
     `advice` is what can be done about it, beyond what the message says; `setting` names the setting with which the
-    message begins, empty where it begins with none.
+    message begins, empty where it begins with none. `summary` is the `Summary` of the run that it ended, None where
+    there was no run.
     """
 
     def __init__(self, message: str = "", advice: Advice | None = None, *, setting: str = "") -> None:
         super().__init__(message)
         self.advice = advice
         self.setting = setting
+        self.summary: Any = None  # a Summary; this module is below the one that defines it
+
+
+class OutcomesError(FlowreaperError):
+    """Flows of a run were refused, invalid or given up, or are left. `Summary.raise_for_outcomes` raises it."""
 
 
 class ConfigurationError(FlowreaperError):

@@ -58,6 +58,7 @@ def build_lane(
     has_deleted: bool = False,
     absent_before: Sequence[int] = (),
     in_doubt: int = 0,
+    flush_when_idle: bool = False,
     luck: Callable[[], float] = random.random,
     now: Callable[[], float] = time.time,
 ) -> Lane:
@@ -65,7 +66,8 @@ def build_lane(
 
     `left_claimed` are rows that a crash left claimed: they are called first. Of the job's earlier runs, `has_answered`
     and `has_deleted` say whether the service answered, and deleted a flow; `absent_before` are the rows last found
-    absent, `in_doubt` counts the unfinished flows that had a call without a reply. `luck` returns a number from 0 to 1, `now` seconds since the epoch. What cannot be recorded stops the lane.
+    absent, `in_doubt` counts the unfinished flows that had a call without a reply. `flush_when_idle` as in `WorkerPool`.
+    `luck` returns a number from 0 to 1, `now` seconds since the epoch. What cannot be recorded stops the lane.
     """
     backlog = Backlog(settings.rate, settings.limit)
     backlog.take_first(left_claimed)
@@ -93,6 +95,7 @@ def build_lane(
         transport=client,
         replies=replies,
         concurrency=settings.concurrency,
+        flush_when_idle=flush_when_idle,
     )
     lane = Lane(sink, workers, replies, breaker, limiter)
     return lane

@@ -14,6 +14,7 @@ from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
 from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.lane import Lane, build_lane, share_pace
+from flowreaper.job.lookup import Lookup
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead, Opened, Snapshot, Summary
 from flowreaper.job.supervisor import Supervisor
@@ -40,8 +41,8 @@ class Run:
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
     surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
     it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
-    was read to its end. `beside` is entered before anything is sent. `accept_lost_log` as in `open_checkpoint`. Runs
-    once.
+    was read to its end. `beside` is entered before anything is sent. `accept_lost_log` as in `open_checkpoint`,
+    `flush_when_idle` as in `WorkerPool`. Runs once.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Run:
         input_read: Callable[[InputRead], None] = lambda _read: None,
         beside: Beside = lambda _note: contextlib.nullcontext(),
         accept_lost_log: bool = False,
+        flush_when_idle: bool = False,
     ) -> None:
         self._settings = settings
         self._path = checkpoint
@@ -70,8 +72,11 @@ class Run:
         self._streams = streams
         self._beside = beside
         self._accept_lost_log = accept_lost_log
+        self._flush_when_idle = flush_when_idle
         self._interrupted = False
         self._active: _Active | None = None
+        self.lookup: Lookup | None = None
+        """What the checkpoint knows; from `opened` until the run's end."""
 
     async def run(self) -> Summary:
         """Run until nothing is left, the limit, `stop`, or trouble that concerns every flow.
@@ -87,6 +92,7 @@ class Run:
             checkpoint, writer = await self._open(credentials, stack)
             start = await self._prepare(checkpoint, writer, credentials)
             active = self._active = await self._activate(credentials, writer, start, stack)
+            self.lookup = Lookup(checkpoint.known, writer, active.lane)
             self._opened(Opened(start.counts, start.to_call))
             if self._interrupted:
                 active.lane.workers.stop(Ending.INTERRUPTED)
@@ -189,6 +195,7 @@ class Run:
             has_deleted=start.has_deleted,
             absent_before=start.absent_before,
             in_doubt=start.in_doubt,
+            flush_when_idle=self._flush_when_idle,
         )
         supervisor = Supervisor(
             settings,

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flowreaper.errors import OutcomesError
 from flowreaper.model import FAILED, UNFINISHED, Cause, Ending, State
+
+_FAILED_WORDS = ((State.REFUSED, "refused"), (State.GAVE_UP, "given up"), (State.INVALID, "invalid"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +115,22 @@ class Summary:
     def failed(self) -> int:
         """Flows and lines that ended, but neither deleted nor absent."""
         return sum(self.counts.get(state, 0) for state in FAILED)
+
+    def raise_for_outcomes(self) -> None:
+        """Return if all flows of this run are deleted or absent; outcomes of earlier runs do not count.
+
+        Raises:
+            OutcomesError: flows of this run were refused, invalid or given up, are left, or may be, as the run ended
+                before its input. Its `summary` is this one.
+        """
+        parts = [
+            f"{self.this_run[state]:,} {word}" for state, word in _FAILED_WORDS if self.this_run.get(state)
+        ]
+        if self.left or not self.read_all or self.error:
+            most = "up to " if self.unlisted is None else ""
+            left = f"{most}{self.left:,} left" if self.left else "none is known to be left"
+            parts.append(f"{left}: {self.error or self.ending.meaning}")
+        if parts:
+            error = OutcomesError(f"flows of this run: {', '.join(parts)}")
+            error.summary = self
+            raise error from self.error

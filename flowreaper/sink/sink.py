@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flowreaper.model import Change, Claim, Entry, InvalidEntry, Outcome, Record, Requeue, State
+from flowreaper.model import Change, Claim, Entry, Flow, InvalidEntry, Outcome, Record, Requeue, State
 from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.store import Store
 
@@ -111,6 +111,10 @@ class Sink:
         while self._writes:
             await asyncio.wait(self._writes)
         self._release(lambda _row: False)
+
+    def holds(self, flow: Flow) -> bool:
+        """Return whether the flow's outcome is recorded, but not streamed yet because it may be taken back."""
+        return any(outcome.claim.flow == flow for outcome in self._held)
 
     def _write_soon(self, new: int = 0, rows: Sequence[int] = ()) -> asyncio.Task[list[Claim]]:
         task = asyncio.get_running_loop().create_task(self._write(new, rows))

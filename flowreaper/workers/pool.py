@@ -12,11 +12,14 @@ from flowreaper.workers.circuit_breaker import PROBE_CAP_S, CircuitBreaker, Give
 from flowreaper.workers.ports import OutcomeSink, Permit, RateLimiter, Transport
 from flowreaper.workers.reply_handler import ReplyHandler
 
+_IDLE_S = 0.2
+
 
 class WorkerPool:
     """Deletes the flows of one backlog through one account's limiter and transport.
 
     One task claims, one sends, and each call is a task of its own; at most `concurrency` calls are under way.
+    `flush_when_idle`: when nothing was left to do for 0.2 s, all that is known is recorded and passed on.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class WorkerPool:
         transport: Transport,
         replies: ReplyHandler,
         concurrency: int,
+        flush_when_idle: bool = False,
     ) -> None:
         self._backlog = backlog
         self._sink = sink
@@ -37,6 +41,7 @@ class WorkerPool:
         self._replies = replies
         self._caller = Caller(backlog, sink, transport, replies)
         self._concurrency = concurrency
+        self._flush_when_idle = flush_when_idle
 
         self._in_flight: set[asyncio.Task[None]] = set()
         self._claiming_ended = False
@@ -137,7 +142,8 @@ class WorkerPool:
         """Keep the sender supplied until nothing is left, or the run is stopped."""
         while self.ending is None:
             self._claimer_wakes.clear()
-            due, new = self._backlog.wanted(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            due, new = self._backlog.wanted(now)
             if due or new:
                 try:
                     claims = await self._sink.claim(new, due)
@@ -149,7 +155,11 @@ class WorkerPool:
             elif self._backlog.exhausted() and not self._in_flight:
                 break
             else:
-                await _wait(self._claimer_wakes, until=self._backlog.next_due())
+                idle = self._flush_when_idle and not self._in_flight and self._backlog.remaining == 0
+                await _wait(self._claimer_wakes, until=now + _IDLE_S if idle else self._backlog.next_due())
+                if idle and not self._claimer_wakes.is_set():
+                    await self._sink.flush()
+                    await self._claimer_wakes.wait()
         self._claiming_ended = True
         self._sender_wakes.set()
 

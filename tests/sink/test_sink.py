@@ -207,6 +207,22 @@ def test_an_outcome_that_may_be_taken_back_is_recorded_at_once_and_streamed_when
     run(scene)
 
 
+def test_a_flow_is_held_from_its_recording_until_its_outcome_is_decided() -> None:
+    async def scene(parts: Parts) -> None:
+        flow = claim(1, "1").flow
+        parts.undecided |= {1}
+        parts.put(1, 2)
+        assert not parts.sink.holds(flow)
+        await parts.sink.claim(0, [])
+        assert parts.sink.holds(flow)
+        assert not parts.sink.holds(claim(2, "2").flow)
+        parts.undecided.clear()
+        await parts.sink.claim(0, [])
+        assert not parts.sink.holds(flow)
+
+    run(scene)
+
+
 def test_an_outcome_that_is_taken_back_is_not_streamed_and_the_rest_is_at_the_end() -> None:
     async def scene(parts: Parts) -> None:
         parts.undecided |= {1, 2, 3}

@@ -51,6 +51,7 @@ class Ledger:
         self.outcomes: list[Outcome] = []
         self.commit_s = commit_s
         self.failure: RunError | None = None
+        self.flushed_at: list[float] = []
         self._read_up_to = 0
 
     async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
@@ -81,6 +82,7 @@ class Ledger:
             self.outcomes.append(change)
 
     async def flush(self) -> None:
+        self.flushed_at.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.commit_s)
 
 
@@ -180,6 +182,7 @@ def make(
     outage_limit_s: float = 3600.0,
     log: Log | None = None,
     turns: SharedPace | None = None,
+    flush_when_idle: bool = False,
 ) -> WorkerPool:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
@@ -206,6 +209,7 @@ def make(
             now=lambda: 1_800_000_000.0,
         ),
         concurrency=concurrency,
+        flush_when_idle=flush_when_idle,
     )
     pool.reading_ended()
     return pool
@@ -1049,3 +1053,41 @@ def test_a_wish_to_wait_for_days_is_cut_to_minutes_and_logged() -> None:
     run(make(ledger, service, log=log))
     assert 299 < max(service.times) < 310
     assert ("pace.waiting", {"seconds": 300.0, "code": THROTTLED.code}) in log.events
+
+
+def test_a_pool_that_waits_for_flows_flushes_once_each_time_it_has_been_idle_for_a_fifth_of_a_second() -> (
+    None
+):
+    ledger, service = Ledger(3), Service(latency_s=1.0)
+
+    async def main() -> None:
+        pool = make(ledger, service, flush_when_idle=True)
+        pool._backlog.more_to_read = True
+        running = asyncio.create_task(pool.run())
+        await asyncio.sleep(10)
+        ledger.rows[4] = State.PENDING
+        ledger.attempts[4], ledger.in_doubt[4] = 0, False
+        pool.flows_added()
+        await asyncio.sleep(10)
+        pool.reading_ended()
+        await running
+
+    run_virtual(main())
+    first = service.times[2] + 1.0 + 0.2
+    second = service.times[3] + 1.0 + 0.2
+    assert ledger.flushed_at == pytest.approx([first, second, 20.0], abs=0.01)
+
+
+def test_a_pool_that_is_not_told_so_flushes_at_its_end_alone() -> None:
+    ledger, service = Ledger(3), Service()
+
+    async def main() -> None:
+        pool = make(ledger, service)
+        pool._backlog.more_to_read = True
+        running = asyncio.create_task(pool.run())
+        await asyncio.sleep(10)
+        pool.reading_ended()
+        await running
+
+    run_virtual(main())
+    assert ledger.flushed_at == pytest.approx([10.0], abs=0.01)

@@ -38,6 +38,7 @@ from flowreaper.store.sqlite import (
 )
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase, what_failed
 from flowreaper.store.sqlite.history import History
+from flowreaper.store.sqlite.known_flows import KnownFlows
 from flowreaper.store.sqlite.sources import Sources
 from flowreaper.store.store import Identity
 
@@ -62,6 +63,7 @@ class Checkpoint:
         self._db = db
         self._database = database or Database(path, db)
         self.history = History(self._database)
+        self.known = KnownFlows(db, self._database)
         self._sources = Sources()
         self._read_up_to = 0
         self._left_claimed: frozenset[int] = frozenset()

@@ -8,7 +8,7 @@ example, keeps SQLite's lock on the file.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from flowreaper.errors import Advice, CheckpointError, InputError
 from flowreaper.escaping import printable
-from flowreaper.model import InvalidEntry, Record, State
+from flowreaper.model import Record, State
 from flowreaper.store.overview import Overview
-from flowreaper.store.records import record_of_invalid, record_of_row
 from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite import (
     causes,
@@ -31,6 +30,7 @@ from flowreaper.store.sqlite import (
     schema,
     statements,
 )
+from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS, flow_record, invalid_record
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.sqlite.status import status_of
 from flowreaper.store.sqlite.transaction import transaction
@@ -176,21 +176,21 @@ def read_selected(path: str | os.PathLike[str], wanted: Selection) -> Iterator[R
     condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
-        selected = db.execute(f"{statements.SELECT_FLOWS} WHERE {condition} ORDER BY id", parameters)
+        selected = db.execute(
+            f"SELECT {FLOW_COLUMNS} FROM flow WHERE {condition} ORDER BY id",  # noqa: S608 -- question marks
+            parameters,
+        )
         with contextlib.closing(selected) as flows:
             for row in flows:
-                yield _record(row, sources)
+                yield flow_record(row, sources)
         if wanted.takes_invalid:
-            selected = db.execute(statements.SELECT_INVALID, (wanted.since_ms,))
+            selected = db.execute(
+                f"SELECT {INVALID_COLUMNS} FROM invalid WHERE ?1 IS NULL OR found_at_ms >= ?1 ORDER BY id",  # noqa: S608 -- a constant
+                (wanted.since_ms,),
+            )
             with contextlib.closing(selected) as lines:
-                for text, reason, source, line, at in lines:
-                    entry = InvalidEntry(
-                        columns.text(text),
-                        columns.text(reason),
-                        columns.text(sources.get(source, "")),
-                        columns.number(line),
-                    )
-                    yield record_of_invalid(entry, columns.number(at))
+                for row in lines:
+                    yield invalid_record(row, sources)
 
 
 def has_space(path: Path, wanted: Selection) -> bool:
@@ -236,24 +236,6 @@ def outcomes_after(path: Path, after_ms: int) -> Outcomes:
             (after_ms,),
         ).fetchone()
         return Outcomes(*map(columns.number, row))
-
-
-def _record(row: Sequence[object], sources: Mapping[object, object]) -> Record:
-    flow_id, space, number, inferred, doubt, attempts, status, code, message, request, source, line, at = row
-    return record_of_row(
-        columns.flow(flow_id, space),
-        columns.state(number),
-        inferred=bool(inferred),
-        in_doubt=bool(doubt),
-        attempts=columns.number(attempts),
-        http_status=columns.optional_number(status),
-        code=columns.optional_text(code),
-        message=columns.optional_text(message),
-        request_id=columns.optional_text(request),
-        source=columns.optional_text(sources.get(source)),
-        line=columns.number(line),
-        finished_at_ms=columns.optional_number(at),
-    )
 
 
 @contextlib.contextmanager

@@ -175,18 +175,6 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
     return condition, parameters
 
 
-SELECT_FLOWS = (
-    "SELECT flow_id, cust_space_id, state, inferred, in_doubt, attempts, http_status, code, message, request_id,"
-    " source, line, finished_at_ms FROM flow"
-)
-
-SELECT_INVALID = (
-    "SELECT text, reason, source, line, found_at_ms FROM invalid"
-    " WHERE ?1 IS NULL OR found_at_ms >= ?1 ORDER BY id"
-)
-"""Its parameter bounds the time from below; NULL: all lines."""
-
-
 def selected_flows(wanted: Selection) -> tuple[str, list[object]]:
     """Return the SQL condition for the flows that a selection wants, and its parameters."""
     conditions: list[str] = []
