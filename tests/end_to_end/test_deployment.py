@@ -252,7 +252,7 @@ def test_the_job_counts_what_may_pass_and_fails_at_what_only_a_person_can_help()
     }
     assert job["podFailurePolicy"]["rules"][1] == {
         "action": "Ignore",
-        "onPodConditions": [{"type": "DisruptionTarget"}],
+        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
     }
     # Kubernetes takes a podFailurePolicy with these only.
     assert job["template"]["spec"]["restartPolicy"] == "Never"
