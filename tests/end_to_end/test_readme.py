@@ -1,5 +1,6 @@
 """Every code block of README.md and of the guide does what it says, against a sandbox."""
 
+import json
 import re
 import shlex
 import shutil
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from flowreaper.cli.exit_status import ExitStatus
-from tests.end_to_end.command import ROOT, Command, Finished, Terminal
+from tests.end_to_end.command import ROOT, Command, Finished, Service, Terminal
 
 Ids = Callable[[int], list[str]]
 
@@ -222,3 +223,24 @@ def test_each_block_s_files_are_known() -> None:
     )
     names = ["ids.txt.ckpt", "examples/flows.txt", "flows.csv.ckpt", "flows.csv"]
     assert list(read_files(text)) == names
+
+
+def names_of(value: object) -> Iterator[str]:
+    """Yield the fields of a document, and of the objects in its lists."""
+    for name, part in value.items() if isinstance(value, dict) else ():
+        yield name
+        for item in part if isinstance(part, list) else ():
+            yield from names_of(item)
+
+
+def test_the_guide_names_every_field_of_the_json_documents(
+    begin: Callable[..., tuple[Service, Command]], bare: Command, ids: Ids
+) -> None:
+    flows = ids(2)
+    _, command = begin("--published", bare.write("published.txt", flows[0]))
+    command.write("ids.txt", *flows)
+    assert command.delete("--summary-json", "summary.json", "ids.txt").status == 1
+    document = json.loads((command.folder / "summary.json").read_text())
+    table = (ROOT / ".github" / "GUIDE.md").read_text().partition("\n| field |")[2].partition("\n\n")[0]
+    of_a_flow = {"flow_id", "cust_space_id"}
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(names_of(document)) - of_a_flow
