@@ -196,7 +196,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text.replace("/opt/flowreaper/bin/flowreaper", sys.executable))
     units = [str(tmp_path / "flowreaper.service"), str(tmp_path / "flowreaper.timer")]
     done = subprocess.run([analyze, "verify", *units], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    # It may have something to say about this machine's own units.
+    assert [line for line in done.stderr.splitlines() if "flowreaper" in line] == []
 
 
 def test_the_service_runs_the_command_where_its_state_is(command: Command, ids: Ids) -> None:
