@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from flowreaper import __version__
 from flowreaper.cli import streams
+from flowreaper.cli.completion import VARIABLE
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
@@ -23,9 +24,15 @@ _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
+    "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
+    "completion": "Print the script by which SHELL (bash, zsh or fish) completes this command.",
 }
 # What --help says of each: click would import every command to ask it, which takes 300 ms.
+
+
+if TYPE_CHECKING:  # a shell that completes loads it, others need not
+    from click.shell_completion import CompletionItem
 
 
 class _LazyGroup(click.Group):
@@ -37,6 +44,27 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # `flowreaper help` and `flowreaper help delete`, as with git and go.
+        return super().parse_args(ctx, [*args[1:2], "--help"] if args[:1] == ["help"] else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
+            from flowreaper.cli.suggestions import instead_of_command
+
+            ctx.fail(f"there is no command {printable(args[0])}.{instead_of_command(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
         if cmd_name not in _COMMANDS:
@@ -103,12 +131,15 @@ def cli() -> None:
     \b
       flowreaper delete --sandbox ids.txt     against a stand-in on this machine
       flowreaper delete --dry-run ids.txt     read and count, call nothing
+      flowreaper COMMAND --help               options, examples, exit statuses
     """
 
 
 def main() -> None:
     """Run the command; the entry point."""
     streams.open_closed()
+    # It asks a run how far it is. Asked before a run answers, the command would die of it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         # Not as click would run it: a broken stream would end in a traceback.
         status = cli.main(prog_name="flowreaper", args=sys.argv[1:], standalone_mode=False) or 0
@@ -125,4 +156,8 @@ def main() -> None:
         status = 128 + signal.SIGINT
     except OSError as error:
         status = streams.cannot_write(error)  # the help, which click writes before it invokes a command
+    except Exception:
+        if VARIABLE not in os.environ:
+            raise
+        status = ExitStatus.INCOMPLETE  # a shell asked for words: a traceback would land in somebody's prompt
     sys.exit(streams.flush(status))

@@ -30,7 +30,7 @@ from typing import Any
 
 from flowreaper.cli.advice import shown
 from flowreaper.cli.cause_commands import cause_commands
-from flowreaper.cli.options import quoted
+from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.client.meanings import meaning_of
 from flowreaper.model import FINAL, Cause, State
@@ -45,7 +45,7 @@ SCHEMA = 1
 def job_document(overview: Overview, checkpoint: Path, delete: str = "") -> dict[str, Any]:
     """Return the facts of a job; `delete` as in `cause_commands`."""
     status = overview.status
-    delete = delete or f"flowreaper delete -c {quoted(str(checkpoint))}"
+    delete = delete or f"flowreaper delete -c {path_word(checkpoint)}"
     return {
         "schema": SCHEMA,
         "checkpoint": str(checkpoint),

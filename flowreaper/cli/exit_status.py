@@ -26,7 +26,15 @@ MEANINGS = {
     130: "interrupted by SIGINT (Ctrl-C); can go on",
     143: "interrupted by SIGTERM or SIGHUP; can go on",
 }
-"""What the exit statuses of ``flowreaper delete`` mean; the other commands use 0, 2, 3 and 141 (SIGPIPE)."""
+"""What the exit statuses of ``flowreaper delete`` mean."""
+
+READING = {
+    ExitStatus.DONE: "all that was asked for was written",
+    ExitStatus.USAGE: "bad usage, or a file that is no checkpoint",
+    ExitStatus.STOPPED: "a checkpoint cannot be read, or the output cannot be written",
+    141: "the reader closed the pipe (SIGPIPE)",
+}
+"""What the exit statuses of commands that read a checkpoint mean."""
 
 STATUS_OF = {
     Ending.FINISHED: ExitStatus.DONE,

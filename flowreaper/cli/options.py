@@ -10,14 +10,29 @@ import click
 from click.core import ParameterSource
 
 from flowreaper.cli import streams
+from flowreaper.cli.completion import complete_checkpoint
+from flowreaper.cli.suggestions import Choice, refuse_what_is_no_checkpoint
 from flowreaper.escaping import printable
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def checkpoint_argument() -> Decorator:
-    """Return the argument of commands that read a checkpoint."""
-    return click.argument("checkpoint", type=click.Path(path_type=Path))
+def checkpoint_argument(*, required: bool = True) -> Decorator:
+    """Return the argument of commands that read a checkpoint; without one, it is None where it is not required."""
+    return click.argument(
+        "checkpoint",
+        type=click.Path(path_type=Path),
+        required=required,
+        callback=_checkpoint_meant,
+        shell_complete=complete_checkpoint,
+    )
+
+
+def _checkpoint_meant(ctx: click.Context, param: click.Parameter, checkpoint: Path | None) -> Path | None:
+    del param
+    if checkpoint and not ctx.resilient_parsing:
+        refuse_what_is_no_checkpoint(checkpoint, ctx.command_path)
+    return checkpoint
 
 
 def warn_of_what_is_missing(checkpoint: Path) -> None:
@@ -30,7 +45,7 @@ def warn_of_what_is_missing(checkpoint: Path) -> None:
 
 def state_option(name: str, states: list[str], help_text: str) -> Decorator:
     """Return a repeatable option that takes states."""
-    return click.option(f"--{name}", multiple=True, type=click.Choice(states), help=help_text)
+    return click.option(f"--{name}", multiple=True, type=Choice(states), metavar="STATE", help=help_text)
 
 
 def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
@@ -52,10 +67,21 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
         elif isinstance(parameter, click.Option) and parameter.is_flag:
             options.append(parameter.opts[-1])
         else:
-            options += [word for v in values for word in (parameter.opts[-1], str(v))]
+            options += [word for v in values for word in (parameter.opts[-1], _typed(v))]
     # A path that begins with a dash would be taken for an option.
     guard = ["--"] if any(a.startswith("-") and a != "-" for a in arguments) else []
     return " ".join(map(quoted, [*ctx.command_path.split(), *options, *extra, *guard, *arguments]))
+
+
+def _typed(value: object) -> str:
+    """Write a value as a person types it: 20, not 20.0."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def path_word(path: Path) -> str:
+    """Write a path for a shell so that the command does not take it for an option, or for standard input."""
+    name = str(path)
+    return quoted(f"./{name}" if name.startswith("-") else name)
 
 
 def quoted(word: str) -> str:

@@ -1,14 +1,13 @@
 """One ``flowreaper delete``, step by step: check, plan, ask, run, report."""
 
 import asyncio
-import contextlib
+import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePath
 from typing import Any
 
 import click
@@ -18,37 +17,30 @@ from flowreaper.cli.advice import shown
 from flowreaper.cli.arguments import checkpoint_of, input_settings_of, settings_of
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.gc_tuning import rare_collections
+from flowreaper.cli.input import Input
 from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.resume import is_piped, resume_command, retry_command
+from flowreaper.cli.service import CredentialsOf, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.summary_file import SummaryFile
 from flowreaper.cli.terminal import confirm
 from flowreaper.cli.terminal.confirm import require_terminal
+from flowreaper.cli.terminal.display import Display, ProgressMode, status_line
 from flowreaper.cli.terminal.log import LogFormat
-from flowreaper.cli.terminal.progress import Progress, Screen
-from flowreaper.cli.terminal.reporter import make_reporter
+from flowreaper.cli.terminal.reporter import Reporter, local_time, make_reporter
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
-from flowreaper.client.credentials import ChainSource, StaticSource, find_source
-from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import ConfigurationError, CredentialsError, FlowreaperError
-from flowreaper.job.dry_run import Plan, plan
-from flowreaper.job.run import Beside, Run, identity_of
-from flowreaper.job.settings import DEFAULT_RATE, Settings
-from flowreaper.job.summary import Opened, Summary
-from flowreaper.model import Credentials, Flow, State
-from flowreaper.producer.files import FilesProducer, read_entries
-from flowreaper.producer.first_listed import first_listed
-from flowreaper.producer.formats import may_be_csv
+from flowreaper.job.dry_run import Plan
+from flowreaper.job.run import Beside, Run
+from flowreaper.job.settings import Settings
+from flowreaper.job.summary import Opened, Snapshot, Summary
+from flowreaper.model import Credentials, State
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
 
 _STDIN = 0
-_SANDBOX_LATENCY_S = 0.02
-_COUNTED_BEFORE = 256 * 1024
-# Input of up to this many bytes (13,000 ids, some 40 ms) is counted before the first call where nobody is asked.
-
-CredentialsOf = StaticSource | ChainSource
 
 
 class DeleteCommand:
@@ -59,10 +51,11 @@ class DeleteCommand:
         self._sources = sources
         self._options = options
         self._settings = settings_of(ctx, options)
-        self._input = input_settings_of(options)
+        self._input = Input(sources, input_settings_of(options))
         self._checkpoint = checkpoint_of(sources, options)
-        self._screen = Screen(sys.stderr)
-        self._reporter = make_reporter(self._screen, LogFormat(options["log_format"]), options["log_level"])
+        self._reporter = make_reporter(
+            Screen(sys.stderr), LogFormat(options["log_format"]), options["log_level"]
+        )
         self._signals = Signals(self._reporter.say)
         self._summary_file = SummaryFile(options["summary_json"], self._checkpoint)
         self._results = ResultsTarget(
@@ -111,7 +104,7 @@ class DeleteCommand:
 
     async def _dry_run(self) -> None:
         """Report what a run would do, and do nothing else."""
-        async with self._service() as (settings, source):
+        async with open_service(self._settings, self._options["profile"]) as (settings, source):
             try:
                 credentials: Credentials | None = await source.get()
             except CredentialsError:
@@ -121,40 +114,30 @@ class DeleteCommand:
 
     async def _run(self, terminal: int | None) -> int:
         """Ask on the terminal, if there is one; run, report the end, and return the exit status."""
-        async with self._service() as (settings, source):
+        async with open_service(self._settings, self._options["profile"]) as (settings, source):
             credentials = await source.get()
             start = self._start(settings, credentials, source.origin)
             if terminal is None:
-                start = replace(start, found=self._plan() if self._is_small() else None)
-            elif (status := self._ask(terminal, start)) is not None:
-                return status
+                start = replace(start, found=self._plan() if self._input.is_small() else None)
+            else:
+                answer = self._ask(terminal, start)
+                if isinstance(answer, ExitStatus):
+                    return answer
+                start = answer
             for event, fields in preflight.unusual_settings(settings, self._options["region"]):
                 self._reporter.log.warning(event, **fields)
             try:
                 summary = await self._delete(settings, source, start, asked=terminal is not None)
             except Exception as error:
-                if self._reporter.failed(error):
-                    return error_status(error)
-                raise
+                if not self._reporter.failed(error):
+                    raise
+                self._summary_file.write_refusal(shown(error), error_status(error))
+                return error_status(error)
         end = self._end(summary, start)
         self._reporter.ended(end)
-        interrupted = self._signals.status and not summary.error
-        ended_with = self._signals.status if interrupted else exit_status(summary)
+        ended_with = (not summary.error and self._signals.status) or exit_status(summary)
         self._summary_file.write(end, ended_with)
         return ended_with
-
-    @contextlib.asynccontextmanager
-    async def _service(self) -> AsyncIterator[tuple[Settings, CredentialsOf]]:
-        """Yield the settings and credentials of the service; for a rehearsal, of a sandbox that is started here."""
-        if not self._settings.sandbox:
-            yield self._settings, find_source(self._options["profile"], os.environ)
-            return
-        from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
-
-        rate = max(int(DEFAULT_RATE), round(self._settings.rate))
-        async with Sandbox(SandboxOptions(rate=rate, latency_s=_SANDBOX_LATENCY_S)) as sandbox:
-            endpoint = parse_endpoint(sandbox.url)
-            yield replace(self._settings, endpoint=endpoint), StaticSource(CREDENTIALS, "the sandbox")
 
     def _start(self, settings: Settings, credentials: Credentials | None, origin: str) -> Start:
         """Return what is known of the run before its input is read."""
@@ -173,24 +156,10 @@ class DeleteCommand:
         )
 
     def _plan(self) -> Plan:
-        """Count what can be read twice; raises ConfigurationError."""
-        readable = [source for source in self._sources if source.rereadable]
-        return plan(
-            (read_entries(source, self._input) for source in readable),
-            self._checkpoint,
-            identity_of(self._settings),
-            self._settings.taken_again,
-            listed=bool(self._sources),
-            afresh=self._settings.sandbox,
-        )
+        return self._input.plan(self._checkpoint, self._settings)
 
-    def _is_small(self) -> bool:
-        """Return whether counting the input before the first call takes no time to speak of."""
-        sizes = [os.stat(s.path or _STDIN).st_size for s in self._sources if s.rereadable]  # noqa: PTH116 -- a path or a descriptor
-        return bool(sizes) and sum(sizes) <= _COUNTED_BEFORE
-
-    def _ask(self, terminal: int, start: Start) -> ExitStatus | None:
-        """Ask on the terminal; return the exit status if nothing will be sent, else None."""
+    def _ask(self, terminal: int, start: Start) -> ExitStatus | Start:
+        """Ask on the terminal; return the exit status if nothing will be sent, else what is known since then."""
         with confirm.interruptible():
             found = self._plan()
             start = replace(start, found=found)
@@ -202,7 +171,7 @@ class DeleteCommand:
                 self._summary_file.write_refusal("nothing was left to do", status)
                 return status
             if confirm.confirmed(terminal, text):
-                return None
+                return start
         self._reporter.say("Nothing was sent.")
         self._summary_file.write_refusal("the question was not answered with yes", ExitStatus.USAGE)
         return ExitStatus.USAGE
@@ -223,10 +192,8 @@ class DeleteCommand:
                     checkpoint=self._checkpoint,
                     credentials=credentials,
                     log=reporter.log,
-                    make_producer=(lambda deliver: FilesProducer(self._sources, self._input, deliver))
-                    if self._sources
-                    else None,
-                    first_listed=self._first_listed,
+                    make_producer=self._input.producer if self._sources else None,
+                    first_listed=self._input.first_listed,
                     streams=streams,
                     accept_lost_log=self._options["accept_lost_log"],
                     opened=opened,
@@ -237,23 +204,13 @@ class DeleteCommand:
 
         return await self._results.attend(run)
 
-    def _first_listed(self, flows: Sequence[Flow]) -> list[Flow]:
-        """Return those of the flows that a source surely lists, a few of them.
-
-        None where a quotation mark may be open: what follows it is no list, and the producer refuses it first.
-        """
-        if any(map(self._may_be_unclosed, self._sources)):
-            return []
-        found = (first_listed(source, self._input, flows) for source in self._sources)
-        return next(filter(None, found), [])
-
-    def _may_be_unclosed(self, source: Source) -> bool:
-        return source.odd_quotes and may_be_csv(PurePath(source.path).suffix, self._input)
-
     async def _supervise(self, run: Run) -> Summary:
         """Run while signals are listened to and the progress is shown."""
-        self._signals.listen(asyncio.get_running_loop(), run)
-        progress = asyncio.create_task(Progress(self._screen, self._reporter.log, run.snapshot).run())
+        loop = asyncio.get_running_loop()
+        display = _display(self._reporter, run.snapshot, self._options)
+        self._signals.listen(loop, run)
+        self._signals.answer(loop, display.tell)
+        progress = asyncio.create_task(display.run())
         try:
             with rare_collections():
                 return await run.run()
@@ -286,3 +243,16 @@ class DeleteCommand:
             piped=piped,
             pipe_again=pipe_again,
         )
+
+
+def _display(reporter: Reporter, snapshot: Callable[[], Snapshot], options: Mapping[str, Any]) -> Display:
+    """Return what shows a run's progress; JSON lines leave no place for a status line."""
+    mode, is_json = ProgressMode(options["progress"]), options["log_format"] == LogFormat.JSON
+    lines = mode is not ProgressMode.NONE and reporter.log.is_enabled_for(logging.INFO)
+    return Display(
+        snapshot,
+        reporter.progress,
+        status_line=None if is_json else status_line(reporter.screen, mode),
+        interval_s=options["progress_interval"] if lines else 0.0,
+        clock=local_time,
+    )

@@ -1,4 +1,7 @@
-"""What SIGINT, SIGTERM and SIGHUP do to a run: the first lets its calls end, the second leaves at once."""
+"""What SIGINT, SIGTERM and SIGHUP do to a run: the first lets its calls end, the second leaves at once.
+
+SIGUSR1 asks how far it is.
+"""
 
 import asyncio
 import os
@@ -45,6 +48,15 @@ class Signals:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or `&` in a script
                 signal.signal(number, lambda number, _frame: self._received(number, loop, run))
+
+    def answer(self, loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
+        """Call `tell`, on `loop`, whenever SIGUSR1 asks how far the run is. Before, the command ignores it."""
+
+        def asked(_number: int, _frame: object) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell)
+
+        signal.signal(signal.SIGUSR1, asked)
 
     def _received(self, number: int, loop: asyncio.AbstractEventLoop, run: Stoppable) -> None:
         # Not loop.add_signal_handler: that waits for the loop, which may itself wait for a reader of our

@@ -110,7 +110,7 @@ class Run:
                 raise
             recorded = active.lane.sink.recorded
             end = await writer.call(partial(read_end, checkpoint, start.counts, recorded, read_all=read_all))
-            summary = _summary(active, start, end, read_all=read_all)
+            summary = self._summary(active, start, end, read_all=read_all)
             await _end(history, summary.ending, summary.error)
             return summary
 
@@ -211,6 +211,29 @@ class Run:
         )
         return _Active(lane, supervisor)
 
+    def _summary(self, active: "_Active", start: StartState, end: EndState, *, read_all: bool) -> Summary:
+        lane = active.lane
+        # Known flows that the run takes are in the input, too, and were not skipped.
+        taken = lane.sink.resumed + (start.to_call if self._make_producer else 0)
+        summary = Summary(
+            ending=lane.workers.ending or Ending.FINISHED,
+            this_run=dict(+lane.sink.recorded),
+            seconds=active.supervisor.elapsed_s,
+            calls=lane.workers.calls,
+            throttled=lane.replies.throttled,
+            repeated=max(0, lane.sink.repeated - taken),
+            read_all=read_all,
+            error=lane.workers.error,
+            inferred=lane.sink.inferred,
+            counts=end.counts,
+            in_doubt=end.in_doubt,
+            unlisted=end.unlisted,
+            never_deleted=end.never_deleted,
+            causes=end.causes,
+            started_at_ms=start.run.started_at_ms,
+        )
+        return replace(summary, ending=_ending(summary))
+
 
 @dataclass(frozen=True, slots=True)
 class _Active:
@@ -236,28 +259,6 @@ def _close(checkpoint: Checkpoint) -> None:
 async def _end(history: RunHistory, ending: Ending, error: BaseException | None) -> None:
     with contextlib.suppress(RunError):  # what stopped the run may be the checkpoint
         await history.end(ending, error)
-
-
-def _summary(active: _Active, start: StartState, end: EndState, *, read_all: bool) -> Summary:
-    lane = active.lane
-    summary = Summary(
-        ending=lane.workers.ending or Ending.FINISHED,
-        this_run=dict(+lane.sink.recorded),
-        seconds=active.supervisor.elapsed_s,
-        calls=lane.workers.calls,
-        throttled=lane.replies.throttled,
-        repeated=lane.sink.repeated,
-        read_all=read_all,
-        error=lane.workers.error,
-        inferred=lane.sink.inferred,
-        counts=end.counts,
-        in_doubt=end.in_doubt,
-        unlisted=end.unlisted,
-        never_deleted=end.never_deleted,
-        causes=end.causes,
-        started_at_ms=start.run.started_at_ms,
-    )
-    return replace(summary, ending=_ending(summary))
 
 
 def _ending(summary: Summary) -> Ending:

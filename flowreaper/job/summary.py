@@ -71,7 +71,7 @@ class Summary:
 
     `counts` are of the whole checkpoint, by state; `this_run` are the outcomes of this run, by state. `seconds` is how
     long the run took, `calls` how many requests it sent, `throttled` how many of these the service throttled,
-    `repeated` how many ids of the input were known already. `read_all`: the input was read to its end.
+    `repeated` how many lines of the input it skipped, because their flow was done before or stood there twice. `read_all`: the input was read to its end.
 
     `in_doubt` counts the unfinished flows that had a call without a reply, `inferred` the deletions of this run that
     are known only because the flow was absent after such a call. `unlisted` counts the unfinished flows that the run

@@ -14,6 +14,8 @@ from flowreaper.producer.flow_ids import BLANKS, EntryFactory, decode
 from flowreaper.producer.lines import LongLine
 
 _LIKE_AN_ID = re.compile(r"\d{10,}", re.ASCII)
+# How a spreadsheet is made to keep digits as text: a formula whose value is that text.
+_TEXT_FORMULA = re.compile(r'\s*="([^"]*)"\s*')
 
 
 def find_delimiter(header: bytes | LongLine) -> str:
@@ -119,7 +121,9 @@ class CsvReader(NamedTuple):
             elif 0 <= state_at < len(row) and is_marked_invalid(header[id_at], row[state_at]):
                 yield self.make.invalid(row[id_at], MARKED_INVALID, number)
             else:
-                yield self.make.entry(row[id_at], "" if space_at < 0 else row[space_at], number)
+                yield self.make.entry(
+                    _value(row[id_at]), "" if space_at < 0 else _value(row[space_at]), number
+                )
 
     def _broken_record(self, source: CsvLines, error: csv.Error, first: int) -> InvalidEntry:
         """Return the invalid entry of a record that broke within its line.
@@ -169,3 +173,9 @@ class CsvReader(NamedTuple):
                 advice,
             )
         return header.index(names[0]) if names else -1
+
+
+def _value(cell: str) -> str:
+    """Return what a spreadsheet shows of a cell."""
+    formula = _TEXT_FORMULA.fullmatch(cell) if "=" in cell else None
+    return formula[1] if formula else cell

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii
 
@@ -11,6 +12,9 @@ from flowreaper.model import Record
 
 _NULL = "null"
 _BOOLEAN = {False: "false", True: "true"}
+_BYTE_ORDER_MARK = "\ufeff"
+# What may stand in a formula's quotes: nothing in it ends them, and Excel takes 255 characters there.
+_KEPT_AS_TEXT = re.compile(r"[0-9A-Za-z_.:-]{1,255}")
 
 
 class RecordFormat(StrEnum):
@@ -18,19 +22,27 @@ class RecordFormat(StrEnum):
 
     JSONL = "jsonl"  # one object a line, ASCII only: nothing in it can steer a terminal
     CSV = "csv"  # with a header
+    SPREADSHEET = "spreadsheet"  # CSV that Excel and LibreOffice open without rounding an id
     IDS = "ids"  # the flow ids alone; fit to be read again where no flow has a space
 
 
 def writer_for(record_format: RecordFormat) -> Callable[[Record], str]:
     """Return the function that writes one record, line end included."""
-    return {RecordFormat.JSONL: json_line, RecordFormat.CSV: csv_line, RecordFormat.IDS: id_line}[
-        record_format
-    ]
+    return {
+        RecordFormat.JSONL: json_line,
+        RecordFormat.CSV: csv_line,
+        RecordFormat.SPREADSHEET: spreadsheet_line,
+        RecordFormat.IDS: id_line,
+    }[record_format]
 
 
 def header_for(record_format: RecordFormat) -> str:
     """Return what stands before the first record, line end included."""
-    return ",".join(Record._fields) + "\n" if record_format is RecordFormat.CSV else ""
+    if record_format in (RecordFormat.JSONL, RecordFormat.IDS):
+        return ""
+    # Without the mark, Excel reads the bytes in the code page of its country.
+    mark = _BYTE_ORDER_MARK if record_format is RecordFormat.SPREADSHEET else ""
+    return f"{mark}{','.join(Record._fields)}\n"
 
 
 def json_line(record: Record) -> str:
@@ -56,15 +68,35 @@ def csv_line(record: Record) -> str:
 
     Control characters are escaped, and a cell that a spreadsheet would take for a formula is made text.
     """
+    return _row(map(_cell, record))
+
+
+def spreadsheet_line(record: Record) -> str:
+    """Write a record as `csv_line`, with the flow id and the space as formulas whose value is that very text.
+
+    ``="926000000000007919"``: Excel and LibreOffice show the digits and nothing else, where they would read the bare
+    digits, quoted or not, as 9.26E+17.
+    """
+    return _row((_kept(record.flow_id), _kept(record.cust_space_id or ""), *map(_cell, record[2:])))
+
+
+def _row(cells: Iterable[str]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow("" if cell is None else _cell(str(cell)) for cell in record)
+    csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue()
 
 
-def _cell(text: str) -> str:
-    return csv_cell(
-        printable(text, 10 * len(text))
-    )  # an escape takes ten characters at most, so nothing is cut
+def _cell(value: str | float | None) -> str:
+    if isinstance(value, str):
+        # An escape takes ten characters at most, so nothing is cut.
+        return csv_cell(printable(value, 10 * len(value)))
+    if isinstance(value, bool):
+        return _BOOLEAN[value]
+    return "" if value is None else str(value)
+
+
+def _kept(text: str) -> str:
+    return f'="{text}"' if _KEPT_AS_TEXT.fullmatch(text) else _cell(text)
 
 
 def id_line(record: Record) -> str:

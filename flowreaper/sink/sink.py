@@ -62,6 +62,7 @@ class Sink:
         self.recorded: Counter[State] = Counter()
         self.reopened: Counter[State] = Counter()
         self.repeated = 0
+        self.resumed = 0
         self.inferred = 0
 
     @property
@@ -77,6 +78,7 @@ class Sink:
         """
         added = await self._guard(self._store.add(entries))
         self.repeated += added.repeated
+        self.resumed += added.resumed
         self.reopened.update(added.reopened)
         found_at_ms = int(time.time() * 1000)
         for entry in added.invalid:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from flowreaper.model import Flow, InvalidEntry, Outcome, Record, State
 
+_SHOWN = {"-": "stdin", "stdin": "./stdin"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,10 +76,18 @@ def record_of_row(
         code=code or None,
         message=message or None,
         request_id=request_id or None,
-        source=source,
+        source=None if source is None else source_name(source),
         line=line,
         finished_at=None if finished_at_ms is None else utc_time(finished_at_ms),
     )
+
+
+def source_name(kept: str) -> str:
+    """Return the name of a source as records show it: standard input, kept as ``-``, is ``stdin``.
+
+    A file that was given as ``stdin`` is ``./stdin``, so that the two differ.
+    """
+    return _SHOWN.get(kept, kept)
 
 
 def utc_time(at_ms: int) -> str:

@@ -128,10 +128,13 @@ def _reports(folder: Path, service: Service, many: int) -> list[Figure]:
     words = (*FLOWREAPER, "status", "done.ckpt")
     status = statistics.median(run(words, service.environment, folder).wall_s for _ in range(3))
     listed = run((*FLOWREAPER, "results", "done.ckpt"), service.environment, folder)
+    page = run((*FLOWREAPER, "report", "-o", "-", "done.ckpt"), service.environment, folder)
     return [
         Figure(f"{many:,} flows: status", status, "s", 0.5),
         Figure(f"{many:,} flows: results", many / listed.wall_s, "rows/s", 100_000, at_least=True),
         Figure(f"{many:,} flows: peak memory of results", listed.peak_mb, "MB", 90),
+        Figure(f"{many:,} flows: report", page.wall_s, "s", 10),
+        Figure(f"{many:,} flows: peak memory of report", page.peak_mb, "MB", 90),
     ]
 
 

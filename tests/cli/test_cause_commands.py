@@ -13,7 +13,8 @@ DELETE = "flowreaper delete -c job.ckpt"
 @pytest.mark.parametrize("state", FINAL)
 def test_only_what_may_be_called_again_has_a_command_for_it(state: State) -> None:
     commands = cause_commands(Cause(state, "X", 1, ()), Path("job.ckpt"), DELETE)
-    assert commands.list == f"flowreaper results --state {state.value} --code X job.ckpt"
+    code = "" if state is State.INVALID else " --code X"
+    assert commands.list == f"flowreaper results --state {state.value}{code} job.ckpt"
     may = state in (State.REFUSED, State.GAVE_UP, State.ABSENT)
     again = f"{commands.list} | {DELETE} --retry {state.value} -"
     assert commands.retry == (again if may else None)
@@ -23,10 +24,26 @@ def test_the_export_is_named_after_the_checkpoint_and_lies_here() -> None:
     cause = Cause(State.REFUSED, "", 1, ())
     commands = cause_commands(cause, Path("/far/away/ids.txt.ckpt"), DELETE)
     assert commands.export == (
-        "flowreaper results --state refused --format csv -o ids.txt.refused.csv /far/away/ids.txt.ckpt"
+        "flowreaper results --state refused --code - --format csv -o ids.txt.refused.csv /far/away/ids.txt.ckpt"
     )
 
 
 def test_a_code_of_the_service_is_quoted_for_the_shell() -> None:
     commands = cause_commands(Cause(State.REFUSED, "X; rm -rf ~", 1, ()), Path("job.ckpt"), DELETE)
     assert "--code 'X; rm -rf ~' job.ckpt" in commands.list
+
+
+def test_a_path_is_never_taken_for_an_option() -> None:
+    commands = cause_commands(Cause(State.REFUSED, "X", 1, ()), Path("-job.ckpt"), DELETE)
+    assert commands.list.endswith(" ./-job.ckpt")
+    assert " -o ./-job.refused.X.csv ./-job.ckpt" in commands.export
+
+
+def test_two_causes_are_never_exported_into_the_same_file() -> None:
+    exports = {
+        cause_commands(Cause(State.REFUSED, code, 1, ()), Path("job.ckpt"), DELETE).export.split(" -o ")[1]
+        for code in ("A", "B", "", "../../etc/C", "D" * 500)
+    }
+    assert len(exports) == 5
+    assert "job.refused..._.._etc_C.csv job.ckpt" in exports
+    assert all(len(name) < 100 for name in exports)

@@ -9,7 +9,7 @@ import pytest
 from flowreaper.cli.signals import Signals
 from tests.virtual import run_virtual
 
-INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+INT, TERM, HUP, USR1 = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
 
 
 class Run:
@@ -28,7 +28,7 @@ class Run:
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Put back whoever listened before."""
-    before = {number: signal.getsignal(number) for number in (INT, TERM, HUP)}
+    before = {number: signal.getsignal(number) for number in (INT, TERM, HUP, USR1)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -109,3 +109,19 @@ def test_what_was_ignored_before_stays_ignored(clock: list[float]) -> None:
 def test_a_signal_after_the_run_has_ended_does_nothing(clock: list[float]) -> None:
     after(clock)
     signal.raise_signal(TERM)
+
+
+def test_sigusr1_is_answered_each_time_and_ends_nothing(clock: list[float]) -> None:
+    asked = list[str]()
+
+    async def scenario() -> None:
+        found = Signals(asked.append)
+        found.answer(asyncio.get_running_loop(), lambda: asked.append("told"))
+        for _ in range(2):
+            signal.raise_signal(USR1)
+            await asyncio.sleep(0)
+
+    run_virtual(scenario())
+    assert asked == ["told", "told"]
+    signal.raise_signal(USR1)  # the run is over
+    assert asked == ["told", "told"]

@@ -235,7 +235,7 @@ class Terminal:
         program: Sequence[str] = FLOWREAPER,
         **streams: IO[str] | int,
     ) -> None:
-        self._master, terminal = pty.openpty()
+        self.master, terminal = pty.openpty()
         self._bytes = b""
         how: dict[str, Any] = {"stdin": terminal, "stdout": terminal, "stderr": terminal} | streams
         words = (sys.executable, "-c", _TAKE_TERMINAL, str(terminal), *program, *arguments)
@@ -249,7 +249,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         with self.process:
-            os.close(self._master)
+            os.close(self.master)
 
     @property
     def shown(self) -> str:
@@ -258,7 +258,7 @@ class Terminal:
 
     def type(self, text: str) -> None:
         """Type."""
-        os.write(self._master, text.encode())
+        os.write(self.master, text.encode())
 
     def wait_for(self, text: str) -> None:
         """Return when the terminal has shown this."""
@@ -281,10 +281,10 @@ class Terminal:
         return self.process.wait(PATIENCE_S)
 
     def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], PATIENCE_S)
+        ready, _, _ = select.select([self.master], [], [], PATIENCE_S)
         assert ready, self.shown
         try:
-            piece = os.read(self._master, 65536)
+            piece = os.read(self.master, 65536)
         except OSError as error:
             if error.errno != errno.EIO:  # how Linux says that nobody holds the terminal any more
                 raise

@@ -1,6 +1,5 @@
 """The question before anything is deleted, on a terminal of its own."""
 
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -118,17 +117,6 @@ def test_at_a_terminal_without_a_source_the_checkpoints_unfinished_flows_are_tak
         terminal.type("y\n")
         assert terminal.wait() == 0
     assert sorted(service.called(flows)) == flows
-
-
-def test_the_terminal_shows_a_progress_line_that_is_gone_at_the_end(command: Command, ids: Ids) -> None:
-    command.write("flows.txt", *ids(40))
-    with Terminal(command, "delete", "--yes", "--rate", "40", "flows.txt") as terminal:
-        terminal.wait_for("calls/s")
-        assert terminal.wait() == 0
-    assert re.search(r"\d+ deleted  \d+ left  \d+\.\d calls/s", terminal.shown)
-    after = terminal.shown.rpartition("calls/s")[2]
-    assert "\r\x1b[2K" in after
-    assert "This run: 40 deleted; 40 calls" in after
 
 
 def test_what_is_told_on_a_terminal_is_no_json(command: Command, ids: Ids) -> None:

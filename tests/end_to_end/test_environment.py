@@ -38,6 +38,8 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "limit": ("9", 9),
     "max_duration": ("5h", "5h"),
     "stop_at": ("06:00", "06:00"),
+    "progress": ("none", "none"),
+    "progress_interval": ("5", 5.0),
     "summary_json": ("out.json", Path("out.json")),
     "dry_run": ("1", True),
     "yes": ("true", True),
@@ -140,7 +142,7 @@ def test_the_help_of_a_command_shows_its_use_its_options_and_an_example(bare: Co
     shown = bare.run(name, "-h")
     assert (shown.status, shown.err) == (0, "")
     assert f"Usage: flowreaper {name} " in shown.out
-    assert f"\n    flowreaper {name} " in shown.out
+    assert f"\n  flowreaper {name} " in shown.out.split("\nExamples:")[1]
     for option in options(COMMANDS[name]):
         assert option.opts[-1] in shown.out
 

@@ -27,7 +27,7 @@ ANSWERS = {
 }
 INVALID = (f"-1 {STEERS}", "+2\u202e", "\x1b[31mred")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
-_EXPECTED = r"\x1b\[(?:\d+(?:;\d+)*)?[mK]"  # colours, and the progress line's own erasing
+_EXPECTED = r"\x1b\[(?:\d+(?:;\d+)*)?[mJ]"  # colours, and the status line's own erasing
 
 
 @contextlib.asynccontextmanager

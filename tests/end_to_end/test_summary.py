@@ -1,5 +1,6 @@
 """What became of a run, and why: on the screen, in --summary-json and in status the same, with commands that work."""
 
+import contextlib
 import json
 import re
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flowreaper.errors import FlowreaperError
 from tests.end_to_end.command import Command, Service, ended, wait_for
 
 Ids = Callable[[int], list[str]]
@@ -27,6 +29,17 @@ def summary_of(command: Command, name: str = "summary.json") -> dict[str, Any]:
 def status_of(command: Command, checkpoint: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(command.run("status", "--json", checkpoint).out)
     return found
+
+
+def wait_until_deleting(command: Command) -> None:
+    """Wait until a run over flows.txt has deleted a flow."""
+
+    def deletes() -> bool:
+        with contextlib.suppress(FlowreaperError):  # not begun yet
+            return "deleted" in command.states("flows.txt.ckpt")
+        return False
+
+    wait_for(deletes)
 
 
 @pytest.fixture
@@ -63,6 +76,24 @@ def test_the_summary_holds_what_status_says_and_how_the_run_ended(
         found.pop(name, None)
         status.pop(name, None)  # the run's commands repeat its own options
     assert found | status == found
+
+
+def test_each_cause_can_be_listed_exported_and_called_again_alone_by_the_commands_shown(
+    mixed: tuple[Command, Service, list[str]],
+) -> None:
+    command, service, flows = mixed
+    cause = summary_of(command)["causes"][1]
+    listed = command.shell(cause["list"])
+    assert [record["flow_id"] for record in listed.records] == flows[:2]
+    assert command.shell(cause["export"]).status == 0
+    assert (command.folder / "flows.txt.refused.Some.Code.csv").read_text().count("Some.Code") == 2
+    before = len(service.ledger())
+    asked = command.shell(cause["retry"])
+    assert (asked.status, len(service.ledger())) == (2, before), "it asks, and here is nobody to answer"
+    again = command.shell(cause["retry"].replace("flowreaper delete", "flowreaper delete --yes"))
+    assert again.status == 1
+    assert [call["flow_id"] for call in service.ledger(since=before)] == flows[:2]
+    assert command.states("flows.txt.ckpt") == {"deleted": 5, "refused": 1, "invalid": 1}
 
 
 def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[str]]) -> None:
@@ -148,11 +179,7 @@ def test_a_second_run_ends_with_75_and_its_summary_says_so(command: Command, ids
 def test_a_summary_of_an_interrupted_run_names_the_signal(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(500))
     with command.flowreaper("delete", "--yes", "--summary-json", "summary.json", "flows.txt") as run:
-        wait_for(
-            lambda: (
-                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
-            )
-        )
+        wait_until_deleting(command)
         run.send_signal(signal.SIGTERM)
         assert ended(run).status == 143
     found = summary_of(command)
@@ -163,11 +190,7 @@ def test_a_summary_of_an_interrupted_run_names_the_signal(command: Command, ids:
 def test_the_history_tells_a_run_that_was_killed_from_one_that_ended(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(300))
     with command.flowreaper("delete", "--yes", "flows.txt") as run:
-        wait_for(
-            lambda: (
-                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
-            )
-        )
+        wait_until_deleting(command)
         run.kill()
         run.wait()
     assert command.delete("flows.txt").status == 0
@@ -213,11 +236,7 @@ def test_status_alone_shows_every_checkpoint_of_the_folder(command: Command, ids
 def test_a_watch_ends_when_the_run_does(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(60))
     with command.flowreaper("delete", "--yes", "--rate", "20", "flows.txt", stderr=subprocess.DEVNULL) as run:
-        wait_for(
-            lambda: (
-                (command.folder / "flows.txt.ckpt").exists() and "deleted" in command.states("flows.txt.ckpt")
-            )
-        )
+        wait_until_deleting(command)
         watched = command.run("status", "--watch", "flows.txt.ckpt")
         assert run.wait() == 0
     assert watched.status == 0
@@ -225,3 +244,18 @@ def test_a_watch_ends_when_the_run_does(command: Command, ids: Ids) -> None:
     assert watched.out.rstrip().splitlines()[-1].startswith("Run 1: ")
     assert "\x1b" not in watched.out
     assert command.run("status", "--watch").status == 2
+
+
+@pytest.mark.parametrize("name", ["flows.txt", "-"])
+def test_flows_of_an_earlier_run_that_this_one_calls_were_not_skipped(
+    command: Command, ids: Ids, name: str
+) -> None:
+    flows = ids(5)
+    command.write("flows.txt", *flows, flows[4])
+    stdin = "\n".join([*flows, flows[4]]) if name == "-" else None
+    common = ("-c", "job.ckpt", "--concurrency", "1", "--summary-json", "summary.json", name)
+    assert command.delete("--limit", "2", *common, stdin=stdin).status == 4
+    finished = command.delete(*common, stdin=stdin)
+    assert summary_of(command)["repeated"] == 3
+    assert "3 deleted; 3 calls" in finished.err
+    assert "3 ids skipped: done before or repeated" in finished.err

@@ -2,7 +2,9 @@ import csv
 
 import pytest
 
+from flowreaper.model import Entry, InvalidEntry
 from flowreaper.producer.csv_records import CsvLines, find_delimiter, parse_header
+from flowreaper.producer.formats import InputSettings, parse_entries
 from flowreaper.producer.lines import LongLine
 
 LONG = LongLine(b"x" * 10, 10, "0" * 64)
@@ -43,3 +45,23 @@ def test_a_line_that_is_too_long_breaks_its_record_and_the_next_can_be_read() ->
         next(lines)
     assert lines.last == LONG
     assert next(lines) == "1,2\n"
+
+
+@pytest.mark.parametrize(
+    "cell", ['="926000000000007919"', '"=""926000000000007919"""', ' ="926000000000007919" ']
+)
+def test_a_formula_whose_value_is_a_text_stands_for_that_text(cell: str) -> None:
+    (entry,) = parse_entries(
+        [f'FlowId,CustSpaceId\n{cell},="007"\n'.encode()], source="a.csv", settings=InputSettings()
+    )
+    assert isinstance(entry, Entry)
+    assert entry.flow == ("926000000000007919", "007")
+
+
+@pytest.mark.parametrize(
+    "cell", ['="9.26E+17"', '"=""926""&""1"""', "=926000000000007919", '=""', "'926000000000007919"]
+)
+def test_no_id_is_taken_from_another_formula_nor_a_rounded_one(cell: str) -> None:
+    settings = InputSettings(format=None)
+    (entry,) = parse_entries([f"FlowId,n\n{cell},1\n".encode()], source="a.csv", settings=settings)
+    assert isinstance(entry, InvalidEntry)

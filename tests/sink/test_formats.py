@@ -3,14 +3,24 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flowreaper.model import Record, State
-from flowreaper.sink.formats import RecordFormat, csv_line, header_for, json_line, writer_for
+from flowreaper.model import Entry, Record, State
+from flowreaper.producer.flow_ids import why_invalid, why_invalid_space
+from flowreaper.producer.formats import InputSettings, parse_entries
+from flowreaper.sink.formats import (
+    RecordFormat,
+    csv_line,
+    header_for,
+    json_line,
+    spreadsheet_line,
+    writer_for,
+)
 from tests.samples import AT
 
 RECORD = Record(
@@ -46,6 +56,15 @@ records = st.builds(
 )
 
 
+TEXT_FORMULA = re.compile(r'="[0-9A-Za-z_.:-]+"')
+flow_ids = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,30}", fullmatch=True).filter(
+    lambda t: not why_invalid(t)
+)
+spaces = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_-]{0,30}", fullmatch=True).filter(
+    lambda t: not why_invalid_space(t)
+)
+
+
 def test_a_json_line_has_the_fields_of_a_record_in_their_order() -> None:
     assert json_line(RECORD) == (
         '{"flow_id": "7", "cust_space_id": "cams-a", "state": "refused", "inferred": false, "in_doubt": true,'
@@ -76,6 +95,8 @@ def test_any_record_is_one_printable_row_in_csv_that_starts_no_formula(record: R
 
 
 def _plain(cell: Any) -> str:
+    if isinstance(cell, bool):
+        return str(cell).lower()
     return "" if cell is None else str(cell)
 
 
@@ -94,6 +115,41 @@ def test_a_formula_in_csv_is_defused(start: str) -> None:
     assert f",\"'{start}HYPERLINK(" in row
 
 
+@given(records)
+def test_a_spreadsheet_gets_no_formula_but_the_text_of_an_id_or_a_space(record: Record) -> None:
+    line = spreadsheet_line(record)
+    assert not set(line[:-1]) & set("\n\r\t\x1b\u2028")
+    (row,) = csv.reader(io.StringIO(line))
+    (plain,) = csv.reader(io.StringIO(csv_line(record)))
+    assert row[2:] == plain[2:]
+    for cell, same in zip(row[:2], plain[:2], strict=True):
+        assert cell == same or (cell == f'="{same}"' and TEXT_FORMULA.fullmatch(cell))
+
+
+@given(st.lists(st.tuples(flow_ids, st.none() | spaces), min_size=1, unique=True))
+@example([("926000000000007919", None)])
+@example([("007", "0123")])
+def test_delete_reads_back_each_flow_of_a_spreadsheet_with_its_space(flows: list[tuple[str, str]]) -> None:
+    text = header_for(RecordFormat.SPREADSHEET) + "".join(
+        spreadsheet_line(RECORD._replace(flow_id=flow_id, cust_space_id=space)) for flow_id, space in flows
+    )
+    read = list(parse_entries([text.encode()], source="-", settings=InputSettings()))
+    assert [tuple(entry.flow) for entry in read if isinstance(entry, Entry)] == [
+        (flow_id, space or "") for flow_id, space in flows
+    ]
+
+
+@pytest.mark.parametrize("text", ['1"&A1&"1', "1+1", "two words", "1;2", "é1", "1\n2"])
+def test_what_is_no_id_stands_in_no_formula(text: str) -> None:
+    (row,) = csv.reader(io.StringIO(spreadsheet_line(RECORD._replace(flow_id=text, cust_space_id=text))))
+    (plain,) = csv.reader(io.StringIO(csv_line(RECORD._replace(flow_id=text, cust_space_id=text))))
+    assert row == plain
+
+
+def test_an_id_too_long_for_a_formula_stays_a_plain_cell() -> None:
+    assert spreadsheet_line(RECORD._replace(flow_id="9" * 256)).startswith(f"{'9' * 256},")
+
+
 def test_a_long_message_full_of_escapes_is_not_cut_in_csv() -> None:
     (row,) = csv.reader(io.StringIO(csv_line(RECORD._replace(message="\U000e0001" * 2000))))
     assert row[8] == "\\U000e0001" * 2000
@@ -106,7 +162,12 @@ def test_a_long_message_full_of_escapes_is_not_cut_in_csv() -> None:
         (
             RecordFormat.CSV,
             "flow_id,cust_space_id,state,inferred,in_doubt,attempts,http_status,code,message,request_id,source,line,finished_at\n",
-            f"7,cams-a,refused,False,True,3,400,Some.Code,no,RID-2,ids.txt,7,{AT}\n",
+            f"7,cams-a,refused,false,true,3,400,Some.Code,no,RID-2,ids.txt,7,{AT}\n",
+        ),
+        (
+            RecordFormat.SPREADSHEET,
+            "\ufeffflow_id,cust_space_id,state,inferred,in_doubt,attempts,http_status,code,message,request_id,source,line,finished_at\n",
+            f'"=""7""","=""cams-a""",refused,false,true,3,400,Some.Code,no,RID-2,ids.txt,7,{AT}\n',
         ),
         (RecordFormat.IDS, "", "7\n"),
     ],

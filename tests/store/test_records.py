@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.model import Flow, Record, Reply, State
-from flowreaper.store.records import record_of, record_of_invalid, record_of_row, utc_time
+from flowreaper.store.records import record_of, record_of_invalid, record_of_row, source_name, utc_time
 from tests.samples import AT, AT_MS, REFUSAL, claim, invalid, outcome
 
 
@@ -40,6 +40,22 @@ def test_an_invalid_line_becomes_a_record_with_its_reason_as_message() -> None:
     record = record_of_invalid(invalid("x y"), AT_MS)
     assert (record.flow_id, record.state, record.message) == ("x y", State.INVALID, "the reason")
     assert (record.source, record.line, record.finished_at, record.attempts) == ("ids.txt", 9, AT, 0)
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ("-", "stdin"),
+        ("stdin", "./stdin"),
+        ("./stdin", "./stdin"),
+        ("./-", "./-"),
+        ("ids.txt", "ids.txt"),
+        ("", ""),
+    ],
+)
+def test_standard_input_is_named_so_and_differs_from_every_file(kept: str, shown: str) -> None:
+    assert source_name(kept) == shown
+    assert record_of_row(Flow("7"), State.PENDING, source=kept, line=1).source == shown
 
 
 @pytest.mark.parametrize("state", list(State))

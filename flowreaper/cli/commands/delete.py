@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
-from flowreaper.cli.run import DeleteCommand
+from flowreaper.cli.completion import complete_checkpoint, complete_code
+from flowreaper.cli.exit_status import MEANINGS
+from flowreaper.cli.help import HelpCommand
+from flowreaper.cli.option_groups import DELETE
+from flowreaper.cli.options import command_line, quoted
+from flowreaper.cli.suggestions import Choice, ids_among
+from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.errors import ConfigurationError
@@ -17,23 +23,33 @@ from flowreaper.producer.formats import Format
 from flowreaper.producer.sources import Source, open_sources
 
 _STDIN = 0
+_IDS_SHOWN = 20
 
 
-@click.command("delete")
+_EXAMPLES = (
+    "flowreaper delete --dry-run ids.txt           read and count, call nothing",
+    "flowreaper delete ids.txt                     and again, to go on",
+    "flowreaper delete -c ids.txt.ckpt             all that is unfinished in it",
+    "flowreaper delete --retry gave_up -c ids.txt.ckpt ids.txt",
+    "aliyun cams ListFlow ... | jq -r '.Data[].FlowId' | flowreaper delete --yes",
+)
+
+
+@click.command("delete", cls=HelpCommand, groups=DELETE, examples=_EXAMPLES, statuses=MEANINGS)
 @click.argument("source", nargs=-1, type=click.Path(allow_dash=True))
 @click.option(
     "-c",
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The job's memory. Default: <source name>.ckpt here, stdin-<UTC time>-<pid>.ckpt for a pipe."
-    " With it, standard input is read only where - names it.",
+    shell_complete=complete_checkpoint,
+    help="The job's memory.  [default: <source name>.ckpt here, stdin-<UTC time>-<pid>.ckpt for a pipe]",
 )
 @click.option(
     "--input-format",
-    type=click.Choice(["auto", *(f.value for f in Format)]),
+    type=Choice(["auto", *(f.value for f in Format)]),
     default="auto",
-    show_default=True,
-    help="auto: by suffix, else by the first bytes.",
+    metavar="FORMAT",
+    help=f"{', '.join(Format)}.  [default: by the suffix, else by the first bytes]",
 )
 @click.option(
     "--id-field", metavar="NAME", help="CSV column or JSON field of the ids.  [default: FlowId, flow_id, ...]"
@@ -45,21 +61,23 @@ _STDIN = 0
 @click.option(
     "--id-pattern",
     metavar="REGEX",
-    help="What a whole id must match.  [default: ASCII letters, digits, _ . : -, a letter or digit first, a digit in it]",
+    help="What a whole id must match.  [default: letters, digits, _.:-, a letter or digit first, a digit in it]",
 )
 @click.option(
     "--rate",
     type=float,
     default=settings.DEFAULT_RATE,
     show_default=True,
+    metavar="N",
     help="Calls per second for the account. More than 5 is for accounts with a raised quota.",
 )
-@click.option("--concurrency", type=int, help="Maximum concurrent calls.  [default: 10 x rate]")
+@click.option("--concurrency", type=int, metavar="N", help="Maximum concurrent calls.  [default: 10 x rate]")
 @click.option(
     "--timeout",
     type=float,
     default=settings.DEFAULT_TIMEOUT_S,
     show_default=True,
+    metavar="S",
     help="Seconds for a whole call.",
 )
 @click.option(
@@ -67,6 +85,7 @@ _STDIN = 0
     type=int,
     default=settings.DEFAULT_MAX_ATTEMPTS,
     show_default=True,
+    metavar="N",
     help="Maximum attempts per flow on transient errors; throttled calls do not count.",
 )
 @click.option(
@@ -94,7 +113,7 @@ _STDIN = 0
     metavar="S",
     help="Stop when nothing has answered for S seconds; until then, wait. Where nothing ever answered: 60 at most.",
 )
-@click.option("--region", default=DEFAULT_REGION, show_default=True, help="Region of the endpoint.")
+@click.option("--region", metavar="NAME", default=DEFAULT_REGION, show_default=True, help="Its region.")
 @click.option(
     "--endpoint",
     envvar=ENDPOINT_VARIABLES,
@@ -111,13 +130,16 @@ _STDIN = 0
 @click.option(
     "--retry",
     multiple=True,
-    type=click.Choice([s.value for s in settings.RETRYABLE]),
-    help="Take finished flows in this state again; with SOURCEs, only those that they list. Repeatable.",
+    type=Choice([s.value for s in settings.RETRYABLE]),
+    metavar="STATE",
+    help=f"Take finished flows in this state again ({', '.join(settings.RETRYABLE)}); with SOURCEs, only those"
+    " that they list. Repeatable.",
 )
 @click.option(
     "--retry-code",
     multiple=True,
     metavar="CODE",
+    shell_complete=complete_code,
     help="Take finished flows with this code again, with --retry only those in its states. Repeatable.",
 )
 @click.option(
@@ -144,41 +166,53 @@ _STDIN = 0
     help="Write what became of the run to this file, as one JSON object; replaced by each run.",
 )
 @click.option(
-    "--log-format",
-    type=click.Choice([f.value for f in LogFormat]),
-    default=LogFormat.TEXT.value,
+    "--progress",
+    type=Choice([m.value for m in ProgressMode]),
+    default=ProgressMode.AUTO.value,
+    metavar="MODE",
     show_default=True,
-    help="How stderr is written; json: one object a line, and nothing else.",
+    help="auto or bar: a bar on a terminal, else lines; lines; none: only when SIGUSR1 asks for a line.",
+)
+@click.option(
+    "--progress-interval",
+    type=click.FloatRange(min=0, max=86400),
+    default=60,
+    show_default=True,
+    metavar="S",
+    help="Seconds from a line of progress to the next; 0: none.",
+)
+@click.option(
+    "--log-format",
+    type=Choice([f.value for f in LogFormat]),
+    default=LogFormat.TEXT.value,
+    metavar="FORMAT",
+    show_default=True,
+    help="text, or json: one object a line on stderr, and nothing else.",
 )
 @click.option(
     "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
+    type=Choice(["debug", "info", "warning", "error"]),
     default="info",
+    metavar="LEVEL",
     show_default=True,
-    help="Lowest level logged to stderr.",
+    help="Lowest level on stderr: debug, info, warning or error.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.
 
-    SOURCE is a file, or - for standard input. Only flows that the SOURCEs list are called: unfinished flows of an
-    earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read; with -c and
-    without SOURCE, every unfinished flow of the checkpoint is called. Run the same command again to go on where it
-    stopped.
-
-    \b
-      flowreaper delete ids.txt
-      aliyun cams ListFlow ... | jq -r '.Data[].FlowId' | flowreaper delete --yes
-      flowreaper delete -c ids.txt.ckpt                       everything that is unfinished
-      flowreaper delete --retry gave_up -c ids.txt.ckpt       and what gave up
-
-    Exit status: 0 every flow that was taken is deleted or absent; 1 finished, but some refused, invalid or given up;
-    2 bad usage or input, or answered No, nothing sent; 3 stopped by something that concerns every flow; 4 stopped as
-    asked, with flows left; 75 another run has the checkpoint; 130 or 143 interrupted. After 3, 4, 75, 130 and 143 the
-    job can go on.
+    SOURCE is a file, or - for standard input; a flow id is none. Only flows that the SOURCEs list are called: unfinished
+    flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read; with
+    -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not read. Run the same
+    command again to go on where it stopped.
     """
+    from flowreaper.cli.run import (
+        DeleteCommand,
+    )  # a fifth of a second, which help and completion need not wait
+
     sources: list[Source] = []
     try:
+        _refuse_ids(ctx, options["source"])
         sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
         ctx.exit(DeleteCommand(ctx, sources, options).execute())
     finally:
@@ -208,3 +242,24 @@ def _open(arguments: tuple[str, ...], checkpoint: Path | None, *, rehearsal: boo
             )
         arguments = ("-",)
     return open_sources(arguments, _STDIN)
+
+
+def _refuse_ids(ctx: click.Context, arguments: tuple[str, ...]) -> None:
+    """Refuse ids in the place of files; a file of such a name is a file."""
+    ids = ids_among(arguments)
+    if not ids:
+        return
+    command = command_line(ctx, leave_out=("source",), extra=("-",))
+    raise ConfigurationError(
+        f"there is no file {quoted(ids[0])}. If it is a flow id: ids come from a file or a pipe, as in\n"
+        f"  {_written(ids)} | {command}"
+    )
+
+
+def _written(ids: list[str]) -> str:
+    """Return a command that prints the ids, a line each."""
+    if len(ids) == 1:
+        return f"echo {quoted(ids[0])}"
+    if len(ids) <= _IDS_SHOWN:
+        return f"printf '%s\\n' {' '.join(map(quoted, ids))}"
+    return "cat IDS"

@@ -1,36 +1,77 @@
 """``flowreaper results``: what is recorded of each flow."""
 
-import contextlib
-import os
+import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
+from flowreaper.cli.completion import complete_code
+from flowreaper.cli.help import HelpCommand
+from flowreaper.cli.new_file import check_new, new_file
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
 from flowreaper.cli.streams import write_line
-from flowreaper.errors import ConfigurationError, OutputError
+from flowreaper.cli.suggestions import Choice
+from flowreaper.cli.times import parse_since
+from flowreaper.cli.unmatched import NONE, Holdings, notes
+from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, header_for, writer_for
-from flowreaper.store.sqlite.companions import companion_named
-from flowreaper.store.sqlite.reader import has_space, read_records
+from flowreaper.store.selection import Selection
+from flowreaper.store.sqlite.reader import (
+    count_by_space,
+    has_space,
+    outcomes_after,
+    read_selected,
+    read_status,
+)
 
 _CHUNK = 256 * 1024
-_STDOUT = Path("-")
 
 
-@click.command("results")
+_EXAMPLES = (
+    "flowreaper results ids.txt.ckpt",
+    "flowreaper results --state refused --code Flow.Locked ids.txt.ckpt",
+    "flowreaper results --since 2h --format spreadsheet -o done.csv ids.txt.ckpt",
+    "flowreaper results --state gave_up a.ckpt | flowreaper delete -c new.ckpt -",
+)
+_GROUPS = {"What": ("state", "code", "since", "space"), "Output": ("record_format", "output")}
+
+
+@click.command("results", cls=HelpCommand, groups=_GROUPS, examples=_EXAMPLES)
 @checkpoint_argument()
-@state_option("state", [s.value for s in State], "Only flows in this state; repeatable.")
+@state_option("state", [s.value for s in State], f"Only flows in this state: {', '.join(State)}. Repeatable.")
+@click.option(
+    "--code",
+    multiple=True,
+    metavar="CODE",
+    shell_complete=complete_code,
+    help="Only flows that ended with this code, - for those without one. Repeatable.",
+)
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only what ended at this time or later: 2026-05-04, 2026-05-04T22:30 (local, unless it ends with Z or an"
+    " offset), or a span back from this moment: 30m, 2h, 7d.",
+)
+@click.option(
+    "--space",
+    multiple=True,
+    metavar="ID",
+    help="Only flows of this space (CustSpaceId), - for the account's own. Repeatable.",
+)
 @click.option(
     "--format",
     "record_format",
-    type=click.Choice([f.value for f in RecordFormat]),
+    type=Choice([f.value for f in RecordFormat]),
     default=RecordFormat.JSONL.value,
     show_default=True,
-    help="JSON lines, CSV with a header, or the flow ids alone (refused where a flow has a space).",
+    metavar="FORMAT",
+    help="jsonl; csv, with a header; spreadsheet: CSV in which Excel and LibreOffice keep every digit of an id; or ids"
+    " alone (refused where a flow has a space).",
 )
 @click.option(
     "-o",
@@ -38,44 +79,70 @@ _STDOUT = Path("-")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this new file (mode 0600) instead of standard output (-).",
 )
-def command(checkpoint: Path, state: tuple[str, ...], record_format: str, output: Path | None) -> None:
+def command(
+    *,
+    checkpoint: Path,
+    state: tuple[str, ...],
+    code: tuple[str, ...],
+    since: str | None,
+    space: tuple[str, ...],
+    record_format: str,
+    output: Path | None,
+) -> None:
     """Export the outcomes in CHECKPOINT, one record per flow, in the order of reading, invalid lines last.
 
-    Also while a run is going on.
-
-    \b
-      flowreaper results ids.txt.ckpt
-      flowreaper results --state refused --format csv -o refused.csv ids.txt.ckpt
-      flowreaper results --state gave_up ids.txt.ckpt | flowreaper delete -c again.ckpt -
+    Also while a run is going on. A record must satisfy each option that is given, with any of its values. Invalid lines
+    have neither code nor space: --code and --space leave them out.
     """
-    if output and (own := companion_named(checkpoint, output)):
-        raise ConfigurationError(
-            f"--output {printable(str(output))} is {printable(own)}, a file of the checkpoint's own: name another"
-        )
+    check_new(output, checkpoint)
     shape = RecordFormat(record_format)
-    states = [State(s) for s in state]
-    records = read_records(checkpoint, states)
+    wanted = Selection(
+        tuple(State(s) for s in state),
+        _values("--code", code),
+        _values("--space", space),
+        None if since is None else parse_since(since, "--since", datetime.now(UTC)),
+    )
+    selected = read_selected(checkpoint, wanted)
+    first = next(selected, None)  # a checkpoint that cannot be read must not leave an empty file behind
+    records: Iterator[Record] = itertools.chain([first] if first else [], selected)
     if shape is RecordFormat.IDS:
-        if has_space(checkpoint, states):
+        if has_space(checkpoint, wanted):
             raise _needs_spaces()
         records = _with_ids(records)
-    write = writer_for(shape)
     warn_of_what_is_missing(checkpoint)
-    first = next(records, None)  # a checkpoint that cannot be read must not leave an empty file behind
-    with _named(output), _open(output) as out:
-        gathered = header_for(shape)
-        if first:
-            gathered += write(first)
-        parts = [gathered]
-        size = 0
-        for record in records:
-            parts.append(write(record))
-            size += len(parts[-1])
-            if size >= _CHUNK:
-                out.write("".join(parts).encode())
-                parts, size = [], 0
-        out.write("".join(parts).encode())
-        out.flush()
+    with new_file(output) as out:
+        _write(out, shape, records)
+    for note in _notes(checkpoint, wanted, found=first is not None):
+        write_line(f"Note: {note}")
+
+
+def _values(option: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what was given, "" for none; an empty word, say of an unset variable, must not mean the account's own."""
+    if "" in given:
+        raise ConfigurationError(f"{option} is empty: to ask for flows without one, write {option} {NONE}")
+    return tuple("" if value == NONE else value for value in given)
+
+
+def _notes(checkpoint: Path, wanted: Selection, *, found: bool) -> list[str]:
+    if found and not (wanted.codes or wanted.spaces):
+        return []
+    spaces = count_by_space(checkpoint) if wanted.spaces else {}
+    newest_ms = 0 if found or wanted.since_ms is None else outcomes_after(checkpoint, 0).newest_ms
+    holds = Holdings(printable(str(checkpoint)), read_status(checkpoint), spaces, newest_ms)
+    return notes(wanted, holds, found=found)
+
+
+def _write(out: BinaryIO, shape: RecordFormat, records: Iterator[Record]) -> None:
+    write = writer_for(shape)
+    parts, size = [header_for(shape)], 0
+    for record in records:
+        parts.append(write(record))
+        size += len(parts[-1])
+        if size >= _CHUNK:
+            out.write("".join(parts).encode())
+            parts, size = [], 0
+    out.write("".join(parts).encode())
+    out.flush()
 
 
 def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
@@ -101,32 +168,3 @@ def _needs_spaces() -> ConfigurationError:
         "--format ids would lose the space (cust_space_id) of some of these flows, and the account's own flows of"
         " the same number would be meant: use --format jsonl, which `flowreaper delete -` reads"
     )
-
-
-@contextlib.contextmanager
-def _named(output: Path | None) -> Iterator[None]:
-    """Name the output that cannot be written; a reader that closed the pipe gets no message."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = printable(str(output)) if output and output != _STDOUT else "standard output"
-        raise OutputError(
-            f"cannot write to {where}: {error.strerror}. What was written is not all of it: once there is room,"
-            " begin again"
-        ) from error
-
-
-def _open(output: Path | None) -> BinaryIO:
-    if output is None or output == _STDOUT:
-        return click.open_file("-", "wb")  # type: ignore[return-value]  # "wb" opens a binary file
-    try:
-        # O_EXCL: neither another file nor what a symbolic link points to is overwritten.
-        return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-    except FileExistsError:
-        raise ConfigurationError(
-            f"{printable(str(output))} already exists; remove it or choose another name"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{printable(str(output))}: cannot be made: {error.strerror}") from None

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from flowreaper.cli.exit_status import ExitStatus
+from flowreaper.cli.help import HelpCommand
+from flowreaper.cli.suggestions import Choice
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.sandbox.trouble import Trouble
 
@@ -23,25 +26,53 @@ _KINDS = "\b\n" + "\n".join(
 )
 
 
-@click.command("sandbox", epilog=_KINDS)
+_EXAMPLES = (
+    "flowreaper sandbox --port 8080 --window sliding",
+    "flowreaper sandbox --trouble 'reset-after:0.05,html-503:#10-20'",
+    "flowreaper sandbox --trouble 'answer:Product.Unsubscript:#3'",
+)
+_STATUSES = {ExitStatus.DONE: "stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP", ExitStatus.USAGE: "bad usage"}
+
+
+@click.command("sandbox", cls=HelpCommand, epilog=_KINDS, examples=_EXAMPLES, statuses=_STATUSES)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one."
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port on 127.0.0.1; default: a free one.",
 )
 @click.option(
     "--window",
-    type=click.Choice(["fixed", "sliding", "bucket", "none"]),
+    type=Choice(["fixed", "sliding", "bucket", "none"]),
     default="bucket",
     show_default=True,
-    help="How calls are counted: in seconds of the clock, in any second, by a token bucket, or not at all.",
+    metavar="KIND",
+    help="How calls are counted: in seconds of the clock (fixed), in any second (sliding), by a token bucket (bucket),"
+    " or not at all (none).",
 )
 @click.option(
-    "--rate", type=click.IntRange(1), default=5, show_default=True, help="Calls a second that are admitted."
+    "--rate",
+    metavar="N",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Calls a second that are admitted.",
 )
 @click.option(
-    "--latency", type=click.FloatRange(0), default=0.02, show_default=True, help="Seconds an answer takes."
+    "--latency",
+    metavar="S",
+    type=click.FloatRange(0),
+    default=0.02,
+    show_default=True,
+    help="Seconds an answer takes.",
 )
 @click.option(
-    "--jitter", type=click.FloatRange(0), default=0.0, help="Calls arrive up to this many seconds late."
+    "--jitter",
+    metavar="S",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Calls arrive up to this many seconds late.",
 )
 @click.option("--published", type=_FILE, help="File of ids that are published, and so cannot be deleted.")
 @click.option("--foreign", type=_FILE, help="File of ids that belong to another account.")
@@ -59,7 +90,9 @@ _KINDS = "\b\n" + "\n".join(
     metavar="S",
     help="Seconds that its clock is ahead. Beyond 900, calls are refused for their date.",
 )
-@click.option("--seed", type=int, default=0, help="Makes the chances in --trouble and --jitter repeatable.")
+@click.option(
+    "--seed", metavar="N", type=int, default=0, help="Makes the chances in --trouble and --jitter repeatable."
+)
 def command(
     *,
     port: int,
@@ -78,11 +111,6 @@ def command(
 
     It checks signatures, keeps flows, counts calls against the quota and lists them at GET /ledger. Its access
     key works nowhere else.
-
-    \b
-      flowreaper sandbox --port 8080 --window sliding
-      flowreaper sandbox --trouble 'reset-after:0.05,html-503:#10-20'
-      flowreaper sandbox --trouble 'answer:Product.Unsubscript:#3'
     """
     options = SandboxOptions(
         window=window,

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from flowreaper.cli.document import SCHEMA, job_document
-from flowreaper.cli.options import quoted, warn_of_what_is_missing
+from flowreaper.cli.help import HelpCommand
+from flowreaper.cli.options import checkpoint_argument, path_word, warn_of_what_is_missing
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.terminal.status import describe, describe_in_a_line
 from flowreaper.errors import FlowreaperError
@@ -20,20 +21,22 @@ _WATCH_S = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
 
 
-@click.command("status")
-@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+_EXAMPLES = (
+    "flowreaper status",
+    "flowreaper status ids.txt.ckpt",
+    "flowreaper status --watch ids.txt.ckpt",
+    "flowreaper status --json ids.txt.ckpt | jq .states.refused",
+)
+
+
+@click.command("status", cls=HelpCommand, examples=_EXAMPLES)
+@checkpoint_argument(required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 @click.option("--watch", is_flag=True, help="Show it again every 2 seconds, until the run has ended.")
 def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
     """Show what CHECKPOINT holds: flows by state and code, its runs, whether one is going on, and what to do next.
 
     Without CHECKPOINT: every checkpoint in this folder, a line each. Also while a run is going on.
-
-    \b
-      flowreaper status
-      flowreaper status ids.txt.ckpt
-      flowreaper status --watch ids.txt.ckpt
-      flowreaper status --json ids.txt.ckpt | jq .states.refused
     """
     if checkpoint is None:
         if watch:
@@ -50,7 +53,7 @@ def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
 
 
 def _show(checkpoint: Path, overview: Overview, *, as_json: bool, again: bool) -> None:
-    delete = f"flowreaper delete -c {quoted(str(checkpoint))}"
+    delete = f"flowreaper delete -c {path_word(checkpoint)}"
     if as_json:
         text = json.dumps(job_document(overview, checkpoint, delete))
     else:

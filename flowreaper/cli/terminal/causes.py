@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowreaper.cli.cause_commands import cause_commands
-from flowreaper.cli.options import quoted
+from flowreaper.cli.options import path_word
 from flowreaper.client.meanings import meaning_of
 from flowreaper.escaping import printable
 from flowreaper.model import Cause, Flow, State
@@ -19,21 +19,33 @@ def describe_causes(causes: Sequence[Cause], checkpoint: Path, delete: str) -> l
     """
     lines = []
     for cause in causes[:_CAUSES_SHOWN]:
-        said = meaning_of(cause.state, cause.code)
-        code = f" {printable(cause.code, 60)}" if cause.code else ""
-        lines.append(
-            f"{cause.flows:,} {state_words(cause.state)}{code}: {said.meaning}. To do: {said.remedy}."
-        )
-        sample = ", ".join(shown_flow(flow) for flow in cause.sample)
-        lines.append(f"  {sample}{', ...' if cause.flows > len(cause.sample) else ''}")
+        more = ", ..." if cause.flows > len(cause.sample) else ""
         commands = cause_commands(cause, checkpoint, delete)
-        lines += [f"  List:   {commands.list}", f"  Export: {commands.export}"]
+        lines += [
+            _headline(cause),
+            f"  Flows:  {', '.join(shown_flow(flow) for flow in cause.sample)}{more}",
+            f"  To do:  {meaning_of(cause.state, cause.code).remedy}",
+            f"  List:   {commands.list}",
+            f"  Export: {commands.export}",
+        ]
         if commands.retry and delete:
             lines.append(f"  Retry:  {commands.retry}")
     if len(causes) > _CAUSES_SHOWN:
-        more = len(causes) - _CAUSES_SHOWN
-        lines.append(f"And {more:,} more: flowreaper status --json {quoted(str(checkpoint))}")
+        lines.append(
+            f"And {len(causes) - _CAUSES_SHOWN:,} more: flowreaper status --json {path_word(checkpoint)}"
+        )
     return lines
+
+
+def describe_causes_briefly(causes: Sequence[Cause], checkpoint: Path) -> list[str]:
+    """Write a line a code, and where to find the rest: for a run that will go on."""
+    lines = [_headline(cause) for cause in causes[:_CAUSES_SHOWN]]
+    return [*lines, f"More about them: flowreaper status {path_word(checkpoint)}"] if lines else []
+
+
+def _headline(cause: Cause) -> str:
+    code = f", {printable(cause.code, 60)}" if cause.code else ""
+    return f"{cause.flows:,} {state_words(cause.state)}{code}: {meaning_of(cause.state, cause.code).meaning}"
 
 
 def shown_flow(flow: Flow) -> str:

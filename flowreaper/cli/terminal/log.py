@@ -1,13 +1,13 @@
 """structlog, set up for one stream: events are dotted names with fields."""
 
-import os
 from collections.abc import MutableMapping
 from enum import StrEnum
 from typing import Any, TextIO, cast
 
 import structlog
 
-from flowreaper.cli.terminal.progress import Screen
+from flowreaper.cli.terminal.refusals import Refusals
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.escaping import printable
 
 
@@ -22,16 +22,20 @@ def make_log(screen: Screen, log_format: LogFormat, level: str) -> structlog.typ
     """Return a logger that writes events from `level` (debug, info, warning, error) on.
 
     Foreign text in events cannot steer a terminal nor forge a line: in text it is escaped, in JSON
-    everything beyond ASCII is.
+    everything beyond ASCII is. In JSON every event is written, in text refusals are shortened (`Refusals`).
     """
     renderer: list[Any] = (
         [
+            Refusals(screen, everything=level == "debug"),
+            _without_what_is_empty,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             _escape,
             structlog.dev.ConsoleRenderer(
-                colors=screen.is_terminal and not os.environ.get("NO_COLOR"),
+                colors=screen.has_colours,
                 exception_formatter=structlog.dev.plain_traceback,
-                pad_event_to=24,
+                pad_event_to=0,
+                pad_level=False,
+                sort_keys=False,
             ),
         ]
         if log_format is LogFormat.TEXT
@@ -49,6 +53,12 @@ def make_log(screen: Screen, log_format: LogFormat, level: str) -> structlog.typ
     )
     # Bound once: the lazy one makes a new logger for each question whether an event is wanted.
     return cast("structlog.typing.FilteringBoundLogger", log.bind())
+
+
+def _without_what_is_empty(
+    _log: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {name: value for name, value in event.items() if value not in ("", None)}
 
 
 def _escape(_log: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

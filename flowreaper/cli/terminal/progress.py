@@ -1,125 +1,141 @@
-"""What a person sees of a run: one line on the terminal that is kept up to date, or a log event now and then."""
+"""How far a run is, as numbers and words for a person: counts, pace, time left, and why it is slow. Pure."""
 
-import asyncio
-import contextlib
-import os
-from collections import deque
-from collections.abc import Callable
-from typing import TextIO
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from flowreaper.events import Log
 from flowreaper.job.summary import Snapshot
+from flowreaper.model import State
 
-_REDRAW_S = 0.2
-_EVENT_S = 60.0
-_RATE_OVER_S = 10.0
-_COLUMNS = 80
-_ERASE_LINE = "\r\x1b[2K"
+_CLEARLY_BELOW = 0.96
+# The limiter itself holds 4.98 of 5 calls a second.
+_NAMED_DAYS_S = 6 * 86400
+_MINUTE_S = 60
+_HOUR_S = 3600
+_WHOLE_HOURS_FROM_S = 1000 * _HOUR_S
+_SOON_DONE = 99
 
 
-class Screen:
-    """Standard error as a file that keeps a status line below everything that is written to it.
+@dataclass(frozen=True, slots=True)
+class View:
+    """How far a run is, at the local time `now`.
 
-    Where it is no terminal there is no status line. A reader that went away is ignored: what it would have
-    read is in the checkpoint.
+    `calls_per_s` is the pace of the last seconds, `left_s` how long the run still takes, None where nobody can know.
     """
 
-    def __init__(self, stderr: TextIO) -> None:
-        self._stderr = stderr
-        self._status = ""
-        self.is_terminal = stderr.isatty() and os.environ.get("TERM") != "dumb"
+    run: Snapshot
+    calls_per_s: float
+    left_s: float | None
+    now: datetime
 
-    def write(self, text: str) -> int:
-        """Write text that ends with a line break, above the status line."""
-        self._put(f"{_ERASE_LINE if self._status else ''}{text}{self._status}")
-        return len(text)
+    @property
+    def done(self) -> int:
+        """The flows that have their outcome: those of the whole job, of a run with a limit its own.
 
-    def flush(self) -> None:
-        """Do nothing: every write is flushed."""
+        Invalid lines are no flows.
+        """
+        if self.run.limit is not None:
+            return self.run.called
+        return self.run.called + self._before
 
-    def show(self, status: str) -> None:
-        """Replace the status line; an empty one removes it."""
-        if self.is_terminal and status != self._status:
-            width = self._columns() - 1
-            erase = _ERASE_LINE if self._status else ""
-            self._status = status[:width]
-            self._put(erase + self._status)
+    @property
+    def total(self) -> int:
+        """The flows that have their outcome or will have it at the end, as far as is known."""
+        return self.done + self.run.to_do
 
-    def _columns(self) -> int:
-        # Not shutil's, which asks standard output: that may be a file.
-        try:
-            return os.get_terminal_size(self._stderr.fileno()).columns or _COLUMNS
-        except (OSError, ValueError):
-            return _COLUMNS
+    @property
+    def percent(self) -> int | None:
+        """How much of the total is done, rounded down; 100 only at the end, None while the total is not known."""
+        if self.run.reading or not self.total:
+            return None
+        share = 100 * self.done // self.total
+        return min(share, _SOON_DONE) if self.run.to_do else share
 
-    def _put(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # ValueError: the file was closed
-            self._stderr.write(text)
-            self._stderr.flush()
+    @property
+    def this_run(self) -> int | None:
+        """The flows that this run has done, None where `done` says so already."""
+        return self.run.called if self._before and self.run.limit is None else None
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """The local time of the end, None where nobody can know."""
+        return None if self.left_s is None else ends_at(self.left_s, self.now)
 
-class Progress:
-    """Tells how far a run is until it is cancelled: on the terminal 5 times a second, else an event a minute."""
+    @property
+    def troubles(self) -> tuple[tuple[int, str], ...]:
+        """What is not as it should be, each with its count, the worst first; nothing that is 0."""
+        done = self.run.done
+        found = (
+            (done.get(State.REFUSED, 0), "refused"),
+            (done.get(State.GAVE_UP, 0), "gave up"),
+            (self.run.in_doubt, "in doubt"),
+            (self.run.throttled, "throttled"),
+            (done.get(State.INVALID, 0), "invalid"),
+            (done.get(State.ABSENT, 0), "absent"),
+        )
+        return tuple((count, word) for count, word in found if count)
 
-    def __init__(self, screen: Screen, log: Log, snapshot: Callable[[], Snapshot]) -> None:
-        self._screen = screen
-        self._log = log
-        self._snapshot = snapshot
-        # The first call leaves at the start: between it and another lies a whole number of gaps.
-        self._recent: deque[tuple[float, int]] = deque([(0.0, 1)])
-
-    async def run(self) -> None:
-        """Keep telling; the status line is gone at the end."""
-        try:
-            while True:
-                await asyncio.sleep(_REDRAW_S if self._screen.is_terminal else _EVENT_S)
-                now = self._snapshot()
-                per_s = self._rate(now)
-                if self._screen.is_terminal:
-                    self._screen.show(describe(now, per_s))
-                else:
-                    fields = {state.value: count for state, count in now.done.items()}
-                    silent_s = None if now.silent_s is None else round(now.silent_s)
-                    self._log.info(
-                        "run.progress",
-                        **fields,
-                        left=now.left,
-                        calls_per_s=round(per_s, 2),
-                        silent_s=silent_s,
-                    )
-        finally:
-            self._screen.show("")
-
-    def _rate(self, now: Snapshot) -> float:
-        if now.calls != self._recent[-1][1]:
-            self._recent.append((now.elapsed_s, now.calls))
-        while len(self._recent) > 2 and now.elapsed_s - self._recent[0][0] > _RATE_OVER_S:  # noqa: PLR2004 -- two points make a slope
-            self._recent.popleft()
-        since_s, calls = self._recent[0]
-        until_s = self._recent[-1][0] if now.elapsed_s - self._recent[-1][0] < 1 else now.elapsed_s
-        return max(0.0, (now.calls - calls) / (until_s - since_s)) if until_s > since_s else 0.0
+    @property
+    def _before(self) -> int:
+        return sum(count for state, count in self.run.before.items() if state is not State.INVALID)
 
 
-def describe(now: Snapshot, per_s: float) -> str:
-    """Write a snapshot as one line."""
-    parts = [f"{count:,} {state.value.replace('_', ' ')}" for state, count in now.done.items() if count]
-    parts.append(f"{now.left:,}{'+' if now.reading else ''} left")
-    if now.silent_s is not None:
-        parts.append(f"no answer for {duration(now.silent_s)}, waiting")
-        return "  ".join(parts)
-    parts.append(f"{per_s:.1f} calls/s")
-    if now.throttled:
-        parts.append(f"{now.throttled:,} throttled")
-    if per_s > 0 and not now.reading:
-        parts.append(f"{duration(now.left / per_s)} to go")
-    return "  ".join(parts)
+def why_slow(run: Snapshot) -> str:
+    """Say why a run is slower than it was asked to be, as one phrase; empty where it is not."""
+    if run.silent_s is not None:
+        return f"no answer for {_coarse(run.silent_s, whole_minutes_from_s=_MINUTE_S)}"
+    if run.reading and not run.to_do:
+        return "reading input"
+    others = _per_s(run.other_clients_per_s or 0.0)
+    if others != "0/s":
+        return f"another client takes about {others}"
+    if run.permitted_per_s < run.rate * _CLEARLY_BELOW:
+        return f"service admits {_per_s(run.permitted_per_s)}"
+    return ""
+
+
+def time_left(seconds: float, *, short: bool = False) -> str:
+    """Write how long a run still takes, the more coarsely the longer it is; `short` in whole hours from the first on."""
+    if seconds >= (_HOUR_S if short else _WHOLE_HOURS_FROM_S):
+        return f"{seconds / _HOUR_S:,.0f} h left"
+    return f"{_coarse(seconds, whole_minutes_from_s=10 * _MINUTE_S)} left"
+
+
+def clock_time(moment: datetime, now: datetime, *, short: bool = False) -> str:
+    """Write a moment to come as a clock shows it, with the day where that is not today's.
+
+    `short` names a day of the next six by its weekday alone.
+    """
+    if moment.date() == now.date():
+        return f"{moment:%H:%M}"
+    if short and moment - now < timedelta(seconds=_NAMED_DAYS_S):
+        return f"{moment:%a %H:%M}"
+    return f"{moment:%a %Y-%m-%d %H:%M}"
+
+
+def ends_at(seconds: float, now: datetime) -> datetime:
+    """Return the moment `seconds` from `now`; the last one that can be written, if that is later."""
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=now.tzinfo)
 
 
 def duration(seconds: float) -> str:
     """Write a time span as a person would: 42 s, 3 min 20 s, 55 h 33 min."""
     whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
+    minutes, rest = divmod(whole, _MINUTE_S)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _coarse(seconds: float, *, whole_minutes_from_s: int) -> str:
+    if seconds < whole_minutes_from_s:
+        return duration(seconds)
+    minutes = round(seconds / _MINUTE_S)
+    return f"{minutes} min" if minutes < _HOUR_S / _MINUTE_S else duration(minutes * _MINUTE_S)
+
+
+def _per_s(rate: float) -> str:
+    return f"{round(rate, 1):g}/s"

@@ -7,8 +7,10 @@ from datetime import datetime
 import structlog
 
 from flowreaper.cli.advice import shown
+from flowreaper.cli.terminal import lines
 from flowreaper.cli.terminal.log import LogFormat, make_log
-from flowreaper.cli.terminal.progress import Screen
+from flowreaper.cli.terminal.progress import View
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.cli.terminal.summary import describe as describe_end
@@ -56,6 +58,10 @@ class Reporter(ABC):
         """Report what the input held, when it was read to its end; `start` is what was known before."""
 
     @abstractmethod
+    def progress(self, view: View) -> None:
+        """Report how far the run is."""
+
+    @abstractmethod
     def ended(self, end: RunEnd) -> None:
         """Report a run's end."""
 
@@ -101,6 +107,10 @@ class TextReporter(Reporter):
         if read.unlisted:
             self.say(left_alone(read.unlisted, start.checkpoint))
 
+    def progress(self, view: View) -> None:
+        """Show a line, with the time as log events have it."""
+        self.say(f"{view.now:%H:%M:%S} {lines.line(view)}")
+
     def ended(self, end: RunEnd) -> None:
         """Show the end in a few lines."""
         self.say(describe_end(end))
@@ -143,6 +153,10 @@ class JsonReporter(Reporter):
             unlisted=read.unlisted,
             expected_s=round(flows / start.rate, 1),
         )
+
+    def progress(self, view: View) -> None:
+        """Log ``run.progress``."""
+        self.log.info("run.progress", **lines.fields(view))
 
     def ended(self, end: RunEnd) -> None:
         """Log ``run.ended``."""

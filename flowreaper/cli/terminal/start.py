@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flowreaper.cli.options import quoted
+from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.causes import shown_flow
-from flowreaper.cli.terminal.progress import duration
+from flowreaper.cli.terminal.progress import duration, ends_at
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
 from flowreaper.model import State
@@ -131,7 +131,7 @@ def left_alone(count: int, checkpoint: Path) -> str:
 
 def everything_command(checkpoint: Path) -> str:
     """Return the command that calls every unfinished flow of a checkpoint."""
-    return f"flowreaper delete -c {quoted(str(checkpoint))}"
+    return f"flowreaper delete -c {path_word(checkpoint)}"
 
 
 def expectation(flows: int, rate: float, now: datetime) -> str:
@@ -140,14 +140,6 @@ def expectation(flows: int, rate: float, now: datetime) -> str:
     end = ends_at(seconds, now)
     clock = f"{end:%H:%M:%S}" if end.date() == now.date() else f"{end:%a %Y-%m-%d %H:%M}"
     return f"{duration(seconds)}, until {clock}"
-
-
-def ends_at(seconds: float, now: datetime) -> datetime:
-    """Return the moment `seconds` from `now`; the last one that can be written, if that is later."""
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=now.tzinfo)
 
 
 def _flows(start: Start) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from flowreaper.cli.advice import shown
 from flowreaper.cli.exit_status import STATUS_OF, ExitStatus
 from flowreaper.cli.options import quoted
-from flowreaper.cli.terminal.causes import describe_causes, state_words
+from flowreaper.cli.terminal.causes import describe_causes, describe_causes_briefly, state_words
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import left_alone
 from flowreaper.errors import CheckpointInUseError, CheckpointTouchedError, ConfigurationError
@@ -90,9 +90,11 @@ def describe(end: RunEnd) -> str:
         else f"Nothing left to do. Checkpoint: {file}"
     )
     lines += _warnings(end)
-    lines += describe_causes(
-        [cause for cause in summary.causes if cause.state in FAILED], end.checkpoint, end.delete
-    )
+    failed = [cause for cause in summary.causes if cause.state in FAILED]
+    if end.next_command:
+        lines += describe_causes_briefly(failed, end.checkpoint)
+    else:
+        lines += describe_causes(failed, end.checkpoint, end.delete)
     if command := end.next_command:
         lines.append(f"To go on{end.pipe_words}: {command}")
     return "\n".join(lines)

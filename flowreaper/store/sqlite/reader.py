@@ -9,6 +9,8 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from flowreaper.errors import Advice, CheckpointError, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import Record, State
 from flowreaper.store.overview import Overview
+from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite import (
     causes,
     columns,
@@ -25,8 +28,9 @@ from flowreaper.store.sqlite import (
     history,
     run_mark,
     schema,
+    statements,
 )
-from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS, flow_record, invalid_record
+from flowreaper.store.sqlite.rows import flow_record, invalid_record
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.sqlite.status import status_of
 from flowreaper.store.sqlite.transaction import transaction
@@ -145,39 +149,62 @@ def left_elsewhere(path: Path, belongs: Callable[[str], bool], states: Sequence[
         return {name: count for name, count in counts.items() if not belongs(name)}
 
 
-def read_records(path: str | os.PathLike[str], states: Sequence[State] = ()) -> Iterator[Record]:
-    """Yield what is recorded, in the order of reading, invalid lines last; only `states` if there are any.
+def read_records(
+    path: str | os.PathLike[str],
+    states: Sequence[State] = (),
+    *,
+    codes: Sequence[str] = (),
+    spaces: Sequence[str] = (),
+    since: datetime | None = None,
+) -> Iterator[Record]:
+    """Yield what is recorded, in the order of reading, invalid lines last.
+
+    Only records in one of `states`, with one of `codes` (``""``: none), of one of `spaces` (``""``: the account's own)
+    that ended at or after `since` (local time where it has no zone), as far as these are given. Unfinished flows have
+    not ended; invalid lines have neither code nor space.
 
     Raises:
         ConfigurationError: there is no such file, or it is no checkpoint.
         CheckpointError: it cannot be read.
     """
-    only, wanted = _only(states)
+    since_ms = None if since is None else ceil(since.timestamp() * 1000)
+    return read_selected(path, Selection(tuple(states), tuple(codes), tuple(spaces), since_ms))
+
+
+def read_selected(path: str | os.PathLike[str], wanted: Selection) -> Iterator[Record]:
+    """Yield the records that a selection wants, as `read_records`."""
+    condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
-        selected = db.execute(
-            f"SELECT {FLOW_COLUMNS} FROM flow WHERE {only} ORDER BY id",  # noqa: S608 -- `only` is made of question marks
-            wanted,
-        )
+        selected = db.execute(f"{statements.SELECT_FLOWS} WHERE {condition} ORDER BY id", parameters)
         with contextlib.closing(selected) as flows:
             for row in flows:
                 yield flow_record(row, sources)
-        if not states or State.INVALID in states:
-            selected = db.execute(f"SELECT {INVALID_COLUMNS} FROM invalid ORDER BY id")  # noqa: S608 -- a constant
+        if wanted.takes_invalid:
+            selected = db.execute(statements.SELECT_INVALID, (wanted.since_ms,))
             with contextlib.closing(selected) as lines:
                 for row in lines:
                     yield invalid_record(row, sources)
 
 
-def has_space(path: Path, states: Sequence[State] = ()) -> bool:
-    """Return whether a flow of a sub-customer's space is recorded; only in `states` if there are any.
-
-    Raises as `read_records`.
-    """
-    only, wanted = _only(states)
+def has_space(path: Path, wanted: Selection) -> bool:
+    """Return whether a flow of a sub-customer's space is among what is wanted; raises as `read_records`."""
+    condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
-        text = f"SELECT EXISTS (SELECT 1 FROM flow WHERE cust_space_id <> '' AND {only})"  # noqa: S608 -- question marks
-        return bool(db.execute(text, wanted).fetchone()[0])
+        text = f"SELECT EXISTS (SELECT 1 FROM flow WHERE cust_space_id <> '' AND {condition})"  # noqa: S608 -- question marks
+        return bool(db.execute(text, parameters).fetchone()[0])
+
+
+def count_by_space(path: Path) -> dict[str, int]:
+    """Count a checkpoint's flows by space, the account's own as ``""``, most flows first; raises as `read_records`.
+
+    A million flows take some 0.3 s.
+    """
+    with _reading(path) as db:
+        found = db.execute(
+            "SELECT cust_space_id, count(*) FROM flow GROUP BY cust_space_id ORDER BY count(*) DESC"
+        ).fetchall()
+        return {columns.text(space): count for space, count in found}
 
 
 def read_notes(path: Path, prefix: str) -> dict[str, str]:
@@ -215,14 +242,6 @@ def outcomes_after(path: Path, after_ms: int) -> Outcomes:
             (after_ms,),
         ).fetchone()
         return Outcomes(*map(columns.number, row))
-
-
-def _only(states: Sequence[State]) -> tuple[str, list[int]]:
-    """Return the condition for flows in these states, and its parameters; all flows where there are none."""
-    if not states:
-        return "TRUE", []
-    wanted = [NUMBER[s] for s in states if s in NUMBER]
-    return f"state IN ({', '.join('?' * len(wanted))})", wanted
 
 
 @contextlib.contextmanager

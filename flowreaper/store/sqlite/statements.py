@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowreaper.model import Outcome, Retry, State
+from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite import columns
+from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS
 from flowreaper.store.sqlite.states import (
     CLAIMED,
     IS_CLAIMED,
@@ -20,6 +22,7 @@ from flowreaper.store.sqlite.states import (
     IS_UNFINISHED,
     NUMBER,
     PENDING,
+    STATES,
 )
 
 
@@ -171,6 +174,37 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
         condition += f" AND {table}.code IN ({', '.join('?' * len(retry.codes))})"
         parameters += retry.codes
     return condition, parameters
+
+
+SELECT_FLOWS = f"SELECT {FLOW_COLUMNS} FROM flow"  # noqa: S608 -- a constant
+
+SELECT_INVALID = (
+    f"SELECT {INVALID_COLUMNS} FROM invalid"  # noqa: S608 -- a constant
+    " WHERE ?1 IS NULL OR found_at_ms >= ?1 ORDER BY id"
+)
+"""Its parameter bounds the time from below; NULL: all lines."""
+
+
+def selected_flows(wanted: Selection) -> tuple[str, list[object]]:
+    """Return the SQL condition for the flows that a selection wants, and its parameters."""
+    conditions: list[str] = []
+    parameters: list[object] = []
+    # Every state, where codes alone are asked for: the index begins with the state.
+    if states := wanted.states or (STATES if wanted.codes else ()):
+        numbers = [NUMBER[state] for state in states if state in NUMBER]
+        conditions.append(f"state IN ({', '.join('?' * len(numbers))})")
+        parameters += numbers
+    if wanted.codes:
+        marks = ", ".join("?" * len(wanted.codes))
+        conditions.append(f"(code IN ({marks}){' OR code IS NULL' if '' in wanted.codes else ''})")
+        parameters += wanted.codes
+    if wanted.spaces:
+        conditions.append(f"cust_space_id IN ({', '.join('?' * len(wanted.spaces))})")
+        parameters += wanted.spaces
+    if wanted.since_ms is not None:
+        conditions.append("finished_at_ms >= ?")
+        parameters.append(wanted.since_ms)
+    return " AND ".join(conditions) or "TRUE", parameters
 
 
 def count_by_state(db: sqlite3.Connection) -> dict[State, int]:

@@ -9,7 +9,7 @@ from flowreaper.model import Cause, Flow, State
 
 
 def test_a_sample_that_is_not_all_says_so() -> None:
-    for flows, line in ((1, "  7"), (2, "  7, ...")):
+    for flows, line in ((1, "  Flows:  7"), (2, "  Flows:  7, ...")):
         assert line in describe_causes([Cause(State.REFUSED, "X", flows, (Flow("7"),))], Path("c"), "")
 
 

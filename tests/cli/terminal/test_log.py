@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.cli.terminal.log import LogFormat, make_log
-from flowreaper.cli.terminal.progress import Screen
+from flowreaper.cli.terminal.screen import Screen
 
 HOSTILE = 'a\x1b[31m\n{"event":"run.ended"}\r\u202e\u2028\x9b\ud800'
 LEVELS = ("debug", "info", "warning", "error")
@@ -51,11 +51,16 @@ def test_json_is_an_object_a_line_with_event_level_and_utc_time() -> None:
 
 def test_text_shows_time_level_event_and_fields_in_one_line() -> None:
     line = told(LogFormat.TEXT, rate=5.0, checkpoint="ids.txt.ckpt")
-    assert re.match(r"\d\d:\d\d:\d\d \[info *\] run\.started +\S", line)
-    assert "rate=5.0" in line
-    assert "checkpoint=ids.txt.ckpt" in line
-    assert line.count("\n") == 1
-    assert line.endswith("\n")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d \[info\] run\.started rate=5\.0 checkpoint=ids\.txt\.ckpt\n", line)
+
+
+def test_text_leaves_out_what_is_empty_and_json_does_not() -> None:
+    assert re.fullmatch(
+        r"\S+ \[info\] run\.started done=0\n", told(LogFormat.TEXT, code="", error=None, done=0)
+    )
+    assert {"code": "", "error": None}.items() <= json.loads(
+        told(LogFormat.JSON, code="", error=None)
+    ).items()
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -1,242 +1,131 @@
-"""What a person sees while a run goes on."""
+"""How far a run is, in numbers and words."""
 
-import asyncio
-import io
-import math
-import os
-import termios
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.cli.terminal import progress as progress_module
-from flowreaper.cli.terminal.progress import Progress, Screen, describe, duration
-from flowreaper.job.summary import Snapshot
+from flowreaper.cli.terminal.progress import View, clock_time, duration, ends_at, time_left, why_slow
 from flowreaper.model import State
+from tests.cli.terminal.emulator import snapshot
 
-ERASE = "\r\x1b[2K"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday
+COUNTS = st.dictionaries(st.sampled_from(State), st.integers(0, 10**7))
 
 
-class ClosedPipe(Terminal):
-    """A reader that went away: nothing can be written, as the given error says."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self._error = error
-
-    def write(self, _text: str) -> int:
-        raise self._error
+def view(**fields: Any) -> View:
+    return View(snapshot(**fields), 4.9, None, NOON)
 
 
-class Log:
-    def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, object]]] = []
-
-    def is_enabled_for(self, level: int) -> bool:  # noqa: ARG002 -- the Protocol's signature
-        return True
-
-    def debug(self, event: str, **fields: object) -> None: ...
-    def warning(self, event: str, **fields: object) -> None: ...
-    def info(self, event: str, **fields: object) -> None:
-        self.events.append((event, fields))
+# Counts
 
 
-class Run:
-    """A run that is seen in the given states one after another, and is then over."""
-
-    def __init__(self, *states: Snapshot) -> None:
-        self._states = iter(states)
-
-    def __call__(self) -> Snapshot:
-        try:
-            return next(self._states)
-        except StopIteration:
-            raise asyncio.CancelledError from None
-
-
-def snapshot(**fields: Any) -> Snapshot:
-    usual: dict[str, Any] = {
-        "done": {},
-        "left": 0,
-        "in_flight": 0,
-        "calls": 0,
-        "throttled": 0,
-        "silent_s": None,
-        "reading": False,
-        "elapsed_s": 0.0,
-    }
-    return Snapshot(**(usual | fields))
-
-
-@pytest.fixture(autouse=True)
-def usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No time passes between two looks."""
-    monkeypatch.setattr(progress_module, "_REDRAW_S", 0)
-    monkeypatch.setattr(progress_module, "_EVENT_S", 0)
-
-
-async def watch(screen: Screen, log: Log, *states: Snapshot) -> None:
-    with pytest.raises(asyncio.CancelledError):
-        await Progress(screen, log, Run(*states)).run()
-
-
-# The screen
-
-
-def test_text_goes_above_the_status_line_which_is_drawn_again() -> None:
-    terminal = Terminal()
-    screen = Screen(terminal)
-    screen.show("1 left")
-    assert screen.write("event\n") == len("event\n")
-    assert terminal.getvalue() == f"1 left{ERASE}event\n1 left"
-
-
-def test_a_new_status_takes_the_old_ones_place_and_an_empty_one_leaves_nothing() -> None:
-    terminal = Terminal()
-    screen = Screen(terminal)
-    screen.show("2 left")
-    screen.show("1 left")
-    screen.show("")
-    screen.write("end\n")
-    assert terminal.getvalue() == f"2 left{ERASE}1 left{ERASE}end\n"
-
-
-def test_the_same_status_is_not_drawn_twice() -> None:
-    terminal = Terminal()
-    screen = Screen(terminal)
-    for _ in range(3):
-        screen.show("1 left")
-    assert terminal.getvalue() == "1 left"
-
-
-def test_a_status_never_fills_the_last_column_so_that_it_never_wraps() -> None:
-    master, slave = os.openpty()
-    termios.tcsetwinsize(slave, (24, 10))
-    with os.fdopen(slave, "w") as terminal:
-        Screen(terminal).show("0123456789abc")
-        shown = os.read(master, 100)
-    os.close(master)
-    assert shown == b"012345678"
-
-
-@pytest.mark.parametrize(("stream", "term"), [(io.StringIO, "xterm"), (Terminal, "dumb")])
-def test_where_a_line_cannot_be_redrawn_there_is_no_status(
-    stream: type[io.StringIO], term: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TERM", term)
-    written = stream()
-    screen = Screen(written)
-    screen.show("1 left")
-    screen.write("event\n")
-    assert not screen.is_terminal
-    assert written.getvalue() == "event\n"
-
-
-@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(5, "gone"), ValueError("closed file")])
-def test_a_reader_that_went_away_is_ignored(error: Exception) -> None:
-    screen = Screen(ClosedPipe(error))
-    screen.show("1 left")
-    screen.write("event\n")
-    screen.flush()
-    screen.show("")
-
-
-def test_a_pipe_that_nobody_reads_any_more_is_ignored() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    stderr = os.fdopen(writer, "w", buffering=1)
-    screen = Screen(stderr)
-    screen.write("event\n")
-    assert not screen.is_terminal
-    with pytest.raises(BrokenPipeError):
-        stderr.close()
-
-
-# The progress
-
-
-async def test_on_a_terminal_the_status_line_follows_the_run_and_is_gone_at_the_end(at_once: None) -> None:
-    terminal, log = Terminal(), Log()
-    await watch(Screen(terminal), log, snapshot(left=2, elapsed_s=0.2), snapshot(left=1, elapsed_s=0.4))
-    assert terminal.getvalue() == f"2 left  0.0 calls/s{ERASE}1 left  0.0 calls/s{ERASE}"
-    assert log.events == []
-
-
-async def test_elsewhere_progress_is_an_event_with_counts(at_once: None) -> None:
-    stderr, log = io.StringIO(), Log()
-    states = (
-        snapshot(done={State.DELETED: 1}, left=9, calls=5, elapsed_s=60.0),
-        snapshot(done={State.DELETED: 300, State.GAVE_UP: 1}, left=7, calls=305, elapsed_s=120.0),
+def test_done_and_total_are_those_of_the_job_and_this_run_stands_apart() -> None:
+    resumed = view(
+        before={State.DELETED: 740_000, State.REFUSED: 2}, done={State.DELETED: 1_234}, left=258_764
     )
-    await watch(Screen(stderr), log, *states)
-    assert [event for event, _ in log.events] == ["run.progress"] * 2
-    shown = log.events[1][1]
-    assert {"deleted": 300, "gave_up": 1, "left": 7, "calls_per_s": 5.0}.items() <= shown.items()
-    assert stderr.getvalue() == ""
+    assert (resumed.done, resumed.total, resumed.percent) == (741_236, 1_000_000, 74)
+    assert resumed.this_run == 1_234
+    assert view(done={State.DELETED: 5}, left=5).this_run is None
 
 
-async def test_an_event_says_for_how_long_nothing_has_answered(at_once: None) -> None:
-    log = Log()
-    await watch(Screen(io.StringIO()), log, snapshot(silent_s=61.4), snapshot())
-    assert [fields["silent_s"] for _, fields in log.events] == [61, None]
+def test_done_and_total_of_a_run_with_a_limit_are_its_own() -> None:
+    limited = view(before={State.DELETED: 740_000}, done={State.DELETED: 12}, left=260_000, limit=100)
+    assert (limited.done, limited.total, limited.percent, limited.this_run) == (12, 100, 12, None)
 
 
-async def test_the_rate_is_that_of_the_last_ten_seconds(at_once: None) -> None:
-    terminal = Terminal()
-    quick = [snapshot(left=1, calls=5 * second, elapsed_s=float(second)) for second in range(60)]
-    slow = [snapshot(left=1, calls=295 + second, elapsed_s=59.0 + second) for second in range(1, 11)]
-    await watch(Screen(terminal), Log(), *quick, *slow)
-    shown = [line for line in terminal.getvalue().split(ERASE) if line]
-    assert "5.0 calls/s" in shown[-1 - len(slow)]
-    assert "1.0 calls/s" in shown[-1]
+def test_invalid_lines_are_no_flows() -> None:
+    found = view(before={State.INVALID: 7}, done={State.DELETED: 1, State.INVALID: 8}, left=3)
+    assert (found.done, found.total, found.percent) == (1, 4, 25)
 
 
-@given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 100)), min_size=1, max_size=30))
-def test_the_rate_never_lies_outside_of_what_was_seen(steps: list[tuple[float, int]]) -> None:
-    progress = Progress(Screen(io.StringIO()), Log(), Run())
-    highest = max((more / step_s if step_s else math.inf for step_s, more in steps))
-    elapsed_s, calls = 0.0, 0
-    for step_s, more in steps:
-        elapsed_s, calls = elapsed_s + step_s, calls + more
-        assert 0 <= progress._rate(snapshot(calls=calls, elapsed_s=elapsed_s)) <= highest * (1 + 1e-6)
+def test_while_the_input_is_read_nobody_knows_the_share() -> None:
+    assert view(done={State.DELETED: 1}, left=1, reading=True).percent is None
+    assert view().percent is None
 
 
-# The words
+@given(before=COUNTS, done=COUNTS, left=st.integers(1, 10**8), limit=st.none() | st.integers(1, 10**8))
+def test_the_share_is_100_only_when_nothing_is_left_to_do(
+    before: dict[State, int], done: dict[State, int], left: int, limit: int | None
+) -> None:
+    found = view(before=before, done=done, left=left, limit=limit)
+    percent = found.percent
+    assert percent is not None
+    assert 0 <= percent <= 100
+    assert percent * found.total <= 100 * found.done
+    assert (percent == 100) is (found.run.to_do == 0)
+
+
+def test_every_trouble_that_there_is_is_named_the_worst_first() -> None:
+    every = dict.fromkeys(State, 3)
+    words = [word for _, word in view(done=every, in_doubt=2, throttled=1).troubles]
+    assert words == ["refused", "gave up", "in doubt", "throttled", "invalid", "absent"]
+    assert view(done={State.DELETED: 9, State.REFUSED: 0}).troubles == ()
+
+
+# Why it is slow
 
 
 @pytest.mark.parametrize(
-    ("now", "per_s", "text"),
+    ("fields", "phrase"),
     [
-        (snapshot(left=30), 0.0, "30 left  0.0 calls/s"),
-        (snapshot(left=30, reading=True), 4.96, "30+ left  5.0 calls/s"),
-        (
-            snapshot(done={State.DELETED: 1234, State.ABSENT: 0, State.GAVE_UP: 2}, left=1_000_000),
-            5.0,
-            "1,234 deleted  2 gave up  1,000,000 left  5.0 calls/s  55 h 33 min to go",
-        ),
-        (
-            snapshot(done={State.DELETED: 3}, left=10, throttled=2, silent_s=200.0),
-            5.0,
-            "3 deleted  10 left  no answer for 3 min 20 s, waiting",
-        ),
-        (snapshot(left=10, throttled=1500), 5.0, "10 left  5.0 calls/s  1,500 throttled  2 s to go"),
+        ({"left": 9}, ""),
+        ({"left": 9, "permitted_per_s": 4.9}, ""),
+        ({"left": 9, "permitted_per_s": 4.7}, "service admits 4.7/s"),
+        ({"left": 9, "rate": 50.0, "permitted_per_s": 25.0}, "service admits 25/s"),
+        ({"left": 9, "other_clients_per_s": 0.01}, ""),
+        ({"left": 9, "other_clients_per_s": 2.04, "permitted_per_s": 3.0}, "another client takes about 2/s"),
+        ({"left": 9, "reading": True}, ""),
+        ({"reading": True, "other_clients_per_s": 2.0}, "reading input"),
+        ({"left": 9, "limit": 3, "done": {State.DELETED: 3}, "reading": True}, "reading input"),
+        ({"reading": True, "silent_s": 0.0}, "no answer for 0 s"),
+        ({"silent_s": 59.0}, "no answer for 59 s"),
+        ({"silent_s": 200.0}, "no answer for 3 min"),
+        ({"silent_s": 7_500.0}, "no answer for 2 h 5 min"),
     ],
 )
-def test_a_snapshot_is_one_line(now: Snapshot, per_s: float, text: str) -> None:
-    assert describe(now, per_s) == text
+def test_one_phrase_says_why_a_run_is_slow(fields: dict[str, Any], phrase: str) -> None:
+    assert why_slow(snapshot(**fields)) == phrase
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s left"),
+        (45.4, "45 s left"),
+        (200, "3 min 20 s left"),
+        (659, "11 min left"),
+        (3_599, "1 h 0 min left"),
+        (198_120, "55 h 2 min left"),
+        (4_000_000, "1,111 h left"),
+    ],
+)
+def test_the_time_left_is_the_coarser_the_longer_it_is(seconds: float, text: str) -> None:
+    assert time_left(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("hours", "full", "short"),
+    [
+        (6, "18:00", "18:00"),
+        (12, "Thu 2026-11-26 00:00", "Thu 00:00"),
+        (24 * 7, "Wed 2026-12-02 12:00", "Wed 2026-12-02 12:00"),  # not today, which is a Wednesday as well
+    ],
+)
+def test_a_clock_time_names_the_day_where_it_is_not_today(hours: int, full: str, short: str) -> None:
+    moment = NOON + timedelta(hours=hours)
+    assert clock_time(moment, NOON) == full
+    assert clock_time(moment, NOON, short=True) == short
+
+
+def test_the_end_is_a_time_that_can_be_written_however_far_it_is() -> None:
+    assert ends_at(3600, NOON) == NOON + timedelta(hours=1)
+    assert ends_at(1e15, NOON).year == 9999
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from flowreaper.cli.terminal.log import LogFormat
-from flowreaper.cli.terminal.progress import Screen
+from flowreaper.cli.terminal.progress import View
 from flowreaper.cli.terminal.reporter import JsonReporter, Reporter, TextReporter, make_reporter
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.errors import CheckpointError
 from flowreaper.job.summary import InputRead, Summary
 from flowreaper.model import Ending, State
+from tests.cli.terminal.emulator import snapshot
 
+NOON = datetime(2024, 5, 1, 12).astimezone()
 START = Start(
     endpoint="https://cams.example",
     access_key="LTAI****Key1",
@@ -62,6 +65,8 @@ def reported(log_format: LogFormat, *steps: str, to: io.StringIO | None = None, 
                 reporter.started(START, asked=how.get("asked", False))
             case "input read":
                 reporter.input_read(START, InputRead(to_call=30, repeated=1, unlisted=2))
+            case "progress":
+                reporter.progress(View(snapshot(done={State.DELETED: 3}, left=1), 5.0, 0.2, NOON))
             case "ended":
                 reporter.ended(END)
             case "failed":
@@ -79,6 +84,7 @@ def events(*steps: str) -> list[dict[str, Any]]:
         ("planned", "run.planned"),
         ("started", "run.started"),
         ("input read", "input.read"),
+        ("progress", "run.progress"),
         ("ended", "run.ended"),
     ],
 )
@@ -128,6 +134,10 @@ def test_text_says_nothing_of_an_input_that_was_counted_before() -> None:
     assert stderr.getvalue() == ""
 
 
+def test_progress_is_one_line_that_begins_with_the_time() -> None:
+    assert reported(LogFormat.TEXT, "progress") == "12:00:00 3/4 (75%)  5.0/s  0 s left, until 12:00\n"
+
+
 def test_the_end_holds_the_counts_and_the_command_that_goes_on() -> None:
     (event,) = events("ended")
     assert (event["ending"], event["deleted"], event["refused"]) == ("finished", 3, 0)
@@ -149,8 +159,7 @@ def test_the_format_chooses_the_reporter(log_format: LogFormat, kind: type[Repor
 
 
 def test_what_a_person_confirms_is_written_with_the_local_time() -> None:
-    noon = datetime(2024, 5, 1, 12).astimezone()
     screen = Screen(io.StringIO())
     log = make_reporter(screen, LogFormat.TEXT, "info").log
-    text = TextReporter(screen, log, lambda: noon).plan_text(START)
+    text = TextReporter(screen, log, lambda: NOON).plan_text(START)
     assert text.startswith("About to permanently delete ")

@@ -143,7 +143,7 @@ def test_what_failed_comes_with_its_meaning_and_commands() -> None:
         Cause(State.ABSENT, "Gone", 1, (Flow("8"),)),
     )
     lines = told(overview(causes=causes))
-    assert any(line.startswith("10 refused Some.Code: ") for line in lines)
+    assert any(line.startswith("10 refused, Some.Code: ") for line in lines)
     assert not any("Gone" in line for line in lines)
 
 

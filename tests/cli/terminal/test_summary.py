@@ -103,25 +103,35 @@ def test_what_failed_comes_with_its_meaning_and_the_commands_that_follow() -> No
         "Incomplete: nothing is left to do, but some flows were refused, invalid or given up.",
         "This run: 1 deleted, 2 absent, 3 refused, 5 invalid; 30 calls in 6 s (5.00/s)",
         "Nothing left to do. Checkpoint: ids.txt.ckpt",
-        "5 invalid: the input is no flow id; nothing was sent. To do: correct the lines.",
-        "  no id, ...",
+        "5 invalid: the input is no flow id; nothing was sent",
+        "  Flows:  no id, ...",
+        "  To do:  correct the lines",
         "  List:   flowreaper results --state invalid ids.txt.ckpt",
         "  Export: flowreaper results --state invalid --format csv -o ids.txt.invalid.csv ids.txt.ckpt",
-        (
-            "3 refused Unknown.ResourceOwnerId: the flow or its space belongs to another account."
-            " To do: check the access key's account and the space of these flows."
-        ),
-        "  cams-a/7, 8, 9",
+        "3 refused, Unknown.ResourceOwnerId: the flow or its space belongs to another account",
+        "  Flows:  cams-a/7, 8, 9",
+        "  To do:  check the access key's account and the space of these flows",
         "  List:   flowreaper results --state refused --code Unknown.ResourceOwnerId ids.txt.ckpt",
         (
             "  Export: flowreaper results --state refused --code Unknown.ResourceOwnerId --format csv"
-            " -o ids.txt.refused.csv ids.txt.ckpt"
+            " -o ids.txt.refused.Unknown.ResourceOwnerId.csv ids.txt.ckpt"
         ),
         (
             "  Retry:  flowreaper results --state refused --code Unknown.ResourceOwnerId ids.txt.ckpt"
             " | flowreaper delete -c ids.txt.ckpt --retry refused -"
         ),
     ]
+
+
+def test_a_run_that_will_go_on_names_its_causes_briefly() -> None:
+    causes = (Cause(State.REFUSED, "Some.Code", 3, (Flow("7"),)),)
+    lines = told(Ending.INTERRUPTED, counts={State.REFUSED: 3, State.PENDING: 9}, causes=causes)
+    assert [line.partition(":")[0] for line in lines[-3:]] == [
+        "3 refused, Some.Code",
+        "More about them",
+        "To go on",
+    ]
+    assert "flowreaper status ids.txt.ckpt" in lines[-2]
 
 
 def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
@@ -183,7 +193,7 @@ def test_a_checkpoint_with_an_odd_name_is_quoted_for_the_shell_and_cannot_steer_
     lines = told(counts={State.REFUSED: 1}, checkpoint=Path("my \x1b[31m.ckpt"), causes=causes)
     quoted = r"$'\033[2J\047' $'my \033[31m.ckpt'"
     assert f"  List:   flowreaper results --state refused --code {quoted}" in lines
-    assert r"  \x1b[31m7" in lines
+    assert r"  Flows:  \x1b[31m7" in lines
     assert told(checkpoint=Path("my job.ckpt"))[-1] == "Nothing left to do. Checkpoint: 'my job.ckpt'"
     assert all(line.isprintable() for line in lines)
 
@@ -246,4 +256,4 @@ def test_of_many_codes_the_first_are_shown_and_the_rest_is_named() -> None:
     causes = tuple(Cause(State.REFUSED, f"C{number}", 1, (Flow("7"),)) for number in range(9))
     lines = told(Ending.INCOMPLETE, counts={State.REFUSED: 9}, causes=causes)
     assert lines[-1] == "And 4 more: flowreaper status --json ids.txt.ckpt"
-    assert sum(line.startswith("1 refused C") for line in lines) == 5
+    assert sum(line.startswith("1 refused, C") for line in lines) == 5

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError, InputError
-from flowreaper.model import Reply, Requeue, Retry, State
+from flowreaper.model import Record, Reply, Requeue, Retry, State
 from flowreaper.sink.formats import RecordFormat, writer_for
 from flowreaper.store.records import record_of, record_of_invalid
+from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.reader import (
+    count_by_space,
     has_space,
     is_begun,
     last_access_key,
@@ -25,6 +28,7 @@ from flowreaper.store.sqlite.reader import (
     outcomes_after,
     read_notes,
     read_records,
+    read_selected,
     read_status,
 )
 from flowreaper.store.store import Identity
@@ -63,6 +67,12 @@ def finished(path: Path) -> Path:
     with running(path):
         pass
     return path
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that is only read."""
+    return finished(tmp_path_factory.mktemp("sample") / "ids.txt.ckpt")
 
 
 def states(path: Path, *wanted: State) -> dict[str, str]:
@@ -115,6 +125,52 @@ def test_only_the_wanted_states_are_read(path: Path, wanted: list[State]) -> Non
     assert states(finished(path), *wanted) == expected
 
 
+text = st.sampled_from(["", "OK", "Some.Code", "Flow.NotExist", "cams-a", "no such"])
+selections = st.builds(
+    Selection,
+    st.lists(st.sampled_from(State), max_size=3).map(tuple),
+    st.lists(text, max_size=2).map(tuple),
+    st.lists(text, max_size=2).map(tuple),
+    st.none() | st.sampled_from([0, AT_MS, AT_MS + 1, 2**53]),
+)
+
+
+def is_wanted(record: Record, wanted: Selection) -> bool:
+    ended = datetime.fromisoformat(record.finished_at).timestamp() * 1000 if record.finished_at else None
+    is_flow = record.state is not State.INVALID
+    return (
+        (not wanted.states or record.state in wanted.states)
+        and (not wanted.codes or (is_flow and (record.code or "") in wanted.codes))
+        and (not wanted.spaces or (is_flow and (record.cust_space_id or "") in wanted.spaces))
+        and (wanted.since_ms is None or (ended is not None and round(ended) >= wanted.since_ms))
+    )
+
+
+@given(selections)
+@example(Selection(codes=("",)))
+@example(Selection(spaces=("",)))
+@example(Selection(since_ms=AT_MS + 1))
+@example(Selection(since_ms=2**53))
+def test_a_selection_takes_what_satisfies_every_part_of_it(sample: Path, wanted: Selection) -> None:
+    expected = [record for record in read_records(sample) if is_wanted(record, wanted)]
+    assert list(read_selected(sample, wanted)) == expected
+    spaces = [record.cust_space_id for record in expected if record.state is not State.INVALID]
+    assert has_space(sample, wanted) is any(spaces)
+
+
+def test_a_program_selects_by_words_and_by_a_time(path: Path) -> None:
+    at = datetime.fromtimestamp(AT_MS / 1000, UTC)
+    assert [r.flow_id for r in read_records(finished(path), codes=["", "OK"], since=at)] == ["1", "4"]
+    assert [r.flow_id for r in read_records(path, [State.PENDING], spaces=["cams-a"])] == ["6"]
+    later = at + timedelta(microseconds=1)
+    assert [r.flow_id for r in read_records(path, since=later)] == ["x y"]
+    assert [r.flow_id for r in read_records(path, since=at.astimezone().replace(tzinfo=None))][:1] == ["1"]
+
+
+def test_flows_are_counted_by_space(path: Path) -> None:
+    assert count_by_space(finished(path)) == {"": 3, "cams-a": 3}
+
+
 def test_a_claimed_flow_is_under_way_while_its_run_goes_on_and_then_in_doubt(path: Path) -> None:
     with running(path):
         doubts = {record.flow_id: record.in_doubt for record in read_records(path)}
@@ -153,8 +209,8 @@ def test_a_path_may_be_text(path: Path) -> None:
     [([], True), ([State.GAVE_UP], True), ([State.DELETED, State.PENDING], True), ([State.DELETED], False)],
 )
 def test_a_space_among_the_selected_flows_is_found(path: Path, wanted: list[State], *, found: bool) -> None:
-    assert has_space(finished(path), wanted) == found
-    assert not has_space(path, [State.INVALID])
+    assert has_space(finished(path), Selection(tuple(wanted))) == found
+    assert not has_space(path, Selection((State.INVALID,)))
 
 
 def test_outcomes_are_known_by_their_number_and_times(path: Path) -> None:

@@ -1,0 +1,25 @@
+"""Which records are wanted. Pure."""
+
+from dataclasses import dataclass
+
+from flowreaper.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A record is wanted if it has one of `states`, one of `codes` and one of `spaces`, and ended at or after `since_ms`.
+
+    What is empty or None asks for nothing. ``""`` among `codes` stands for no code, among `spaces` for the account's
+    own. `since_ms` is in milliseconds since the epoch. An unfinished flow has not ended. An invalid line has neither
+    code nor space, so it is wanted only where neither is asked for; it ended when it was read.
+    """
+
+    states: tuple[State, ...] = ()
+    codes: tuple[str, ...] = ()
+    spaces: tuple[str, ...] = ()
+    since_ms: int | None = None
+
+    @property
+    def takes_invalid(self) -> bool:
+        """Whether invalid lines may be among what is wanted."""
+        return not (self.codes or self.spaces) and (not self.states or State.INVALID in self.states)
