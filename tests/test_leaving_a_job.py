@@ -194,6 +194,23 @@ async def test_trouble_that_a_deletion_raised_is_raised_by_the_next_and_not_wher
     assert called(server) == ["1"]
 
 
+async def test_trouble_is_raised_also_by_a_deletion_that_waited_for_its_iterable_alone(
+    tmp_path: Path,
+) -> None:
+    async def flows() -> AsyncIterator[str]:
+        yield "1"
+        await asyncio.Event().wait()
+
+    options = SandboxOptions(window="none", trouble="deny:#2-")
+    async with Sandbox(options) as server, job_at(server, tmp_path) as job:
+        records = job.delete(flows())
+        assert (await anext(records)).flow_id == "1"
+        with pytest.raises(FatalReplyError):
+            await records_of(job, ["2"])
+        with pytest.raises(FatalReplyError):
+            await anext(records)
+
+
 async def test_a_job_whose_checkpoint_is_in_use_says_so_where_it_is_entered(
     server: Sandbox, tmp_path: Path
 ) -> None:

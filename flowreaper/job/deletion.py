@@ -93,6 +93,7 @@ class FedDeletion:
         self._was_read = was_read
         self._feeding: asyncio.Task[None] | None = None
         self._reading = True
+        self._read_all = False
         self._stopping = False
         self._abandoned = False
         self._broken = False
@@ -148,11 +149,11 @@ class FedDeletion:
 
     @property
     def _complete(self) -> bool:
-        return not self._reading and (not self._waiting or self._broken)
+        return self._broken or (self._read_all and not self._waiting)
 
     def _look(self) -> None:
         self._changed.set()
-        if self._complete:
+        if self._complete or (self._abandoned and not self._reading and not self._waiting):
             self._intake.done(self)
 
     def _raise_end(self) -> None:
@@ -184,6 +185,7 @@ class FedDeletion:
                 await deliver([self._expected(item, next(numbers)) for item in items])
             self._error = self._items.error
             if not self._stopping:
+                self._read_all = True
                 self._was_read(self._error)
         finally:
             await self._items.close()

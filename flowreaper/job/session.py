@@ -74,7 +74,7 @@ class Session:
             await self._ready.wait()
         except asyncio.CancelledError:
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await self._wait_for_end()
             raise
         if self._error and self._summary is None:
             raise self._error
@@ -149,15 +149,19 @@ class Session:
         return self._error
 
     async def _leave(self) -> None:
-        """Send no more, unless all is done; wait for the calls in progress; close the checkpoint.
-
-        If it is cancelled, it does not wait for the calls: their flows stay claimed, and in doubt.
-        """
+        """Send no more, unless all is done; return once the run has ended."""
         self._is_left = True
         if self._deletions:
             self.stop()
         elif self._channel:
             self._channel.close()
+        await self._wait_for_end()
+
+    async def _wait_for_end(self) -> None:
+        """Return once the run has ended and its checkpoint is closed.
+
+        If it is cancelled, it does not wait for the calls in progress: their flows stay claimed, and in doubt.
+        """
         cancelled: asyncio.CancelledError | None = None
         while self._task and not self._task.done():
             try:
