@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "flowreaper"
 CONTRIBUTING = ".github/CONTRIBUTING.md"
+GUIDE = ".github/GUIDE.md"
 DOCUMENTS = ("tests/README.md", "tests/benchmarks/README.md", CONTRIBUTING)
 TREE = re.compile(r"^```text\nflowreaper/\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -50,7 +51,7 @@ def test_every_path_and_test_that_a_document_names_exists(document: str) -> None
         assert not test or f"def {test}(" in text_of(path), f"{path}::{test}"
 
 
-@pytest.mark.parametrize("document", ["README.md", *DOCUMENTS])
+@pytest.mark.parametrize("document", ["README.md", GUIDE, *DOCUMENTS])
 def test_every_link_of_a_document_leads_to_a_file(document: str) -> None:
     for link in LINK.findall(text_of(document)):
         assert ((ROOT / document).parent / link).exists(), link

@@ -72,6 +72,7 @@ PURE = (
     "cli/terminal/layout.py",
     "cli/terminal/lines.py",
     "cli/terminal/progress.py",
+    "cli/terminal/sentences.py",
     "job/ledger.py",
     "job/settings.py",
     "job/summary.py",

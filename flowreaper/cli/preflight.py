@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flowreaper.cli.unmatched import unknown_codes
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
@@ -16,7 +17,7 @@ from flowreaper.producer.sources import Source
 from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.descriptors import reading
 from flowreaper.store.sqlite.file_guard import check_place, has_run
-from flowreaper.store.sqlite.reader import last_access_key, left_elsewhere, read_status
+from flowreaper.store.sqlite.reader import is_begun, last_access_key, left_elsewhere, read_status
 from flowreaper.store.sqlite.run_mark import require_log
 
 _SHOWN = 3
@@ -111,6 +112,13 @@ def counts_before(checkpoint: Path) -> Mapping[State, int]:
     """Return the checkpoint's flows by state, empty where there is none; raises ConfigurationError, CheckpointError."""
     begun = checkpoint.exists() and checkpoint.stat().st_size > 0
     return read_status(checkpoint).states if begun else {}
+
+
+def unknown_retry_codes(checkpoint: Path, settings: Settings) -> list[str]:
+    """Return a sentence about each code to retry that no flow has; raises ConfigurationError, CheckpointError."""
+    if not settings.retry_codes or settings.sandbox or not is_begun(checkpoint):
+        return []
+    return unknown_codes(settings.retry_codes, printable(str(checkpoint)), read_status(checkpoint))
 
 
 def unusual_settings(settings: Settings, region: str) -> list[Warned]:

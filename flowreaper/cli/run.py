@@ -101,6 +101,8 @@ class DeleteCommand:
         is_named = self._options["checkpoint"] is not None
         if self._sources and not is_named and not self._settings.sandbox:
             preflight.refuse_another_job(self._sources, self._checkpoint)
+        for note in preflight.unknown_retry_codes(self._checkpoint, self._settings):
+            self._reporter.notice("retry_code.unknown", f"Note: {note}")
 
     async def _dry_run(self) -> None:
         """Report what a run would do, and do nothing else."""

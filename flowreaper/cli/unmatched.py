@@ -1,4 +1,4 @@
-"""What ``flowreaper results`` says of options that match nothing: a mistyped code must not look like "nothing failed"."""
+"""What a command says of options that match nothing in a checkpoint: a mistyped code must not look like "nothing failed"."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,16 +28,7 @@ class Holdings:
 
 def notes(wanted: Selection, holds: Holdings, *, found: bool) -> list[str]:
     """Return what to say of a selection: each code and space that no flow has, and why nothing was found."""
-    codes: dict[str, int] = {}
-    for by_code in (counts for state, counts in holds.status.codes.items() if state is not State.INVALID):
-        for code, count in by_code.items():
-            codes[code] = codes.get(code, 0) + count
-    unknown = [
-        _unknown(f"no flow of {holds.name} has the code", code, codes, "code")
-        for code in wanted.codes
-        if code not in codes
-    ]
-    unknown += [
+    unknown = unknown_codes(wanted.codes, holds.name, holds.status) + [
         _unknown(f"no flow of {holds.name} is of the space", space, holds.spaces, "space")
         for space in wanted.spaces
         if space not in holds.spaces
@@ -45,11 +36,22 @@ def notes(wanted: Selection, holds: Holdings, *, found: bool) -> list[str]:
     return unknown if found or unknown else [_nothing(wanted, holds)]
 
 
+def unknown_codes(wanted: Iterable[str], name: str, status: Status) -> list[str]:
+    """Return a sentence about each code that no flow of the checkpoint of this name has."""
+    codes: dict[str, int] = {}
+    for by_code in (counts for state, counts in status.codes.items() if state is not State.INVALID):
+        for code, count in by_code.items():
+            codes[code] = codes.get(code, 0) + count
+    return [
+        _unknown(f"no flow of {name} has the code", code, codes, "code")
+        for code in wanted
+        if code not in codes
+    ]
+
+
 def _unknown(what: str, value: str, known: Mapping[str, int], kind: str) -> str:
     shown = printable(value or NONE, 80)
-    there = (
-        f" It has the {kind}s {_listed((name or NONE, n) for name, n in _by_count(known))}" if known else ""
-    )
+    there = f" Its {kind}s: {_listed((name or NONE, n) for name, n in _by_count(known))}" if known else ""
     return f"{what} {shown}.{did_you_mean(value, known)}{there}"
 
 

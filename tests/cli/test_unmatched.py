@@ -36,13 +36,13 @@ def only(wanted: Selection, holds: Holdings = HOLDS, *, found: bool = False) -> 
 def test_an_unknown_code_is_named_with_the_nearest_and_all_there_are(*, found: bool) -> None:
     assert only(Selection(codes=("OK", "flow.lokced")), found=found) == (
         "no flow of ids.txt.ckpt has the code flow.lokced. Did you mean Flow.Locked?"
-        " It has the codes OK (1,200), Flow.Locked (11), Flow.In\\x1bUse (1), - (1)"
+        " Its codes: OK (1,200), Flow.Locked (11), Flow.In\\x1bUse (1), - (1)"
     )
 
 
 def test_an_unknown_space_is_named_with_the_spaces_there_are() -> None:
     assert only(Selection(spaces=("b",))) == (
-        "no flow of ids.txt.ckpt is of the space b. It has the spaces - (1,210), cams-a1 (3)"
+        "no flow of ids.txt.ckpt is of the space b. Its spaces: - (1,210), cams-a1 (3)"
     )
 
 

@@ -131,7 +131,7 @@ def test_a_reader_of_the_results_that_goes_away_loses_no_outcome(
         err = process.stderr.read()
         assert process.wait() == 0
     assert "Traceback" not in err
-    assert "results.closed" in err
+    assert "Nobody reads standard output any more" in err
     assert command.states("flows.txt.ckpt") == {"deleted": 30}
     assert service.called(flows) == flows
 

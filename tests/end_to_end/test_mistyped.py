@@ -68,3 +68,17 @@ def test_help_can_be_asked_for_in_every_usual_way(command: Command, words: list[
     finished = command.run(*words)
     assert (finished.status, finished.err) == (0, "")
     assert finished.out.startswith(begins)
+
+
+def test_a_mistyped_code_to_retry_is_named_and_nothing_is_called(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    flows = ids(1)
+    command.delete(command.write("flows.txt", *flows))
+    finished = command.delete("--retry-code", "0K", "-c", "flows.txt.ckpt")
+    assert "Note: no flow of flows.txt.ckpt has the code 0K. Its codes: OK (1)" in finished.err
+    known = command.delete("--retry-code", "OK", "-c", "flows.txt.ckpt")
+    assert "no flow" not in known.err
+    first = command.delete("--retry-code", "OK", command.write("new.txt", *ids(1)))
+    assert (first.status, "no flow" in first.err) == (0, False)
+    assert service.called(flows) == flows

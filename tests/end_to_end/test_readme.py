@@ -1,5 +1,6 @@
-"""Every code block of README.md does what it says, against a sandbox."""
+"""Every code block of README.md and of the guide does what it says, against a sandbox."""
 
+import json
 import re
 import shlex
 import shutil
@@ -11,10 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.end_to_end.command import ROOT, Command, Finished, Terminal
+from flowreaper.cli.exit_status import ExitStatus
+from tests.end_to_end.command import ROOT, Command, Finished, Service, Terminal
 
 Ids = Callable[[int], list[str]]
 
+DOCUMENTS = ("README.md", ".github/GUIDE.md")
 FLOWS = 30  # as in the block that shows the question
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -36,11 +39,12 @@ STAND_INS = {
     "jq": """
         import json, sys
         assert sys.argv[1:] == ["-r", ".Data[].FlowId"], f"this stand-in knows no {sys.argv}"
-        print("\\n".join(flow["FlowId"] for flow in json.load(sys.stdin)["Data"]))
+        for page in sys.stdin:
+            print("\\n".join(flow["FlowId"] for flow in json.loads(page)["Data"]))
         """,
 }
 
-# README's program calls the service itself; here it must not.
+# The programs call the service itself; here they must not.
 PRELUDE = """
 import asyncio, os
 import flowreaper.api
@@ -51,24 +55,25 @@ flowreaper.api.region_endpoint = lambda _region: parse_endpoint(os.environ["FLOW
 
 
 class Block(NamedTuple):
-    """A fenced block: the line where it begins, the word after the fence, what it holds."""
+    """A fenced block: its document, the line where it begins, the word after the fence, what it holds."""
 
+    document: str
     line: int
     language: str
     text: str
 
     def __str__(self) -> str:
-        return f"line {self.line} ({self.language})"
+        return f"{self.document}, line {self.line} ({self.language})"
 
 
-def blocks() -> Iterator[Block]:
-    """Yield every code block of README.md."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def blocks(document: str) -> Iterator[Block]:
+    """Yield every code block of a document."""
+    text = (ROOT / document).read_text(encoding="utf-8")
     found = list(FENCE.finditer(text))
     assert text.count("```") == 2 * len(found), "a fence is not understood"
     assert "~~~" not in text
     for match in found:
-        yield Block(text.count("\n", 0, match.start()) + 1, match["language"], match["text"])
+        yield Block(document, text.count("\n", 0, match.start()) + 1, match["language"], match["text"])
 
 
 def words_of(text: str) -> list[str]:
@@ -76,13 +81,16 @@ def words_of(text: str) -> list[str]:
 
 
 def read_files(text: str) -> Iterator[str]:
-    """Yield the files that a block's commands read: those that it names, less what they write."""
+    """Yield the files that a block's commands read: those that it names, less what they write or wrote before."""
     before = ""
+    made: set[str] = set()
     for line in text.splitlines():
         for word in words_of(line):
             written = before in ("-o", "--output", "--results") or before.startswith(">")
             begun = before in ("-c", "--checkpoint") and not PurePath(word.removesuffix(".ckpt")).suffix
-            if PurePath(word).suffix in (".txt", ".csv", ".jsonl", ".ckpt") and not (written or begun):
+            if written or begun:
+                made.add(word)
+            elif PurePath(word).suffix in (".txt", ".csv", ".jsonl", ".ckpt") and word not in made:
                 yield word
             before = word
 
@@ -102,12 +110,12 @@ def prepare(command: Command, text: str, flows: list[str]) -> None:
                 command.write(source, *flows)
         if name != source:
             begun = command.delete("--limit", "3", "-c", name, source)
-            assert begun.status == 4, begun.err
+            assert begun.status == ExitStatus.LEFT, begun.err
 
 
 @pytest.fixture
 def reader(command: Command, ids: Ids) -> tuple[Command, list[str]]:
-    """The command as a reader has it, with the programs that README names; the ids that these know."""
+    """The command as a reader has it, with the programs that the documents name; the ids that these know."""
     flows = ids(FLOWS)
     programs = command.folder.parent / f"{command.folder.name}-bin"
     programs.mkdir()
@@ -175,7 +183,7 @@ def run_program(command: Command, flows: list[str], text: str) -> None:
 
 
 KINDS = {"sh": run_shell, "console": run_console, "python": run_program}
-BLOCKS = list(blocks())
+BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 
 
 def test_there_are_blocks_of_each_kind() -> None:
@@ -210,7 +218,29 @@ def test_each_block_s_files_are_known() -> None:
     text = (
         "flowreaper results --format csv -o out.csv ids.txt.ckpt  # not comment.txt\n"
         "cat examples/flows.txt | flowreaper delete -c new.ckpt -\n"
+        "echo 1 > written.txt && flowreaper delete written.txt\n"
         "flowreaper delete -c flows.csv.ckpt flows.csv --results all.jsonl > log.txt\n"
     )
     names = ["ids.txt.ckpt", "examples/flows.txt", "flows.csv.ckpt", "flows.csv"]
     assert list(read_files(text)) == names
+
+
+def names_of(value: object) -> Iterator[str]:
+    """Yield the fields of a document, and of the objects in its lists."""
+    for name, part in value.items() if isinstance(value, dict) else ():
+        yield name
+        for item in part if isinstance(part, list) else ():
+            yield from names_of(item)
+
+
+def test_the_guide_names_every_field_of_the_json_documents(
+    begin: Callable[..., tuple[Service, Command]], bare: Command, ids: Ids
+) -> None:
+    flows = ids(2)
+    _, command = begin("--published", bare.write("published.txt", flows[0]))
+    command.write("ids.txt", *flows)
+    assert command.delete("--summary-json", "summary.json", "ids.txt").status == 1
+    document = json.loads((command.folder / "summary.json").read_text())
+    table = (ROOT / ".github" / "GUIDE.md").read_text().partition("\n| field |")[2].partition("\n\n")[0]
+    of_a_flow = {"flow_id", "cust_space_id"}
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(names_of(document)) - of_a_flow

@@ -96,6 +96,18 @@ def test_each_cause_can_be_listed_exported_and_called_again_alone_by_the_command
     assert command.states("flows.txt.ckpt") == {"deleted": 5, "refused": 1, "invalid": 1}
 
 
+def test_a_list_that_no_pipe_holds_can_be_called_again_on_its_own_checkpoint(begin: Begin, ids: Ids) -> None:
+    many = 1000  # some 300 KB as JSON lines, where a pipe holds 64 KiB
+    service, command = begin("--trouble", f"answer:Some.Code:#1-{many}")
+    command.write("flows.txt", *ids(many))
+    common = ("--rate", "2000", "--max-consecutive-refusals", "0", "--summary-json", "summary.json")
+    assert command.run("delete", "--yes", *common, "flows.txt").status == 1
+    (cause,) = summary_of(command)["causes"]
+    again = command.shell(cause["retry"].replace("flowreaper delete", "flowreaper delete --yes"))
+    assert again.status == 0, again.err
+    assert len(service.ledger()) == 2 * many
+
+
 def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[str]]) -> None:
     command, _, _ = mixed
     shown = command.delete("flows.txt").err

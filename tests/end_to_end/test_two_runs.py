@@ -78,7 +78,7 @@ def test_two_runs_share_the_pace_and_are_not_throttled(begin: Begin, ids: Ids) -
     ):
         told = [process.communicate(timeout=60)[1] for process in (one, other)]
         assert [one.returncode, other.returncode] == [0, 0]
-    assert all(text.count("pace.shared_with_another_run_on_this_machine") == 1 for text in told)
+    assert all(text.count("Another run of this account on this machine") == 1 for text in told)
     codes = [call["code"] for call in service.ledger()]
     assert codes == ["OK"] * 80
 
@@ -100,8 +100,8 @@ def test_two_runs_keep_the_pace_while_somebody_holds_the_lock_of_their_file(
     times = arrivals(service)
     assert len(times) == 40
     assert most_together(times) <= 5
-    assert all(run.err.count("pace.not_shared_on_this_machine") == 1 for run in found)
-    assert all(run.err.count("pace.shared_again_on_this_machine") == 1 for run in found)
+    assert all(run.err.count("The pace cannot be shared") == 1 for run in found)
+    assert all(run.err.count("The pace is shared") == 1 for run in found)
 
 
 @parts_are_known

@@ -1,7 +1,9 @@
 """``flowreaper results``: what is recorded of each flow."""
 
 import itertools
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ from flowreaper.cli.completion import complete_code
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.new_file import check_new, new_file
 from flowreaper.cli.options import checkpoint_argument, state_option, warn_of_what_is_missing
+from flowreaper.cli.spool import Spool
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.suggestions import Choice
 from flowreaper.cli.times import parse_since
@@ -22,9 +25,9 @@ from flowreaper.model import Record, State
 from flowreaper.sink.formats import RecordFormat, header_for, writer_for
 from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite.reader import (
-    count_by_space,
     has_space,
     outcomes_after,
+    read_overview,
     read_selected,
     read_status,
 )
@@ -111,7 +114,11 @@ def command(
         records = _with_ids(records)
     warn_of_what_is_missing(checkpoint)
     with new_file(output) as out:
-        _write(out, shape, records)
+        if _may_wait(out):
+            with Spool(out) as spool:
+                _write(spool.write, shape, records)
+        else:
+            _write(out.write, shape, records)
     for note in _notes(checkpoint, wanted, found=first is not None):
         write_line(f"Note: {note}")
 
@@ -126,23 +133,30 @@ def _values(option: str, given: tuple[str, ...]) -> tuple[str, ...]:
 def _notes(checkpoint: Path, wanted: Selection, *, found: bool) -> list[str]:
     if found and not (wanted.codes or wanted.spaces):
         return []
-    spaces = count_by_space(checkpoint) if wanted.spaces else {}
+    spaces = read_overview(checkpoint).spaces if wanted.spaces else {}  # slower than the status
     newest_ms = 0 if found or wanted.since_ms is None else outcomes_after(checkpoint, 0).newest_ms
     holds = Holdings(printable(str(checkpoint)), read_status(checkpoint), spaces, newest_ms)
     return notes(wanted, holds, found=found)
 
 
-def _write(out: BinaryIO, shape: RecordFormat, records: Iterator[Record]) -> None:
+def _may_wait(out: BinaryIO) -> bool:
+    """Return whether a write may have to wait for a reader: for a pipe or a terminal, not for a file."""
+    try:
+        return not stat.S_ISREG(os.fstat(out.fileno()).st_mode)
+    except (OSError, ValueError):  # no descriptor
+        return False
+
+
+def _write(out: Callable[[bytes], object], shape: RecordFormat, records: Iterator[Record]) -> None:
     write = writer_for(shape)
     parts, size = [header_for(shape)], 0
     for record in records:
         parts.append(write(record))
         size += len(parts[-1])
         if size >= _CHUNK:
-            out.write("".join(parts).encode())
+            out("".join(parts).encode())
             parts, size = [], 0
-    out.write("".join(parts).encode())
-    out.flush()
+    out("".join(parts).encode())
 
 
 def _with_ids(records: Iterator[Record]) -> Iterator[Record]:

@@ -47,19 +47,7 @@ class Bar:
     def _rendered(self, line: Line) -> str:
         segments: list[Segment] = []
         if line.bar:
-            bar = ProgressBar(
-                total=line.total,
-                completed=line.done,
-                width=line.bar,
-                style="bright_black",
-                complete_style="green",  # rich's own is red
-            )
-            options = self._console.options.update(width=line.bar)
-            if self._ascii_only:
-                options.encoding = "ascii"
-            segments += self._console.render(bar, options)
-            drawn = sum(segment.cell_length for segment in segments)
-            segments.append(Segment(" " * (line.bar - drawn + 2)))
+            segments += [*self._bar(line), Segment("  ")]
         for number, part in enumerate(line.parts):
             if number:
                 segments.append(Segment(part.gap))
@@ -67,6 +55,22 @@ class Bar:
         with self._console.capture() as captured:
             self._console.print(Segments(segments), end="", soft_wrap=True)
         return captured.get()
+
+    def _bar(self, line: Line) -> list[Segment]:
+        bar = ProgressBar(
+            total=line.total,
+            completed=line.done,
+            width=line.bar,
+            style="bright_black",
+            complete_style="green",  # rich's own is red
+        )
+        options = self._console.options.update(width=line.bar)
+        if self._ascii_only:
+            options.encoding = "ascii"
+        drawn = list(self._console.render(bar, options))
+        # Without colours rich leaves what is still to do blank.
+        rest = line.bar - sum(segment.cell_length for segment in drawn)
+        return [*drawn, Segment(("." if self._ascii_only else "─") * rest)]
 
 
 def make_bar(screen: Screen) -> Bar:

@@ -8,6 +8,7 @@ import structlog
 
 from flowreaper.cli.terminal.refusals import Refusals
 from flowreaper.cli.terminal.screen import Screen
+from flowreaper.cli.terminal.sentences import in_words
 from flowreaper.escaping import printable
 
 
@@ -22,11 +23,13 @@ def make_log(screen: Screen, log_format: LogFormat, level: str) -> structlog.typ
     """Return a logger that writes events from `level` (debug, info, warning, error) on.
 
     Foreign text in events cannot steer a terminal nor forge a line: in text it is escaped, in JSON
-    everything beyond ASCII is. In JSON every event is written, in text refusals are shortened (`Refusals`).
+    everything beyond ASCII is. In JSON every event is written with its name and fields; in text it is a sentence
+    where there is one (`in_words`), and refusals are shortened (`Refusals`).
     """
     renderer: list[Any] = (
         [
             Refusals(screen, everything=level == "debug"),
+            in_words,
             _without_what_is_empty,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             _escape,

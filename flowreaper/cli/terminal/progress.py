@@ -12,7 +12,6 @@ _NAMED_DAYS_S = 6 * 86400
 _MINUTE_S = 60
 _HOUR_S = 3600
 _WHOLE_HOURS_FROM_S = 1000 * _HOUR_S
-_SOON_DONE = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,7 @@ class View:
         """How much of the total is done, rounded down; 100 only at the end, None while the total is not known."""
         if self.run.reading or not self.total:
             return None
-        share = 100 * self.done // self.total
-        return min(share, _SOON_DONE) if self.run.to_do else share
+        return 100 * self.done // self.total
 
     @property
     def this_run(self) -> int | None:

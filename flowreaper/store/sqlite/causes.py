@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from flowreaper.model import FINAL, Cause, Flow, State
+from flowreaper.store.records import source_name
 from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.states import IS_FINAL, NUMBER
 
@@ -44,14 +45,18 @@ def _sample(db: sqlite3.Connection, state: State, code: str | None) -> Iterator[
 
 
 def flows_by_source(db: sqlite3.Connection, total: int) -> dict[str, int]:
-    """Return how many of the `total` flows were read from each source, in the order of the sources."""
+    """Return how many of the `total` flows were read from each source, named as in records, in the order of reading."""
     names = {
-        number: columns.text(name) for number, name in db.execute("SELECT id, name FROM source ORDER BY id")
+        number: source_name(columns.text(name))
+        for number, name in db.execute("SELECT id, name FROM source ORDER BY id")
     }
     if len(names) == 1:  # to count takes 0.4 s for a million flows
         return dict.fromkeys(names.values(), total)
     counted = dict(db.execute("SELECT source, count(*) FROM flow GROUP BY source").fetchall())
-    return {name: columns.number(counted.get(number, 0)) for number, name in names.items()}
+    flows = dict.fromkeys(names.values(), 0)
+    for number, name in names.items():
+        flows[name] += columns.number(counted.get(number, 0))
+    return flows
 
 
 def flows_by_space(db: sqlite3.Connection, total: int) -> dict[str, int]:

@@ -36,7 +36,7 @@ from flowreaper.store.sqlite import (
     schema,
     statements,
 )
-from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase
+from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase, what_failed
 from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.known_flows import KnownFlows
 from flowreaper.store.sqlite.sources import Sources
@@ -287,6 +287,5 @@ def open_checkpoint(
             database.begin(log_is_lost=log_is_lost)
             undo.pop_all()
     except (OSError, *DAMAGE) as error:
-        # SQLite's words may quote what a forged file holds.
-        raise CheckpointError(f"checkpoint {name}: {printable(str(error))}") from error
+        raise CheckpointError(f"checkpoint {name}: {what_failed(error)}") from error
     return Checkpoint(path, db, database)

@@ -19,6 +19,8 @@ from flowreaper.store.sqlite.wal import WriteAheadLog
 # ValueError: a damaged file holds the wrong type. OverflowError: a number is too large for SQLite.
 DAMAGE = (sqlite3.Error, ValueError, OverflowError)
 
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
 _LOST = "log_lost"
 """The note, in the table ``job``, that a log was lost once."""
 
@@ -26,6 +28,16 @@ _TAKEN = Trouble(
     "was taken by another run, which its lock did not reach",
     "let one of them alone go on, and keep it on a disk of this machine",
 )
+
+
+def what_failed(error: Exception) -> str:
+    """Write an error of SQLite or of the file for a person."""
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+        return (
+            "another program has kept it open for reading or writing for half a minute, such as an export whose output"
+            " nobody reads: end that program, then go on"
+        )
+    return printable(str(error))  # SQLite's words may quote what a forged file holds
 
 
 class Database:
@@ -50,8 +62,7 @@ class Database:
         try:
             yield
         except (OSError, *DAMAGE) as error:
-            # SQLite's words may quote what a forged file holds.
-            raise CheckpointError(f"checkpoint {self._name}: {printable(str(error))}") from error
+            raise CheckpointError(f"checkpoint {self._name}: {what_failed(error)}") from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -30,7 +30,7 @@ from flowreaper.store.sqlite import (
     schema,
     statements,
 )
-from flowreaper.store.sqlite.rows import flow_record, invalid_record
+from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS, flow_record, invalid_record
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.sqlite.status import status_of
 from flowreaper.store.sqlite.transaction import transaction
@@ -176,12 +176,18 @@ def read_selected(path: str | os.PathLike[str], wanted: Selection) -> Iterator[R
     condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
-        selected = db.execute(f"{statements.SELECT_FLOWS} WHERE {condition} ORDER BY id", parameters)
+        selected = db.execute(
+            f"SELECT {FLOW_COLUMNS} FROM flow WHERE {condition} ORDER BY id",  # noqa: S608 -- question marks
+            parameters,
+        )
         with contextlib.closing(selected) as flows:
             for row in flows:
                 yield flow_record(row, sources)
         if wanted.takes_invalid:
-            selected = db.execute(statements.SELECT_INVALID, (wanted.since_ms,))
+            selected = db.execute(
+                f"SELECT {INVALID_COLUMNS} FROM invalid WHERE ?1 IS NULL OR found_at_ms >= ?1 ORDER BY id",  # noqa: S608 -- a constant
+                (wanted.since_ms,),
+            )
             with contextlib.closing(selected) as lines:
                 for row in lines:
                     yield invalid_record(row, sources)
@@ -193,18 +199,6 @@ def has_space(path: Path, wanted: Selection) -> bool:
     with _reading(path) as db:
         text = f"SELECT EXISTS (SELECT 1 FROM flow WHERE cust_space_id <> '' AND {condition})"  # noqa: S608 -- question marks
         return bool(db.execute(text, parameters).fetchone()[0])
-
-
-def count_by_space(path: Path) -> dict[str, int]:
-    """Count a checkpoint's flows by space, the account's own as ``""``, most flows first; raises as `read_records`.
-
-    A million flows take some 0.3 s.
-    """
-    with _reading(path) as db:
-        found = db.execute(
-            "SELECT cust_space_id, count(*) FROM flow GROUP BY cust_space_id ORDER BY count(*) DESC"
-        ).fetchall()
-        return {columns.text(space): count for space, count in found}
 
 
 def read_notes(path: Path, prefix: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ from itertools import chain
 from flowreaper.model import Outcome, Retry, State
 from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite import columns
-from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS
 from flowreaper.store.sqlite.states import (
     CLAIMED,
     IS_CLAIMED,
@@ -174,15 +173,6 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
         condition += f" AND {table}.code IN ({', '.join('?' * len(retry.codes))})"
         parameters += retry.codes
     return condition, parameters
-
-
-SELECT_FLOWS = f"SELECT {FLOW_COLUMNS} FROM flow"  # noqa: S608 -- a constant
-
-SELECT_INVALID = (
-    f"SELECT {INVALID_COLUMNS} FROM invalid"  # noqa: S608 -- a constant
-    " WHERE ?1 IS NULL OR found_at_ms >= ?1 ORDER BY id"
-)
-"""Its parameter bounds the time from below; NULL: all lines."""
 
 
 def selected_flows(wanted: Selection) -> tuple[str, list[object]]:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from flowreaper.cli.terminal.bar import Bar, make_bar
 from flowreaper.cli.terminal.progress import View
@@ -60,6 +62,21 @@ def test_what_has_not_changed_is_not_drawn_again_and_a_new_width_is_a_change() -
     assert terminal.rows == ["50/100 50%  5.0/s  2 refused  10 s left"]
 
 
+def test_what_has_not_changed_costs_no_rendering() -> None:
+    class Counting(Console):
+        rendered = 0
+
+        def print(self, *objects: Any, **how: Any) -> None:
+            self.rendered += 1
+            super().print(*objects, **how)
+
+    console = Counting(force_terminal=True)
+    bar = Bar(SizedScreen(Terminal(80)), console, ascii_only=False)
+    for _ in range(3):
+        bar.draw(HALF)
+    assert console.rendered == 1
+
+
 def test_nothing_of_it_is_left_behind() -> None:
     terminal = Terminal(80)
     drawn(terminal).remove()
@@ -81,7 +98,7 @@ def test_trouble_is_coloured_and_no_color_draws_without_any(monkeypatch: pytest.
     plain = Terminal(80)
     drawn(plain)
     assert "\x1b[3" not in plain.getvalue()
-    assert plain.rows == [f"{'━' * 12}{' ' * 12}  {TEXT}"]
+    assert plain.rows == [f"{'━' * 12}{'─' * 12}  {TEXT}"]
 
 
 @pytest.mark.parametrize("language", ["zh_CN.UTF-8", "ja_JP.UTF-8"])
@@ -94,10 +111,13 @@ def test_where_lines_may_be_drawn_two_columns_wide_the_bar_is_ascii(
     assert terminal.rows == [f"{'-' * 12} {'-' * 11}  {TEXT}"]
 
 
-def test_an_encoding_without_lines_gets_an_ascii_bar() -> None:
+def test_an_encoding_without_lines_gets_an_ascii_bar_that_needs_no_colours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     terminal = NarrowEncoding(80)
     drawn(terminal)
-    assert terminal.getvalue().isascii()
+    assert terminal.rows == [f"{'-' * 12}{'.' * 12}  {TEXT}"]
 
 
 def test_a_terminal_that_went_away_ends_nothing() -> None:

@@ -86,6 +86,12 @@ def test_a_run_that_has_not_opened_its_checkpoint_says_nothing() -> None:
     assert (line.text, line.bar) == ("", 0)
 
 
+def test_no_clock_time_stands_without_the_time_left() -> None:
+    silent = View(snapshot(left=1, silent_s=200.0), 0.0, 599.0, NOON)
+    assert lay_out(silent, 19).text == "0/1 0%"  # ", until 12:09" would fit
+    assert lay_out(silent, 24).text == "0/1 0%  9 min 59 s left"
+
+
 COUNTS = st.dictionaries(st.sampled_from(State), st.integers(0, 10**7))
 SNAPSHOTS = st.builds(
     snapshot,

@@ -9,7 +9,7 @@ import pytest
 from flowreaper.model import Cause, Flow, Reply, State
 from flowreaper.store.history import Minute
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.store.sqlite.reader import read_overview
+from flowreaper.store.sqlite.reader import read_overview, read_records
 from tests.samples import IDENTITY, OK, PAST_RUN, REFUSAL, entries, invalid, outcome
 
 
@@ -109,3 +109,10 @@ def test_an_overview_is_of_one_moment_while_a_run_writes(
     assert overview.status.states == {State.REFUSED: 2}
     assert overview.spaces == {"": 2}
     assert checkpoint.counts() == {State.REFUSED: 5}
+
+
+def test_sources_are_named_as_in_the_records(path: Path, checkpoint: Checkpoint) -> None:
+    checkpoint.add([*entries("1", "2", source="-"), *entries("3", source="stdin")])
+    checkpoint.add([*entries("4", "5", source="./stdin"), *entries("6", source="a.txt")])
+    assert read_overview(path).sources == {"stdin": 2, "./stdin": 3, "a.txt": 1}
+    assert {record.source for record in read_records(path)} == {"stdin", "./stdin", "a.txt"}

@@ -20,7 +20,6 @@ from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.reader import (
-    count_by_space,
     has_space,
     is_begun,
     last_access_key,
@@ -165,10 +164,6 @@ def test_a_program_selects_by_words_and_by_a_time(path: Path) -> None:
     later = at + timedelta(microseconds=1)
     assert [r.flow_id for r in read_records(path, since=later)] == ["x y"]
     assert [r.flow_id for r in read_records(path, since=at.astimezone().replace(tzinfo=None))][:1] == ["1"]
-
-
-def test_flows_are_counted_by_space(path: Path) -> None:
-    assert count_by_space(finished(path)) == {"": 3, "cams-a": 3}
 
 
 def test_a_claimed_flow_is_under_way_while_its_run_goes_on_and_then_in_doubt(path: Path) -> None:
