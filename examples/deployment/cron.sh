@@ -10,6 +10,7 @@ cd -- "$(dirname -- "$0")"
 PATH=$PATH:/usr/local/bin:${HOME:-}/.local/bin # cron's own is short
 . ./credentials
 
+date >>flowreaper.log
 status=0
 flowreaper delete --yes --stop-at 06:00 flows.txt 2>>flowreaper.log || status=$?
 
@@ -20,7 +21,7 @@ case $status in
 130 | 143) ;; # the machine went down; the next night goes on
 1 | 2 | 3 | *)
     echo "flowreaper ended with status $status. The end of $PWD/flowreaper.log:"
-    tail -n 20 flowreaper.log
+    tail -n 40 flowreaper.log
     ;;
 esac
 exit "$status"
