@@ -49,6 +49,8 @@ def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
         try:
             _watch(checkpoint, as_json=as_json)
         except KeyboardInterrupt:  # the usual way to end it, and the run does not end with it
+            if sys.stdout.isatty():
+                click.echo()  # the terminal shows ^C
             click.get_current_context().exit(128 + signal.SIGINT)
     else:
         warn_of_what_is_missing(checkpoint)

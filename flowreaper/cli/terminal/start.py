@@ -140,7 +140,7 @@ def everything_command(checkpoint: Path) -> str:
 def expectation(start: Start, flows: int, now: datetime) -> str:
     """Say how long these flows take, and until when, or how many of them the time allows: `now` is local time."""
     seconds = expected_s(start, flows, now)
-    allowed = int(seconds * start.rate)
+    allowed = round(seconds * start.rate)
     if start.stops_at and allowed < flows:
         return f"{duration(seconds)}, until it stops; about {allowed:,} of {flows:,} flows"
     end = ends_at(seconds, now)
