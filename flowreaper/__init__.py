@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from flowreaper.store.sqlite.reader import read_overview as read_overview
     from flowreaper.store.sqlite.reader import read_records as read_records
     from flowreaper.store.sqlite.reader import read_status as read_status
+    from flowreaper.store.store import Holder as Holder
     from flowreaper.store.store import Identity as Identity
     from flowreaper.store.store import Status as Status
 
@@ -116,7 +117,7 @@ _HOMES = {
     "store.history": ("Minute", "PastRun"),
     "store.overview": ("Overview",),
     "store.sqlite.reader": ("read_overview", "read_records", "read_status"),
-    "store.store": ("Identity", "Status"),
+    "store.store": ("Holder", "Identity", "Status"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

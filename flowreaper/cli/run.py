@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -117,7 +118,7 @@ class DeleteCommand:
                 answer = self._ask(terminal, start)
                 if isinstance(answer, ExitStatus):
                     return answer
-                start = answer
+                start = replace(answer, stops_at=_stops_at(settings))  # a question may wait for hours
             for event, fields in preflight.unusual_settings(settings, self._options["region"]):
                 self._reporter.log.warning(event, **fields)
             try:
@@ -148,6 +149,7 @@ class DeleteCommand:
             piped=any(not source.rereadable for source in self._sources),
             rate=settings.rate,
             limit=settings.limit,
+            stops_at=_stops_at(settings),
         )
 
     def _plan(self) -> Plan:
@@ -242,6 +244,12 @@ class DeleteCommand:
             piped=piped,
             pipe_again=pipe_again,
         )
+
+
+def _stops_at(settings: Settings) -> datetime | None:
+    """Return the local time at which a run that begins at this moment stops; None: never."""
+    moment = settings.stops_at(local_time())
+    return moment.astimezone() if moment else None
 
 
 def _display(reporter: Reporter, snapshot: Callable[[], Snapshot], options: Mapping[str, Any]) -> Display:

@@ -11,7 +11,7 @@ from functools import partial
 from flowreaper.errors import RunError
 from flowreaper.job.summary import Snapshot
 from flowreaper.model import FINAL, Ending, State
-from flowreaper.store.history import Minute, PastRun
+from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.version import __version__
@@ -41,6 +41,9 @@ def run_that_begins(access_key: str, rate: float, now: Clock = time.time) -> Pas
 class RunHistory:
     """Writes one run's history, every two seconds and at each minute's end.
 
+    A run that has nothing to do, as in a web app, only says now and then that it is there: `status` would take it for
+    one that hangs otherwise. Its minutes, of which there may be years, get no row.
+
     `run` is the run as `begin` has kept it. `snapshot` says how far it is. `failed` is called with the error where the
     checkpoint cannot be written.
     """
@@ -62,6 +65,7 @@ class RunHistory:
         self._failed = failed
         self._now = now
         self._minute = Minute(run=run.number, at_s=_minute_of(run.started_at_ms / 1000))
+        self._saved = run, self._minute
         self._elapsed_s = 0.0
         self._wall_s = run.started_at_ms / 1000
 
@@ -76,9 +80,11 @@ class RunHistory:
             self._failed(error)
 
     async def save(self) -> None:
-        """Write what the run did since the last time; raises CheckpointError."""
+        """Write what the run did since the last time, or that it is there; raises CheckpointError."""
         self._count()
-        await self._writer.call(partial(self._kept.save, self._run, (self._minute,)))
+        run = self._saved[0]
+        if self._has_news or self._run.seen_at_ms - run.seen_at_ms > (SEEN_EVERY_S - _EVERY_S) * 1000:
+            await self._save()
 
     async def end(self, ending: Ending, error: BaseException | None) -> None:
         """Write how the run ended; raises CheckpointError."""
@@ -89,7 +95,22 @@ class RunHistory:
             ending=ending,
             error=" ".join(str(error).split()) if error else "",
         )
-        await self._writer.call(partial(self._kept.save, self._run, (self._minute,)))
+        await self._save()
+
+    async def _save(self) -> None:
+        run, minute = self._run, self._minute
+        await self._writer.call(partial(self._kept.save, run, (minute,) if self._minute_has_news else ()))
+        self._saved = run, minute
+
+    @property
+    def _has_news(self) -> bool:
+        run, saved = self._run, self._saved[0]
+        counted = (run.counts, run.calls, run.throttled)
+        return self._minute_has_news or counted != (saved.counts, saved.calls, saved.throttled)
+
+    @property
+    def _minute_has_news(self) -> bool:
+        return _has_work(self._minute) and self._minute != self._saved[1]
 
     def _count(self) -> None:
         """Add what the run did since the last time to its own sums, and to the minute that this time is in.
@@ -125,6 +146,12 @@ class RunHistory:
             calls=snapshot.calls,
             throttled=snapshot.throttled,
         )
+
+
+def _has_work(minute: Minute) -> bool:
+    return any(
+        (minute.calls, minute.deleted, minute.absent, minute.refused, minute.throttled, minute.silent_s)
+    )
 
 
 def _minute_of(at_s: float) -> int:

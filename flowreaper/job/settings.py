@@ -7,7 +7,7 @@ says what the values mean.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flowreaper.client.codes import TREATABLE
 from flowreaper.client.endpoint import Endpoint
@@ -116,6 +116,15 @@ class Settings:
         """Which finished flows the run takes again."""
         states = self.retry or (RETRYABLE if self.retry_codes else ())
         return Retry(states, self.retry_codes)
+
+    def stops_at(self, begins_at: datetime) -> datetime | None:
+        """Return when a run that begins at this moment, which has its zone, stops at the latest; None: never."""
+        moments = []
+        if self.stop_at is not None:
+            moments.append(self.stop_at)
+        if self.max_duration_s is not None:
+            moments.append(begins_at + timedelta(seconds=self.max_duration_s))
+        return min(moments, default=None)
 
 
 def default_concurrency(rate: float) -> int:

@@ -36,6 +36,7 @@ class Snapshot:
     answered, None where there is no outage. `reading`: the input is not read to its end. `rate` is what was asked for,
     `permitted_per_s` what the limiter permits now, `other_clients_per_s` what other clients of the account seem to use
     (None without a sign of any); all three in calls a second. `limit` bounds the flows of this run, None: all.
+    `stops_in_s` is in how many seconds the run stops at the latest, as it was asked to, None: never.
     """
 
     done: dict[State, int]
@@ -52,6 +53,7 @@ class Snapshot:
     permitted_per_s: float = 5.0
     other_clients_per_s: float | None = None
     limit: int | None = None
+    stops_in_s: float | None = None
 
     @property
     def to_do(self) -> int:

@@ -118,23 +118,25 @@ class Supervisor:
             permitted_per_s=lane.limiter.permitted_per_s,
             other_clients_per_s=lane.limiter.other_clients_rate,
             limit=self._settings.limit,
+            stops_in_s=self._stops_in_s,
         )
 
     async def _stop_in_time(self) -> None:
         """Stop the run when its time is up."""
-        settings = self._settings
-        if settings.max_duration_s is None and settings.stop_at is None:
-            return
-        while not self._is_time_up():  # noqa: ASYNC110 -- a clock sets no event
+        while left_s := self._stops_in_s:  # noqa: ASYNC110 -- a clock sets no event
             await asyncio.sleep(_LOOK_S)
-        self._lane.workers.stop(Ending.TIME_UP)
+        if left_s is not None:
+            self._lane.workers.stop(Ending.TIME_UP)
 
-    def _is_time_up(self) -> bool:
+    @property
+    def _stops_in_s(self) -> float | None:
         # The wall clock may be set, and goes on while the machine sleeps: it is asked again and again.
-        settings = self._settings
-        if settings.stop_at is not None and self._now() >= settings.stop_at.timestamp():
-            return True
-        return settings.max_duration_s is not None and self.elapsed_s >= settings.max_duration_s
+        settings, left_s = self._settings, []
+        if settings.stop_at is not None:
+            left_s.append(settings.stop_at.timestamp() - self._now())
+        if settings.max_duration_s is not None:
+            left_s.append(settings.max_duration_s - self.elapsed_s)
+        return max(0.0, min(left_s)) if left_s else None
 
     async def _read(self) -> None:
         self._warn_of_expiry()
@@ -166,10 +168,12 @@ class Supervisor:
         self._input_read(InputRead(self._to_call, self._lane.sink.repeated, unlisted))
 
     def _warn_of_expiry(self) -> None:
-        """Warn, once, that the credentials expire before what is known to be left can be done."""
+        """Warn, once, that the credentials expire before what is known to be left can be done, and before the run stops."""
         if self._expires_at is None or self._warned_of_expiry:
             return
         left_s = min(self.snapshot().left, self._settings.limit or sys.maxsize) / self._settings.rate
+        if (stops_in_s := self._stops_in_s) is not None:
+            left_s = min(left_s, stops_in_s)
         valid_s = self._expires_at - self._now()
         if left_s > valid_s:
             self._warned_of_expiry = True

@@ -47,6 +47,7 @@ def render(report: Report, commands: Commands) -> str:
             runs=overview.runs[-_MOST_RUNS:],
             earlier=RunSum(overview.runs[:-_MOST_RUNS]),
             all_runs=all_runs,
+            live_run=overview.live_run,
             untold=report.results.count(*FINAL) - sum(all_runs.counts.values()),
             extent=extent(overview.runs, overview.minutes),
             plots={

@@ -76,7 +76,7 @@ class Plot:
     """What there is to draw, in units from the upper left corner.
 
     `calls` and `permitted` are stepped lines in the lane `pace`, of calls a second; `throttled` in the lane below, of
-    calls a minute. No line crosses a time without a run. In `silent` nothing answered for a part of the time. `drawn` is the time axis without its shortened pauses.
+    calls a minute. No line crosses a time without work. In `silent` nothing answered for a part of the time. `drawn` is the time axis without its shortened pauses.
     `starts` and `cut_off` are empty where there are too many runs to tell these marks apart.
     """
 

@@ -49,7 +49,7 @@ def end_of(run: PastRun) -> int:
 def covered(runs: Sequence[PastRun], minutes: Iterable[Minute]) -> Iterator[Span]:
     """Yield the time of which something is known: each minute, and the beginning and the end of each run.
 
-    Not a run as a whole: where a machine was suspended, a run has no minutes.
+    Not a run as a whole: where a machine was suspended, or nothing was to be done, a run has no minutes.
     """
     known = {run.number: run for run in runs}
     for minute in minutes:
@@ -83,7 +83,7 @@ def strips(
     width: float,
     many: int,
 ) -> list[Strip | None]:
-    """Return `many` strips, each `width` wide, from `left` on; None where no run was going on."""
+    """Return `many` strips, each `width` wide, from `left` on; None where no run had work."""
     known = {run.number: run for run in runs}
     found: list[Strip | None] = [None] * many
     for minute in minutes:

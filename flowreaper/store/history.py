@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from flowreaper.model import Ending, State
 
+SEEN_EVERY_S = 5.0
+"""How often a run writes into its history that it is there, at least, also while it has nothing to do: in seconds."""
+
 _LEAST_S = 1.0
 
 
@@ -56,6 +59,8 @@ class PastRun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
     """What one run did in one minute of the clock.
+
+    A minute in which nothing happened has none.
 
     `run` is the run's number, `at_s` the minute's beginning in seconds since the epoch. `refused` counts the flows that
     were refused or given up. `permitted_per_s` is the pace that the limiter permitted at the end, in calls a second.

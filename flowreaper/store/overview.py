@@ -23,3 +23,16 @@ class Overview:
     spaces: Mapping[str, int]
     runs: tuple[PastRun, ...] = ()
     minutes: tuple[Minute, ...] = ()
+
+    @property
+    def live_run(self) -> PastRun | None:
+        """The run that is going on; None where there is none, or it has not begun its part of the history yet.
+
+        A run has the checkpoint for some time before it does: until then the last of `runs` is an earlier one, which
+        may have been cut off, and where each run is in a container of its own, with the same pid and host.
+        """
+        holder, last = self.status.holder, self.runs[-1] if self.runs else None
+        if not self.status.live or holder is None or last is None or last.ended_at_ms is not None:
+            return None
+        same = (last.pid, last.host) == (holder.pid, holder.host)
+        return last if same and last.started_at_ms >= holder.since.timestamp() * 1000 else None

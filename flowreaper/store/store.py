@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from flowreaper.escaping import printable
 from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, State
 
 
@@ -39,12 +41,24 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """The run that has a checkpoint, as it noted itself there when it opened it. `since` has a zone, and whole seconds."""
+
+    pid: int
+    host: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return printable(f"pid {self.pid} on {self.host} since {self.since.isoformat(timespec='seconds')}")
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
     `in_doubt` counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and
-    their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `run` says which, as
-    it noted itself, and `under_way` counts the flows that it has claimed; these are in doubt only if an earlier run
+    their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `holder` is that run,
+    None where its note cannot be read, and `under_way` counts the flows that it has claimed; these are in doubt only if an earlier run
     left them so.
     """
 
@@ -56,5 +70,10 @@ class Status:
     in_doubt: int
     codes: dict[State, dict[str, int]]
     live: bool = False
-    run: str = ""
+    holder: Holder | None = None
     under_way: int = 0
+
+    @property
+    def run(self) -> str:
+        """Which run has the checkpoint, in words; empty where none has it, or its note cannot be read."""
+        return str(self.holder) if self.holder else ""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 from urllib.request import ProxyHandler, build_opener
 
-from flowreaper import read_records, read_status
+from flowreaper import FlowreaperError, read_records, read_status
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
@@ -166,6 +166,17 @@ def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Finished:
     finished = Finished(process.returncode, out or "", err or "")
     assert "Traceback" not in finished.err
     return finished
+
+
+def wait_until_deleting(command: Command) -> None:
+    """Wait until a run over flows.txt has deleted a flow."""
+
+    def deletes() -> bool:
+        with contextlib.suppress(FlowreaperError):  # not begun yet
+            return "deleted" in command.states("flows.txt.ckpt")
+        return False
+
+    wait_for(deletes)
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """What became of a run, and why: on the screen, in --summary-json and in status the same, with commands that work."""
 
-import contextlib
 import json
 import re
 import signal
@@ -12,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from flowreaper.errors import FlowreaperError
-from tests.end_to_end.command import Command, Service, ended, wait_for
+from tests.end_to_end.command import Command, Service, ended, wait_for, wait_until_deleting
 
 Ids = Callable[[int], list[str]]
 Begin = Callable[..., tuple[Service, Command]]
@@ -29,17 +27,6 @@ def summary_of(command: Command, name: str = "summary.json") -> dict[str, Any]:
 def status_of(command: Command, checkpoint: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(command.run("status", "--json", checkpoint).out)
     return found
-
-
-def wait_until_deleting(command: Command) -> None:
-    """Wait until a run over flows.txt has deleted a flow."""
-
-    def deletes() -> bool:
-        with contextlib.suppress(FlowreaperError):  # not begun yet
-            return "deleted" in command.states("flows.txt.ckpt")
-        return False
-
-    wait_for(deletes)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from flowreaper.errors import CheckpointError, RunError
 from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.summary import Snapshot
 from flowreaper.model import Ending, State
-from flowreaper.store.history import Minute, PastRun
+from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.sqlite.database import Database
 from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.writer import Writer
@@ -32,6 +33,8 @@ class Kept(History):
         self.run = PAST_RUN
         self.minutes: dict[int, Minute] = {}
         self.saves = 0
+        self.rows = 0
+        self.seen_ms: list[int] = []
         self.fails = False
 
     def save(self, run: PastRun, minutes: Sequence[Minute]) -> None:
@@ -39,6 +42,8 @@ class Kept(History):
             raise CheckpointError("the disk is full")
         self.saves += 1
         self.run = run
+        self.rows += len(minutes)
+        self.seen_ms.append(run.seen_at_ms)
         self.minutes |= {minute.at_s: minute for minute in minutes}
 
 
@@ -61,10 +66,12 @@ class Rig:
         self.silent_since: float | None = None
         self.throttled = 0
         self.permitted_per_s = 5.0
+        self.idle_from_s = self.busy_from_s = 1e9
 
     def snapshot(self) -> Snapshot:
         elapsed_s = asyncio.get_running_loop().time()
-        calls = round(elapsed_s * 5)
+        idle_s = max(0.0, min(elapsed_s, self.busy_from_s) - self.idle_from_s)
+        calls = round((elapsed_s - idle_s) * 5)
         silent_s = None if self.silent_since is None else elapsed_s - self.silent_since
         return Snapshot(
             done={State.DELETED: calls - 1, State.REFUSED: 1} if calls else {},
@@ -213,3 +220,37 @@ def test_absences_that_are_taken_back_leave_no_negative_row(*, taken_back: bool)
     run_virtual(run())
     assert [rig.kept.minutes[at_s].absent for at_s in sorted(rig.kept.minutes)] == [9, 0]
     assert rig.kept.run.counts.get(State.ABSENT, 0) == (0 if taken_back else 9)
+
+
+def test_a_run_without_work_says_that_it_is_there_but_keeps_no_minutes() -> None:
+    rig = Rig(begins_s=0)
+    rig.idle_from_s, rig.busy_from_s = 62.0, 3610.0
+
+    async def run() -> None:
+        history = rig.history()
+        await for_seconds(history, 3602)
+        assert rig.now() - rig.kept.run.seen_at_ms / 1000 <= SEEN_EVERY_S
+        assert max(b - a for a, b in pairwise(rig.kept.seen_ms)) <= SEEN_EVERY_S * 1000
+        assert rig.kept.saves < 1000
+        assert rig.kept.rows < 40
+        await for_seconds(history, 119)
+
+    run_virtual(run())
+    rows = [rig.kept.minutes[at_s] for at_s in sorted(rig.kept.minutes)]
+    assert [row.at_s - MINUTE_S for row in rows] == [0, 60, 3600, 3660]
+    assert [row.calls for row in rows] == [300, 10, 250, 300]
+    assert sum(row.calls for row in rows) == rig.kept.run.calls
+
+
+def test_minutes_without_an_answer_are_kept_although_nothing_is_sent() -> None:
+    rig = Rig(begins_s=0)
+
+    async def run() -> None:
+        history = rig.history()
+        await for_seconds(history, 30)
+        rig.idle_from_s = rig.silent_since = 30.0
+        await for_seconds(history, 151)
+
+    run_virtual(run())
+    silent = [rig.kept.minutes[at_s].silent_s for at_s in sorted(rig.kept.minutes)]
+    assert silent == [30.0, 60.0, 60.0]

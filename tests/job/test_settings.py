@@ -1,6 +1,7 @@
 """What a user may say about a job, and what it then means."""
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -273,3 +274,24 @@ def test_any_rate_has_a_default_concurrency_so_that_a_bad_one_gets_its_message(r
 )
 def test_this_machine_is_known_by_its_names(host: str, *, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("limits", "stops_at"),
+    [
+        ({}, None),
+        ({"stop_at": MIDNIGHT + timedelta(hours=6)}, MIDNIGHT + timedelta(hours=6)),
+        ({"max_duration_s": 90.0}, MIDNIGHT + timedelta(seconds=90)),
+        (
+            {"stop_at": MIDNIGHT + timedelta(hours=6), "max_duration_s": 90.0},
+            MIDNIGHT + timedelta(seconds=90),
+        ),
+        ({"stop_at": MIDNIGHT + timedelta(hours=6), "max_duration_s": 1e6}, MIDNIGHT + timedelta(hours=6)),
+    ],
+)
+def test_a_run_stops_at_whichever_comes_first(limits: dict[str, Any], stops_at: datetime | None) -> None:
+    settings = Settings(endpoint=Endpoint("https", HOST, 443), **limits)
+    assert settings.stops_at(MIDNIGHT) == stops_at

@@ -185,6 +185,13 @@ def test_credentials_that_expire_too_early_are_warned_of_once(valid_s: float | N
     assert rig.log.warnings == ["credentials.expire_before_the_end"] * warned
 
 
+@pytest.mark.parametrize("limits", [{"max_duration_s": 5.0}, {"stop_at": datetime.fromtimestamp(5, UTC)}])
+def test_credentials_that_outlive_the_run_are_not_warned_of_however_much_is_left(
+    limits: dict[str, Any],
+) -> None:
+    assert not Rig(Input(1000), settings=replace(SETTINGS, **limits), expires_at=10).log.warnings
+
+
 def test_a_snapshot_tells_this_run_and_the_jobs_former_outcomes_apart() -> None:
     snapshot = Rig(Input(3)).snapshot
     assert (snapshot.done, snapshot.before) == ({State.DELETED: 3}, {State.DELETED: 2})
@@ -216,6 +223,29 @@ def test_a_run_whose_time_is_up_sends_no_more_and_says_so(limits: dict[str, Any]
     assert 25 <= len(rig.client.sent) <= 36
     assert rig.lane.sink.recorded[State.DELETED] == len(rig.client.sent)
     assert not rig.read_all
+
+
+@pytest.mark.parametrize(
+    ("limits", "stops_in_s"),
+    [
+        ({}, None),
+        ({"max_duration_s": 3600.0}, 3599.0),
+        ({"stop_at": AT_SIX}, 1799.0),
+        ({"stop_at": AT_SIX, "max_duration_s": 3600.0}, 1799.0),
+        ({"stop_at": AT_SIX, "max_duration_s": 60.0}, 59.0),
+    ],
+)
+def test_a_snapshot_says_in_how_many_seconds_the_run_stops(
+    limits: dict[str, Any], stops_in_s: float | None
+) -> None:
+    rig = Rig(Input(2, wait_s=0.5), settings=replace(SETTINGS, **limits), at_s=AT_SIX.timestamp() - 1800)
+    expected = stops_in_s if stops_in_s is None else pytest.approx(stops_in_s, abs=0.5)
+    assert rig.snapshot.stops_in_s == expected
+
+
+def test_a_run_whose_time_is_up_stops_in_no_time() -> None:
+    rig = Rig(Input(1000, wait_s=0.01), settings=replace(SETTINGS, max_duration_s=3.0))
+    assert rig.snapshot.stops_in_s == 0
 
 
 def test_a_time_that_is_not_up_ends_nothing() -> None:

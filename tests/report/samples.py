@@ -1,6 +1,7 @@
 """Histories of jobs, and a report with one: what the tests of the page and of its plot begin with."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from flowreaper.report.report import Commands, Report
 from flowreaper.report.result_list import Kind, ResultList
 from flowreaper.store.history import Minute, PastRun
 from flowreaper.store.overview import Overview
-from flowreaper.store.store import Status
+from flowreaper.store.store import Holder, Status
 
 History = tuple[tuple[PastRun, ...], tuple[Minute, ...]]
 
@@ -73,7 +74,7 @@ def report(
         in_doubt=0,
         codes={},
         live=live,
-        run="pid 7 on batch-1 since noon" if live else "",
+        holder=Holder(4711, "batch-1", datetime.fromtimestamp(BEGIN_MS // 1000, UTC)) if live else None,
     )
     return Report(
         checkpoint=checkpoint,

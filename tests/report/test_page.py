@@ -192,12 +192,22 @@ def test_while_a_run_goes_on_the_page_says_that_it_is_a_snapshot_and_blames_no_c
     kinds = {CONFIRMED: 5, Kind(State.CLAIMED, "", inferred=False, in_doubt=True): 9}
     past = run(ended_at_ms=None, ending=None)
     shown = words(render(report((past,), (), kinds, live=True), COMMANDS))
-    assert "A snapshot: a run was going on when this page was made (pid 7 on batch-1 since noon)" in shown
+    assert (
+        "A snapshot: a run was going on when this page was made (pid 4711 on batch-1 since 2025-11-24T16:00:00+00:00)"
+        in shown
+    )
     assert "In doubt" not in shown
     assert "Run 1: goes on." in shown
     cut = words(render(report((past,), (), kinds), COMMANDS))
     assert "Not complete: 9 flows have no outcome" in cut
     assert "Run 1: cut off (killed, or its machine went down)." in cut
+
+
+def test_a_run_that_was_cut_off_does_not_go_on_because_another_has_begun() -> None:
+    past = run(begin_ms=BEGIN_MS - HOUR_MS, ended_at_ms=None, ending=None)
+    shown = words(render(report((past,), (), live=True), COMMANDS))
+    assert "A snapshot: a run was going on" in shown
+    assert "Run 1: cut off (killed, or its machine went down)." in shown
 
 
 def test_an_ending_says_what_it_means_and_why() -> None:

@@ -1,6 +1,7 @@
 """``flowreaper status``: how far a job is, or every job of this folder."""
 
 import json
+import signal
 import sys
 import time
 from datetime import datetime
@@ -44,23 +45,41 @@ def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
             raise click.UsageError("--watch follows one run: name its checkpoint")
         _show_folder(Path(), as_json=as_json)
         return
-    warn_of_what_is_missing(checkpoint)
-    overview = read_overview(checkpoint)
-    while watch and overview.status.live:
-        _show(checkpoint, overview, as_json=as_json, again=True)
-        time.sleep(_WATCH_S)
+    if watch:
+        try:
+            _watch(checkpoint, as_json=as_json)
+        except KeyboardInterrupt:  # the usual way to end it, and the run does not end with it
+            if sys.stdout.isatty():
+                click.echo()  # the terminal shows ^C
+            click.get_current_context().exit(128 + signal.SIGINT)
+    else:
+        warn_of_what_is_missing(checkpoint)
+        _show(checkpoint, read_overview(checkpoint), as_json=as_json)
+
+
+def _watch(checkpoint: Path, *, as_json: bool) -> None:
+    """Show a job until no run has it, each time in place of the last where this is a terminal."""
+    clears = sys.stdout.isatty() and not as_json
+    live = True
+    while live:
         overview = read_overview(checkpoint)
-    _show(checkpoint, overview, as_json=as_json, again=watch)
+        live = overview.status.live
+        if clears:
+            click.echo(_CLEAR, nl=False)
+            sys.stdout.flush()
+        if not live:
+            warn_of_what_is_missing(checkpoint)
+        _show(checkpoint, overview, as_json=as_json)
+        if live:
+            time.sleep(_WATCH_S)
 
 
-def _show(checkpoint: Path, overview: Overview, *, as_json: bool, again: bool) -> None:
+def _show(checkpoint: Path, overview: Overview, *, as_json: bool) -> None:
     delete = delete_command(overview.status, checkpoint)
     if as_json:
         text = json.dumps(job_document(overview, checkpoint, delete))
     else:
-        text = describe(overview, checkpoint, datetime.now().astimezone(), delete)
-        if again and sys.stdout.isatty():
-            text = f"{_CLEAR}{text}"
+        text = describe(overview, checkpoint, _local_time(), delete)
     click.echo(text)
     sys.stdout.flush()
 
@@ -80,7 +99,12 @@ def _show_folder(folder: Path, *, as_json: bool) -> None:
         click.echo(json.dumps({"schema": SCHEMA, "checkpoints": found}))
         return
     width = max((len(str(path)) for path, _ in jobs), default=0)
+    now = _local_time()
     for path, overview in jobs:
-        click.echo(describe_in_a_line(overview, path, width))
+        click.echo(describe_in_a_line(overview, path, width, now))
     if not jobs:
         write_line("There is no checkpoint in this folder.")
+
+
+def _local_time() -> datetime:
+    return datetime.now().astimezone()

@@ -68,13 +68,18 @@ class Estimator:
 
     @property
     def left_s(self) -> float | None:
-        """For how many seconds the run still works; None where nobody can know."""
+        """For how many seconds the run still works; None where nobody can know.
+
+        A run that will be told to stop works no longer than that, however much it still reads.
+        """
         run = self._last
-        if run is None or run.reading:
+        if run is None:
             return None
         flows_per_s = self._permitted(run) * self._yield(run)
         seconds = run.to_do / flows_per_s if flows_per_s > 0 else _NEVER_S
-        return seconds if seconds < _NEVER_S else None
+        if run.stops_in_s is not None and run.stops_in_s <= seconds:
+            return run.stops_in_s
+        return seconds if seconds < _NEVER_S and not run.reading else None
 
     def _record_calls(self, calls: int) -> None:
         sent = self._sent

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from flowreaper.cli.terminal.progress import View, clock_time, time_left, why_slow
+from flowreaper.cli.terminal.progress import View, time_left, why_slow
 
 _GAP = "  "
 _NARROWEST_BAR = 8
@@ -90,11 +90,8 @@ def _by_priority(view: View) -> Iterator[tuple[Part, ...]]:
         yield (Part(Kind.TROUBLE, f"{count:,} {word}"),)
     if reason := why_slow(view.run):
         yield (Part(Kind.REASON, reason),)
-    if (end := view.ends_at) and view.total:
-        yield tuple(
-            Part(Kind.CLOCK, f"until {clock_time(end, view.now, short=short)}", ", ")
-            for short in (False, True)
-        )
+    if view.ends_at and view.total:
+        yield tuple(Part(Kind.CLOCK, view.end(short=short), ", ") for short in (False, True))
     if view.this_run is not None:
         yield (Part(Kind.THIS_RUN, f"this run {view.this_run:,}"),)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flowreaper.cli.terminal.progress import View, clock_time, time_left, why_slow
+from flowreaper.cli.terminal.progress import View, time_left, why_slow
 
 
 def line(view: View) -> str:
@@ -14,8 +14,8 @@ def line(view: View) -> str:
         parts.append(f"this run {view.this_run:,}")
     parts.append(f"{view.calls_per_s:.1f}/s")
     parts += [f"{count:,} {word}" for count, word in view.troubles]
-    if view.left_s is not None and (end := view.ends_at):
-        parts.append(f"{time_left(view.left_s)}, until {clock_time(end, view.now)}")
+    if view.left_s is not None:
+        parts.append(f"{time_left(view.left_s)}, {view.end()}")
     if reason := why_slow(view.run):
         parts.append(reason)
     return "  ".join(parts)
@@ -25,9 +25,10 @@ def fields(view: View) -> dict[str, Any]:
     """Return a view as the fields of ``run.progress``.
 
     This run's outcomes by state, then `left`: all flows without an outcome. `done`, `total` and `percent` are those
-    that a person sees. Times are in seconds, `ends_at` is ISO 8601; null where nobody can know.
+    that a person sees. Times are in seconds, `ends_at` and `stops_at` are ISO 8601; null where nobody can know. The run
+    stops at `stops_at` at the latest, as it was asked to; `left_s` and `ends_at` take that into account.
     """
-    run, end = view.run, view.ends_at
+    run = view.run
     return {
         **{state.value: count for state, count in run.done.items()},
         "left": run.left,
@@ -42,6 +43,7 @@ def fields(view: View) -> dict[str, Any]:
         "permitted_per_s": round(run.permitted_per_s, 2),
         "other_clients_per_s": None if run.other_clients_per_s is None else round(run.other_clients_per_s, 2),
         "left_s": None if view.left_s is None else round(view.left_s),
-        "ends_at": end.isoformat(timespec="seconds") if end else None,
+        "ends_at": view.ends_at.isoformat(timespec="seconds") if view.ends_at else None,
+        "stops_at": view.stops_at.isoformat(timespec="seconds") if view.stops_at else None,
         "slow_because": why_slow(run) or None,
     }

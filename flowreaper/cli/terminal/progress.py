@@ -56,7 +56,30 @@ class View:
     @property
     def ends_at(self) -> datetime | None:
         """The local time of the end, None where nobody can know."""
+        if self.stops_early:
+            return self.stops_at
         return None if self.left_s is None else ends_at(self.left_s, self.now)
+
+    @property
+    def stops_at(self) -> datetime | None:
+        """The local time, to the second, at which the run stops at the latest, None: never."""
+        if self.run.stops_in_s is None:
+            return None
+        # Without this, a run that stops at 06:00 would now and then seem to stop at 05:59.
+        return ends_at(self.run.stops_in_s + 0.5, self.now).replace(microsecond=0)
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether the run ends because it was asked to stop at a time, and not with its last flow."""
+        stops_in_s = self.run.stops_in_s
+        return self.left_s is not None and stops_in_s is not None and self.left_s >= stops_in_s
+
+    def end(self, *, short: bool = False) -> str:
+        """Write when the run ends, and what ends it; empty where nobody can know. `short` as in `clock_time`."""
+        if self.ends_at is None:
+            return ""
+        clock = clock_time(self.ends_at, self.now, short=short)
+        return f"stops at {clock}" if self.stops_early else f"until {clock}"
 
     @property
     def troubles(self) -> tuple[tuple[int, str], ...]:

@@ -11,7 +11,14 @@ from flowreaper.cli.terminal import lines
 from flowreaper.cli.terminal.log import LogFormat, make_log
 from flowreaper.cli.terminal.progress import View
 from flowreaper.cli.terminal.screen import Screen
-from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
+from flowreaper.cli.terminal.start import (
+    Start,
+    describe,
+    expectation,
+    expected_s,
+    fields,
+    left_alone,
+)
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.cli.terminal.summary import describe as describe_end
 from flowreaper.escaping import printable
@@ -102,7 +109,7 @@ class TextReporter(Reporter):
         flows = _limited(start, read)
         self.say(
             f"Input read: {flows:,} flow{'' if flows == 1 else 's'} to delete,"
-            f" {expectation(flows, start.rate, self._clock())}"
+            f" {expectation(start, flows, self._clock())}"
         )
         if read.unlisted:
             self.say(left_alone(read.unlisted, start.checkpoint))
@@ -151,7 +158,7 @@ class JsonReporter(Reporter):
             to_call=flows,
             repeated=read.repeated,
             unlisted=read.unlisted,
-            expected_s=round(flows / start.rate, 1),
+            expected_s=round(expected_s(start, flows, self._clock()), 1),
         )
 
     def progress(self, view: View) -> None:

@@ -25,7 +25,8 @@ class Start:
     with, None where that may be the same account's. `counts` are the checkpoint's flows by state, empty for a new
     one. `sources` are names as given; `piped`: one of them can be read only once, so nobody knows yet what it
     holds. `found` is what the input holds, None where it is read while the run goes on; `known` counts the flows
-    that are to be called for sure. `limit` bounds the flows of this run, None: all.
+    that are to be called for sure. `limit` bounds the flows of this run, None: all. The run stops at `stops_at`, a
+    local time, at the latest, None: never.
     """
 
     endpoint: str
@@ -40,6 +41,7 @@ class Start:
     known: int = 0
     rate: float
     limit: int | None = None
+    stops_at: datetime | None = None
 
     @property
     def to_call(self) -> int:
@@ -94,7 +96,7 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
         if found
         else {}
     )
-    expected = start.to_call / start.rate
+    expected = expected_s(start, start.to_call, now)
     return {
         "endpoint": start.endpoint,
         "access_key": start.access_key,
@@ -107,6 +109,7 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
         "rate": start.rate,
         "expected_s": round(expected, 1) if start.is_counted else None,
         "expected_end": ends_at(expected, now).isoformat(timespec="seconds") if start.is_counted else None,
+        "stops_at": start.stops_at.isoformat(timespec="seconds") if start.stops_at else None,
     }
 
 
@@ -134,12 +137,23 @@ def everything_command(checkpoint: Path) -> str:
     return f"flowreaper delete -c {path_word(checkpoint)}"
 
 
-def expectation(flows: int, rate: float, now: datetime) -> str:
-    """Say how long these flows take, and until when: `now` is local time."""
-    seconds = flows / rate
+def expectation(start: Start, flows: int, now: datetime) -> str:
+    """Say how long these flows take, and until when, or how many of them the time allows: `now` is local time."""
+    seconds = expected_s(start, flows, now)
+    allowed = round(seconds * start.rate)
+    if start.stops_at and allowed < flows:
+        return f"{duration(seconds)}, until it stops; about {allowed:,} of {flows:,} flows"
     end = ends_at(seconds, now)
     clock = f"{end:%H:%M:%S}" if end.date() == now.date() else f"{end:%a %Y-%m-%d %H:%M}"
     return f"{duration(seconds)}, until {clock}"
+
+
+def expected_s(start: Start, flows: int, now: datetime) -> float:
+    """Return for how many seconds from `now` on a run calls these flows: as long as they take, or until it stops."""
+    seconds = flows / start.rate
+    if start.stops_at is None:
+        return seconds
+    return min(seconds, max(0.0, (start.stops_at - now).total_seconds()))
 
 
 def _flows(start: Start) -> str:
@@ -164,8 +178,11 @@ def _facts(start: Start, now: datetime) -> list[str]:
     if start.found and start.limit is not None and start.limit < start.found.to_call:
         lines.append(_line("Limit", f"the first {start.limit:,} of {start.found.to_call:,}"))
     lines.append(_line("Rate", f"{start.rate:g} calls per second"))
+    if start.stops_at:
+        seconds = ":%S" if start.stops_at.second else ""
+        lines.append(_line("Stops at", start.stops_at.strftime(f"%a %Y-%m-%d %H:%M{seconds}")))
     if start.is_counted:
-        lines.append(_line("Expected", expectation(start.to_call, start.rate, now)))
+        lines.append(_line("Expected", expectation(start, start.to_call, now)))
     elif start.piped:
         lines.append(_line("Expected", "unknown: the pipe is read as it comes"))
     else:

@@ -2,18 +2,28 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from flowreaper.cli.terminal.causes import describe_causes, shown_flow, state_words
 from flowreaper.cli.terminal.progress import duration
 from flowreaper.escaping import printable
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
-from flowreaper.store.history import PastRun
+from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.overview import Overview
 
 _NAMES_SHOWN = 5
 _RUNS_SHOWN = 10
 _CODES_SHOWN = 10
 _PACE_OVER_MINUTES = 3
+_MINUTE_S = 60
+_LATE_S = 3 * SEEN_EVERY_S
+
+
+class Pace(NamedTuple):
+    """What a run does, a second: calls that it sends, and outcomes, which are fewer where calls are throttled."""
+
+    calls_per_s: float
+    outcomes_per_s: float
 
 
 def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -> str:
@@ -29,15 +39,15 @@ def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -
     if status.live:
         lines.append(_live(overview, now))
     lines += _states(overview)
-    lines += _runs(overview)
+    lines += _runs(overview, now)
     lines += describe_causes([c for c in overview.causes if c.state in FAILED], checkpoint, delete)
     if delete and not status.live and any(status.states.get(state) for state in UNFINISHED):
         lines.append(f"To go on: {delete}")
     return "\n".join(lines)
 
 
-def describe_in_a_line(overview: Overview, checkpoint: Path, width: int) -> str:
-    """Write how far a job is on one line; its name takes at least `width` columns."""
+def describe_in_a_line(overview: Overview, checkpoint: Path, width: int, now: datetime) -> str:
+    """Write how far a job is at the local time `now` on one line; its name takes at least `width` columns."""
     states = overview.status.states
     done = sum(states.get(state, 0) for state in FINAL)
     parts = [f"{done:,} of {sum(states.values()):,} done"]
@@ -45,7 +55,7 @@ def describe_in_a_line(overview: Overview, checkpoint: Path, width: int) -> str:
     if overview.status.in_doubt:
         parts.append(f"{overview.status.in_doubt:,} in doubt")
     if overview.status.live:
-        ended = "a run is going on"
+        ended = f"a run is going on{_absence(overview.live_run, now)}"
     elif overview.runs:
         ended = f"{_ending(overview.runs[-1])} {_local(overview.runs[-1].seen_at_ms):%Y-%m-%d %H:%M}"
     else:
@@ -53,34 +63,55 @@ def describe_in_a_line(overview: Overview, checkpoint: Path, width: int) -> str:
     return f"{printable(str(checkpoint)):<{width}}  {', '.join(parts)}; {ended}"
 
 
-def pace_of(overview: Overview) -> float | None:
-    """Return the live run's calls a second over its last minutes; None where that is not known."""
-    run = overview.runs[-1] if overview.runs else None
-    if run is None or not overview.status.live or run.ended_at_ms is not None:
-        return None
-    recent = [minute for minute in overview.minutes if minute.run == run.number][-_PACE_OVER_MINUTES:]
-    if not recent:
+def pace_of(overview: Overview) -> Pace | None:
+    """Return what the live run has done in its last minutes; None where that is not known, or it had no work."""
+    run = overview.live_run
+    recent = _last_minutes(overview, run) if run else []
+    if run is None or not recent:
         return None
     since_ms = max(run.started_at_ms, recent[0].at_s * 1000)
     seconds = (run.seen_at_ms - since_ms) / 1000
-    return sum(minute.calls for minute in recent) / seconds if seconds >= 1 else None
+    if seconds < 1:
+        return None
+    outcomes = sum(minute.deleted + minute.absent + minute.refused for minute in recent)
+    return Pace(sum(minute.calls for minute in recent) / seconds, outcomes / seconds)
+
+
+def _last_minutes(overview: Overview, run: PastRun) -> list[Minute]:
+    """Return the last minutes of a run, without a gap up to when it was last seen: in a gap it slept, or had no work."""
+    recent: list[Minute] = []
+    before_s = run.seen_at_ms / 1000
+    for minute in reversed([minute for minute in overview.minutes if minute.run == run.number]):
+        # What was seen in the first seconds of a minute may have no row yet.
+        longest_s = 2 * _MINUTE_S if not recent else _MINUTE_S
+        if before_s - minute.at_s > longest_s or len(recent) == _PACE_OVER_MINUTES:
+            break
+        recent.insert(0, minute)
+        before_s = minute.at_s
+    return recent
 
 
 def _live(overview: Overview, now: datetime) -> str:
     status = overview.status
-    who = f" ({printable(status.run)})" if status.run else ""
+    going_on = f"A run is going on{f' ({printable(status.run)})' if status.run else ''}"
+    if absence := _absence(overview.live_run, now):
+        return f"{going_on}{absence}: it hangs, or was stopped (Ctrl-Z)"
     pace = pace_of(overview)
     if not pace:
-        return f"A run is going on{who}"
-    left = sum(status.states.get(state, 0) for state in UNFINISHED)
+        return going_on
+    going_on = f"{going_on}: {pace.calls_per_s:.1f} calls/s"
     try:
-        end = now + timedelta(seconds=left / pace)
-    except OverflowError:
-        return f"A run is going on{who}: {pace:.1f} calls/s"
-    return (
-        f"A run is going on{who}: {pace:.1f} calls/s, {duration(left / pace)} for all that is unfinished,"
-        f" until {end:%a %Y-%m-%d %H:%M}"
-    )
+        left_s = sum(status.states.get(state, 0) for state in UNFINISHED) / pace.outcomes_per_s
+        end = now + timedelta(seconds=left_s)
+    except (ZeroDivisionError, OverflowError):
+        return going_on
+    return f"{going_on}, {duration(left_s)} for all that is unfinished, until {end:%a %Y-%m-%d %H:%M}"
+
+
+def _absence(run: PastRun | None, now: datetime) -> str:
+    """Say since when a run that goes on has not been seen; empty where it was seen in time."""
+    away_s = now.timestamp() - run.seen_at_ms / 1000 if run else 0.0
+    return f", last seen {duration(away_s)} ago" if away_s > _LATE_S else ""
 
 
 def _states(overview: Overview) -> list[str]:
@@ -104,14 +135,13 @@ def _states(overview: Overview) -> list[str]:
     return lines
 
 
-def _runs(overview: Overview) -> list[str]:
+def _runs(overview: Overview, now: datetime) -> list[str]:
     shown = overview.runs[-_RUNS_SHOWN:]
     lines = []
     if len(overview.runs) > len(shown):
         lines.append(f"Runs 1 to {len(overview.runs) - len(shown):,} are not shown; --json has them")
     for run in shown:
-        live = overview.status.live and run is overview.runs[-1] and run.ended_at_ms is None
-        ending = "going on" if live else _ending(run)
+        ending = f"going on{_absence(run, now)}" if run is overview.live_run else _ending(run)
         outcomes = ", ".join(f"{run.counts[s]:,} {state_words(s)}" for s in FINAL if run.counts.get(s))
         throttled = f", {run.throttled:,} throttled" if run.throttled else ""
         lines.append(

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from flowreaper.errors import Advice, CheckpointRefusedError
 from flowreaper.escaping import printable
+from flowreaper.store.store import Holder
 
 NAME = "log"
 RUN = "run"
@@ -196,13 +197,16 @@ def this_run() -> str:
     return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
 
 
-def who(text: object) -> str:
-    """Write the value of `this_run` for people; empty where it is something else."""
+def parse_holder(text: object) -> Holder | None:
+    """Read the value of `this_run`; None where it is something else."""
     try:
         run = json.loads(text) if isinstance(text, str) else {}
-        return printable(f"pid {run['pid']} on {run['host']} since {run['since']}")
+        pid, host, since = run["pid"], run["host"], datetime.fromisoformat(run["since"])
     except (ValueError, TypeError, KeyError, RecursionError):  # a forged file nests deep
-        return ""
+        return None
+    if not (isinstance(pid, int) and isinstance(host, str) and since.tzinfo):
+        return None
+    return Holder(pid, host, since)
 
 
 def holder(path: Path) -> str:
@@ -215,4 +219,5 @@ def holder(path: Path) -> str:
             db.close()
     except sqlite3.Error:
         return ""
-    return who(row[0]) if row else ""
+    found = parse_holder(row[0]) if row else None
+    return str(found) if found else ""

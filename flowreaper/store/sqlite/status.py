@@ -50,6 +50,6 @@ def status_of(db: sqlite3.Connection, path: Path, identity: Identity | None = No
         in_doubt=in_doubt,
         codes=codes,
         live=live,
-        run=run_mark.who(job.get(run_mark.RUN)) if live else "",
+        holder=run_mark.parse_holder(job.get(run_mark.RUN)) if live else None,
         under_way=sum(codes.get(State.CLAIMED, {}).values()) if live else 0,
     )

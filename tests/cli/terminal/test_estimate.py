@@ -74,6 +74,28 @@ def test_while_the_input_is_read_the_time_left_is_unknown(course: Course) -> Non
     assert course.estimator.left_s is None
 
 
+def test_a_run_that_is_asked_to_stop_takes_no_longer_than_until_then(course: Course) -> None:
+    course.work(60)
+    course.estimator.add(replace(course.now, stops_in_s=3.0))
+    assert course.estimator.left_s == 3.0
+    course.estimator.add(replace(course.now, stops_in_s=1e6))
+    assert course.left_s == pytest.approx(FLOWS / 5 - 60, rel=0.01)
+
+
+def test_where_nothing_gets_done_it_still_ends_when_it_is_asked_to(course: Course) -> None:
+    course.work(600, outcomes_per_call=0.0)
+    course.estimator.add(replace(course.now, stops_in_s=3600.0))
+    assert course.estimator.left_s == 3600.0
+
+
+def test_what_is_still_read_ends_no_run_earlier_than_it_is_asked_to(course: Course) -> None:
+    course.work(60)
+    course.estimator.add(replace(course.now, reading=True, stops_in_s=3600.0))
+    assert course.estimator.left_s == 3600.0
+    course.estimator.add(replace(course.now, reading=True, stops_in_s=1e6))
+    assert course.estimator.left_s is None
+
+
 def test_the_time_left_counts_down_with_the_clock(course: Course) -> None:
     course.work(600)
     assert course.left_s == pytest.approx(FLOWS / 5 - 600, rel=0.001)

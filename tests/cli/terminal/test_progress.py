@@ -144,3 +144,27 @@ def test_the_end_is_a_time_that_can_be_written_however_far_it_is() -> None:
 )
 def test_a_time_span_is_told_in_two_units_at_most(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+# What ends it
+
+
+def ending(left_s: float | None, stops_in_s: float | None) -> View:
+    return View(snapshot(left=9, stops_in_s=stops_in_s), 5.0, left_s, NOON)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "stops_in_s", "said"),
+    [
+        (None, None, ""),
+        (None, 60.0, ""),
+        (60.0, None, "until 12:01"),
+        (60.0, 61.0, "until 12:01"),
+        (3600.0, 3600.0, "stops at 13:00"),
+        (64_799.999999, 64_799.999999, "stops at Thu 2026-11-26 06:00"),
+    ],
+)
+def test_an_end_says_whether_the_run_is_stopped(
+    left_s: float | None, stops_in_s: float | None, said: str
+) -> None:
+    assert ending(left_s, stops_in_s).end() == said

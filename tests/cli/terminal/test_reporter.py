@@ -2,13 +2,14 @@
 
 import io
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowreaper.cli.terminal.log import LogFormat
+from flowreaper.cli.terminal.log import LogFormat, make_log
 from flowreaper.cli.terminal.progress import View
 from flowreaper.cli.terminal.reporter import JsonReporter, Reporter, TextReporter, make_reporter
 from flowreaper.cli.terminal.screen import Screen
@@ -123,6 +124,22 @@ def test_the_input_counts_no_further_than_the_limit() -> None:
     first, second = reported(LogFormat.TEXT, "input read").splitlines()
     assert first.startswith("Input read: 10 flows to delete, 2 s, until ")
     assert second.startswith("2 unfinished flows of earlier inputs")
+
+
+def test_what_the_input_held_takes_no_longer_than_until_the_run_stops() -> None:
+    stops = replace(START, limit=None, stops_at=NOON + timedelta(seconds=2))
+    said = {}
+    for log_format in LogFormat:
+        stderr = io.StringIO()
+        screen = Screen(stderr)
+        kind = JsonReporter if log_format is LogFormat.JSON else TextReporter
+        reporter: Reporter = kind(screen, make_log(screen, log_format, "info"), lambda: NOON)
+        reporter.input_read(stops, InputRead(to_call=30, repeated=1, unlisted=0))
+        said[log_format] = stderr.getvalue()
+    assert said[LogFormat.TEXT] == (
+        "Input read: 30 flows to delete, 2 s, until it stops; about 10 of 30 flows\n"
+    )
+    assert json.loads(said[LogFormat.JSON])["expected_s"] == 2.0
 
 
 def test_text_says_nothing_of_an_input_that_was_counted_before() -> None:

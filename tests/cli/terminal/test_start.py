@@ -115,7 +115,34 @@ def test_the_pace_is_the_one_that_was_asked_for() -> None:
     ],
 )
 def test_the_end_is_given_by_the_clock(flows: int, said: str) -> None:
-    assert expectation(flows, 5, NOW) == said
+    assert expectation(start(), flows, NOW) == said
+
+
+AT_SIX = datetime(2026, 11, 26, 6, 0, 0, tzinfo=UTC)
+
+
+def test_a_run_that_is_asked_to_stop_says_when_and_how_many_flows_the_time_allows() -> None:
+    shown = lines(plan(new=1_000_000), stops_at=AT_SIX)
+    assert "  Stops at:    Thu 2026-11-26 06:00" in shown
+    assert "  Expected:    16 h 0 min, until it stops; about 288,000 of 1,000,000 flows" in shown
+    enough = lines(plan(new=5), stops_at=datetime(2026, 11, 25, 14, 0, 3, tzinfo=UTC))
+    assert "  Stops at:    Wed 2026-11-25 14:00:03" in enough
+    assert "  Expected:    1 s, until 14:00:01" in enough
+
+
+def test_a_moment_that_passed_while_a_person_was_asked_allows_no_flow() -> None:
+    shown = lines(plan(new=5), stops_at=NOW.replace(hour=13))
+    assert "  Expected:    0 s, until it stops; about 0 of 5 flows" in shown
+
+
+def test_a_program_gets_the_moment_at_which_the_run_stops() -> None:
+    facts = fields(start(plan(new=1_000_000), stops_at=AT_SIX), NOW)
+    assert (facts["stops_at"], facts["expected_end"], facts["expected_s"]) == (
+        "2026-11-26T06:00:00+00:00",
+        "2026-11-26T06:00:00+00:00",
+        57_600.0,
+    )
+    assert fields(start(plan(new=5)), NOW)["stops_at"] is None
 
 
 def test_without_a_key_it_is_said_that_none_was_found() -> None:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from flowreaper.cli.terminal.status import describe, describe_in_a_line, pace_of
+from flowreaper.cli.terminal.status import Pace, describe, describe_in_a_line, pace_of
 from flowreaper.model import Cause, Ending, Flow, State
 from flowreaper.store.history import Minute
 from flowreaper.store.overview import Overview
-from flowreaper.store.store import Status
+from flowreaper.store.store import Holder, Status
 from tests.samples import AT_MS, PAST_RUN
 
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PATH = Path("job.ckpt")
 BEGUN_S = AT_MS // 60_000 * 60
+NOW = datetime.fromtimestamp(BEGUN_S + 303, UTC)  # 22:18:03 on 2023-11-14, a Tuesday
+HOLDER = Holder(PAST_RUN.pid, PAST_RUN.host, datetime.fromtimestamp(BEGUN_S, UTC))
+WHO = "A run is going on (pid 42 on here since 2023-11-14T22:13:00+00:00)"
 
 
 def overview(*, live: bool = False, **more: object) -> Overview:
@@ -33,14 +35,14 @@ def overview(*, live: bool = False, **more: object) -> Overview:
         in_doubt=0,
         codes=codes,
         live=live,
-        run="pid 42 on here since 2026-11-25T10:00:00+00:00" if live else "",
+        holder=HOLDER if live else None,
     )
     usual = Overview(status=status, sources={"ids.txt": 1000}, spaces={"": 1000})
     return replace(usual, **more)  # type: ignore[arg-type]  # fields of Overview
 
 
-def told(overview: Overview) -> list[str]:
-    return describe(overview, PATH, NOW, "flowreaper delete -c job.ckpt").split("\n")
+def told(overview: Overview, now: datetime = NOW) -> list[str]:
+    return describe(overview, PATH, now, "flowreaper delete -c job.ckpt").split("\n")
 
 
 def test_a_job_says_where_it_is_from_and_how_far_it_is() -> None:
@@ -74,7 +76,7 @@ LIVE_RUN = replace(PAST_RUN, number=2, started_at_ms=BEGUN_S * 1000, seen_at_ms=
 MINUTES = (
     Minute(run=1, at_s=BEGUN_S, calls=9999),
     *(
-        Minute(run=2, at_s=BEGUN_S + 60 * number, calls=calls)
+        Minute(run=2, at_s=BEGUN_S + 60 * number, calls=calls, deleted=calls * 4 // 5, throttled=calls // 5)
         for number, calls in enumerate((10, 60, 300, 300, 300))
     ),
 )
@@ -83,15 +85,42 @@ MINUTES = (
 def test_a_live_run_says_which_one_it_is_its_pace_and_when_it_ends() -> None:
     lines = told(overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES))
     (line,) = (line for line in lines if line.startswith("A run is going on"))
-    assert line.startswith("A run is going on (pid 42 on here since 2026-11-25T10:00:00+00:00): 5.0 calls/s")
-    assert line.endswith("2 min 0 s for all that is unfinished, until Wed 2026-11-25 12:02")
+    assert line == f"{WHO}: 5.0 calls/s, 2 min 30 s for all that is unfinished, until Tue 2023-11-14 22:20"
+
+
+@pytest.mark.parametrize(("away_s", "seen"), [(15, "going on;"), (20, "going on, last seen 20 s ago;")])
+def test_a_live_run_that_is_not_seen_says_so_and_has_no_pace(away_s: int, seen: str) -> None:
+    stands = overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES)
+    now = datetime.fromtimestamp(LIVE_RUN.seen_at_ms / 1000 + away_s, UTC)
+    (line,) = (line for line in told(stands, now) if line.startswith("A run is going on"))
+    assert ("calls/s" in line) == (away_s <= 15)
+    assert (line == f"{WHO}, last seen 20 s ago: it hangs, or was stopped (Ctrl-Z)") == (away_s > 15)
+    assert seen in told(stands, now)[-1]
+    assert ("last seen 20 s ago" in describe_in_a_line(stands, PATH, 0, now)) == (away_s > 15)
+
+
+def test_a_run_that_calls_without_an_outcome_says_nothing_of_an_end() -> None:
+    minutes = (Minute(run=2, at_s=BEGUN_S + 240, calls=300, throttled=300),)
+    assert f"{WHO}: 5.0 calls/s" in told(overview(live=True, runs=(LIVE_RUN,), minutes=minutes))
+    rare = (Minute(run=2, at_s=BEGUN_S + 240, calls=300, deleted=1),)
+    stands = overview(live=True, runs=(LIVE_RUN,), minutes=rare)
+    states = {State.PENDING: 10**15}
+    assert f"{WHO}: 5.0 calls/s" in told(replace(stands, status=replace(stands.status, states=states)))
 
 
 def test_the_pace_is_that_of_the_last_minutes_of_the_live_run() -> None:
-    assert pace_of(overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES)) == 5.0
+    assert pace_of(overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES)) == Pace(5.0, 4.0)
     begun = replace(LIVE_RUN, started_at_ms=BEGUN_S * 1000 + 30_000, seen_at_ms=BEGUN_S * 1000 + 50_000)
-    first = (Minute(run=2, at_s=BEGUN_S, calls=80),)
-    assert pace_of(overview(live=True, runs=(begun,), minutes=first)) == 4.0
+    first = (Minute(run=2, at_s=BEGUN_S, calls=80, deleted=20, absent=10, refused=10),)
+    assert pace_of(overview(live=True, runs=(begun,), minutes=first)) == Pace(4.0, 2.0)
+
+
+def test_the_pace_is_of_minutes_without_a_gap_as_a_run_that_sleeps_or_has_no_work_has_none() -> None:
+    woke = replace(LIVE_RUN, seen_at_ms=BEGUN_S * 1000 + 7_260_000)
+    minutes = tuple(Minute(run=2, at_s=BEGUN_S + at_s, calls=300) for at_s in (0, 60, 7200))
+    assert pace_of(overview(live=True, runs=(woke,), minutes=minutes)) == Pace(5.0, 0.0)
+    idle = replace(LIVE_RUN, seen_at_ms=BEGUN_S * 1000 + 300_000)
+    assert pace_of(overview(live=True, runs=(idle,), minutes=minutes[:2])) is None
 
 
 @pytest.mark.parametrize(
@@ -102,6 +131,7 @@ def test_the_pace_is_that_of_the_last_minutes_of_the_live_run() -> None:
         overview(live=True, runs=(LIVE_RUN,)),
         overview(live=True, runs=(replace(LIVE_RUN, ended_at_ms=1),), minutes=MINUTES),
         overview(live=True, runs=(replace(LIVE_RUN, seen_at_ms=0),), minutes=MINUTES),
+        overview(live=True, runs=(replace(LIVE_RUN, pid=43),), minutes=MINUTES),
     ],
 )
 def test_without_a_live_run_that_has_called_there_is_no_pace(unknown: Overview) -> None:
@@ -136,6 +166,14 @@ def test_the_run_that_goes_on_was_not_cut_off() -> None:
     ]
 
 
+def test_a_run_that_was_cut_off_does_not_go_on_because_another_has_the_checkpoint() -> None:
+    """In containers, every run may have the same pid and host."""
+    dead = replace(LIVE_RUN, number=1, started_at_ms=BEGUN_S * 1000 - 1)
+    lines = told(overview(live=True, runs=(dead,), minutes=MINUTES))
+    assert WHO in lines
+    assert ", cut off; " in lines[-1]
+
+
 def test_of_very_many_runs_the_last_are_shown() -> None:
     runs = tuple(replace(PAST_RUN, number=number) for number in range(1, 26))
     lines = [line for line in told(overview(runs=runs)) if line.startswith("Run")]
@@ -161,9 +199,9 @@ def test_what_failed_comes_with_its_meaning_and_commands() -> None:
     ],
 )
 def test_each_of_several_jobs_is_a_line(seen: Overview, line: str) -> None:
-    assert describe_in_a_line(seen, PATH, 10) == line
+    assert describe_in_a_line(seen, PATH, 10, NOW) == line
 
 
 def test_a_line_says_how_and_when_the_last_run_ended() -> None:
     ended = replace(PAST_RUN, ending=Ending.TIME_UP, ended_at_ms=AT_MS)
-    assert "; time up 2023-11-1" in describe_in_a_line(overview(runs=(ended,)), PATH, 0)
+    assert "; time up 2023-11-1" in describe_in_a_line(overview(runs=(ended,)), PATH, 0, NOW)

@@ -73,12 +73,12 @@ def test_a_run_that_does_not_say_who_it_is_refuses_all_the_same(path: Path, said
 
 
 def test_what_a_forged_file_says_is_escaped(path: Path) -> None:
-    forged = json.dumps({"pid": "\x1b[2J", "host": "\n", "since": "x" * 900})
+    forged = json.dumps({"pid": 7, "host": "\x1b[2J\n" + "x" * 900, "since": "2026-11-25T10:00:00+00:00"})
     with contextlib.closing(open_checkpoint(path, IDENTITY)) as checkpoint:
         checkpoint._db.execute("UPDATE job SET value = ? WHERE name = 'run'", (forged,))
         with pytest.raises(CheckpointRefusedError) as caught:
             hold(path)
-    assert "\\x1b[2J on \\x0a" in str(caught.value)
+    assert "pid 7 on \\x1b[2J\\x0ax" in str(caught.value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.store.sqlite.run_mark import Mark, is_whole, parse, this_run, who
+from flowreaper.store.sqlite.run_mark import Mark, is_whole, parse, parse_holder, this_run
 
 tokens = st.lists(st.from_regex(r"[0-9a-f]{16}", fullmatch=True), min_size=1, max_size=4).map(tuple)
 marks = st.builds(Mark, st.integers(0, 10**9), st.integers(0, 10**9), tokens)
@@ -89,10 +89,26 @@ def test_a_fold_that_a_reader_held_up_keeps_the_tokens_that_the_main_file_may_st
 
 
 def test_a_run_says_who_it_is() -> None:
-    assert who(this_run()).startswith(f"pid {os.getpid()} on {socket.gethostname()} since 2")
-    assert who(json.dumps({"pid": "\x1b[2J", "host": 1, "since": 2})) == "pid \\x1b[2J on 1 since 2"
+    holder = parse_holder(this_run())
+    assert holder
+    assert (holder.pid, holder.host) == (os.getpid(), socket.gethostname())
+    assert str(holder).startswith(f"pid {os.getpid()} on {socket.gethostname()} since 2")
 
 
-@pytest.mark.parametrize("said", [None, b"x", 5, "", "5", "null", '{"pid": 1}', "[" * 4096])
+def test_a_forged_name_steers_no_terminal() -> None:
+    said = json.dumps({"pid": 5, "host": "\x1b[2J", "since": "2026-11-25T10:00:00+00:00"})
+    assert str(parse_holder(said)) == "pid 5 on \\x1b[2J since 2026-11-25T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(None, b"x", 5, "", "5", "null", '{"pid": 1}', "[" * 4096),
+        '{"pid": "1", "host": "a", "since": "2026-11-25T10:00:00+00:00"}',
+        '{"pid": 1, "host": 2, "since": "2026-11-25T10:00:00+00:00"}',
+        '{"pid": 1, "host": "a", "since": "2026-11-25T10:00:00"}',
+        '{"pid": 1, "host": "a", "since": "noon"}',
+    ],
+)
 def test_what_no_run_said_is_nobody(said: object) -> None:
-    assert who(said) == ""
+    assert parse_holder(said) is None
