@@ -318,7 +318,7 @@ def test_status_alone_shows_every_checkpoint_of_the_folder(command: Command, ids
     (command.folder / "other.ckpt").write_text("no checkpoint")
     lines = command.run("status").out.splitlines()
     assert [line.split()[0] for line in lines] == ["a.txt.job", "b.txt.job"]
-    assert all("2 of 2 done; finished 20" in line for line in lines)
+    assert all("2 of 2 done; last run: finished, 20" in line for line in lines)
     found = json.loads(command.run("status", "--json").out)["checkpoints"]
     assert [job["checkpoint"] for job in found] == ["a.txt.job", "b.txt.job"]
 

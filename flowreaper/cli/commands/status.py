@@ -1,6 +1,7 @@
 """``flowreaper status``: how far a job is, or every job of this folder."""
 
 import json
+import shutil
 import signal
 import sys
 import time
@@ -14,13 +15,14 @@ from flowreaper.cli.document import SCHEMA, job_document
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument, warn_of_what_is_missing
 from flowreaper.cli.streams import write_line
-from flowreaper.cli.terminal.status import describe, describe_in_a_line
+from flowreaper.cli.terminal.status import describe, describe_in_a_line, describe_on_screen
 from flowreaper.errors import FlowreaperError
 from flowreaper.store.overview import Overview
 from flowreaper.store.sqlite.reader import find_checkpoints, read_overview
 
 _WATCH_S = 2.0
-_CLEAR = "\x1b[H\x1b[2J"
+_CLEAR = "\x1b[H\x1b[J"
+# Not ESC[2J: that pushes each picture into what can be scrolled back to.
 
 
 _EXAMPLES = (
@@ -59,17 +61,22 @@ def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
 
 def _watch(checkpoint: Path, *, as_json: bool) -> None:
     """Show a job until no run has it, each time in place of the last where this is a terminal."""
-    clears = sys.stdout.isatty() and not as_json
+    on_screen = sys.stdout.isatty() and not as_json
     live = True
     while live:
         overview = read_overview(checkpoint)
         live = overview.status.live
-        if clears:
+        if on_screen:
             click.echo(_CLEAR, nl=False)
             sys.stdout.flush()
-        if not live:
-            warn_of_what_is_missing(checkpoint)
-        _show(checkpoint, overview, as_json=as_json)
+        if live and on_screen:
+            columns, rows = shutil.get_terminal_size()
+            click.echo(describe_on_screen(overview, checkpoint, _local_time(), columns, rows), nl=False)
+            sys.stdout.flush()
+        else:
+            if not live:
+                warn_of_what_is_missing(checkpoint)
+            _show(checkpoint, overview, as_json=as_json)
         if live:
             time.sleep(_WATCH_S)
 

@@ -28,6 +28,20 @@ class Pace(NamedTuple):
 
 def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -> str:
     """Write what a checkpoint holds; `now` is local time, `delete` as in `cause_commands`."""
+    lines = [*_facts(overview, checkpoint, now), *_runs(overview, now)]
+    lines += describe_causes([c for c in overview.causes if c.state in FAILED], checkpoint, delete)
+    if delete and not overview.status.live and any(map(overview.status.states.get, UNFINISHED)):
+        lines.append(f"To go on: {delete}")
+    return "\n".join(lines)
+
+
+def describe_on_screen(overview: Overview, checkpoint: Path, now: datetime, columns: int, rows: int) -> str:
+    """Write how far a job is so that it fits on a screen, whose last column and row stay free."""
+    lines = [*_facts(overview, checkpoint, now), *_runs(overview, now)]
+    return "\n".join(line[: columns - 1] for line in lines[: rows - 1])
+
+
+def _facts(overview: Overview, checkpoint: Path, now: datetime) -> list[str]:
     status = overview.status
     where = "the sandbox" if status.sandbox else f"{status.endpoint}, access key {status.access_key}"
     lines = [f"{printable(str(checkpoint))}: {printable(where)}"]
@@ -38,12 +52,7 @@ def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -
         lines.append(f"Spaces: {_counted(own)}")
     if status.live:
         lines.append(_live(overview, now))
-    lines += _states(overview)
-    lines += _runs(overview, now)
-    lines += describe_causes([c for c in overview.causes if c.state in FAILED], checkpoint, delete)
-    if delete and not status.live and any(status.states.get(state) for state in UNFINISHED):
-        lines.append(f"To go on: {delete}")
-    return "\n".join(lines)
+    return lines + _states(overview)
 
 
 def describe_in_a_line(overview: Overview, checkpoint: Path, width: int, now: datetime) -> str:
@@ -51,13 +60,14 @@ def describe_in_a_line(overview: Overview, checkpoint: Path, width: int, now: da
     states = overview.status.states
     done = sum(states.get(state, 0) for state in FINAL)
     parts = [f"{done:,} of {sum(states.values()):,} done"]
-    parts += [f"{states[state]:,} {state_words(state)}" for state in FAILED if states.get(state)]
+    parts += [f"{states[s]:,} {state_words(s)}" for s in (State.ABSENT, *FAILED) if states.get(s)]
     if overview.status.in_doubt:
         parts.append(f"{overview.status.in_doubt:,} in doubt")
     if overview.status.live:
         ended = f"a run is going on{_absence(overview.live_run, now)}"
     elif overview.runs:
-        ended = f"{_ending(overview.runs[-1])} {_local(overview.runs[-1].seen_at_ms):%Y-%m-%d %H:%M}"
+        last = overview.runs[-1]
+        ended = f"last run: {_ending(last)}, {_local(last.seen_at_ms):%Y-%m-%d %H:%M}"
     else:
         ended = "no run is known"
     return f"{printable(str(checkpoint)):<{width}}  {', '.join(parts)}; {ended}"
@@ -141,16 +151,23 @@ def _runs(overview: Overview, now: datetime) -> list[str]:
     if len(overview.runs) > len(shown):
         lines.append(f"Runs 1 to {len(overview.runs) - len(shown):,} are not shown; --json has them")
     for run in shown:
-        ending = f"going on{_absence(run, now)}" if run is overview.live_run else _ending(run)
-        outcomes = ", ".join(f"{run.counts[s]:,} {state_words(s)}" for s in FINAL if run.counts.get(s))
-        throttled = f", {run.throttled:,} throttled" if run.throttled else ""
-        lines.append(
-            f"Run {run.number}: {_local(run.started_at_ms):%Y-%m-%d %H:%M}, {duration(run.seconds)}, {ending};"
-            f" {outcomes or 'no outcome'}; {run.calls:,} calls{throttled}"
-        )
+        begun = f"Run {run.number}: {_local(run.started_at_ms):%Y-%m-%d %H:%M}"
+        if run is overview.live_run:  # the states say more than its row, which is some seconds old
+            lines.append(f"{begun}, going on{_absence(run, now)}")
+        else:
+            lines.append(f"{begun}, {duration(run.seconds)}, {_ending(run)}; {_done(run)}")
         if run.error:
-            lines.append(f"  {printable(run.error, 200)}")
+            lines.append(f"  {printable(run.error, 2000)}")
     return lines
+
+
+def _done(run: PastRun) -> str:
+    """Write what a run did; one that was cut off has done more in its last seconds than it could keep."""
+    outcomes = ", ".join(f"{run.counts[s]:,} {state_words(s)}" for s in FINAL if run.counts.get(s))
+    throttled = f", {run.throttled:,} throttled" if run.throttled else ""
+    calls = f"{run.calls:,} call{'' if run.calls == 1 else 's'}{throttled}"
+    at_least = "at least " if outcomes and run.ending is None else ""
+    return f"{at_least}{outcomes or 'no outcome'}; {calls}"
 
 
 def _ending(run: PastRun) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowreaper.cli.terminal.status import Pace, describe, describe_in_a_line, pace_of
+from flowreaper.cli.terminal.status import Pace, describe, describe_in_a_line, describe_on_screen, pace_of
 from flowreaper.model import Cause, Ending, Flow, State
 from flowreaper.store.history import Minute
 from flowreaper.store.overview import Overview
@@ -88,7 +88,7 @@ def test_a_live_run_says_which_one_it_is_its_pace_and_when_it_ends() -> None:
     assert line == f"{WHO}: 5.0 calls/s, 2 min 30 s for all that is unfinished, until Tue 2023-11-14 22:20"
 
 
-@pytest.mark.parametrize(("away_s", "seen"), [(15, "going on;"), (20, "going on, last seen 20 s ago;")])
+@pytest.mark.parametrize(("away_s", "seen"), [(15, "going on"), (20, "going on, last seen 20 s ago")])
 def test_a_live_run_that_is_not_seen_says_so_and_has_no_pace(away_s: int, seen: str) -> None:
     stands = overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES)
     now = datetime.fromtimestamp(LIVE_RUN.seen_at_ms / 1000 + away_s, UTC)
@@ -160,7 +160,7 @@ def test_runs_are_listed_with_their_ending_and_what_stopped_them() -> None:
 
 def test_the_run_that_goes_on_was_not_cut_off() -> None:
     lines = told(overview(live=True, runs=(replace(PAST_RUN, number=1), LIVE_RUN)))
-    assert [("cut off" in line, "going on;" in line) for line in lines if line.startswith("Run ")] == [
+    assert [("cut off" in line, line.endswith("going on")) for line in lines if line.startswith("Run ")] == [
         (True, False),
         (False, True),
     ]
@@ -204,4 +204,19 @@ def test_each_of_several_jobs_is_a_line(seen: Overview, line: str) -> None:
 
 def test_a_line_says_how_and_when_the_last_run_ended() -> None:
     ended = replace(PAST_RUN, ending=Ending.TIME_UP, ended_at_ms=AT_MS)
-    assert "; time up 2023-11-1" in describe_in_a_line(overview(runs=(ended,)), PATH, 0, NOW)
+    assert "; last run: time up, 2023-11-1" in describe_in_a_line(overview(runs=(ended,)), PATH, 0, NOW)
+
+
+def test_on_a_screen_it_takes_no_more_than_there_is_and_no_commands() -> None:
+    causes = (Cause(State.REFUSED, "Some.Code", 10, (Flow("7"),)),)
+    seen = overview(live=True, runs=(LIVE_RUN,), minutes=MINUTES, causes=causes)
+    shown = describe_on_screen(seen, PATH, NOW, 40, 6).split("\n")
+    assert len(shown) == 5
+    assert max(map(len, shown)) == 39
+    assert "List:" not in describe_on_screen(seen, PATH, NOW, 200, 100)
+
+
+def test_a_run_that_was_cut_off_has_done_at_least_what_it_kept() -> None:
+    cut_off = replace(PAST_RUN, number=1, counts={State.DELETED: 12}, calls=1)
+    (line,) = (line for line in told(overview(runs=(cut_off,))) if line.startswith("Run 1"))
+    assert line.endswith(", cut off; at least 12 deleted; 1 call")
