@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _NBSP = "\N{NO-BREAK SPACE}"
 _BRIEF, _SENTENCE = 80, 200  # characters
-_CROSS = 3.5  # half the width of the cross at the end of a run that was cut off
+_CROSS = 3.5  # half the width of the mark at the end of a run that was cut off or goes on
 
 
 def shown(value: object) -> object:
@@ -119,6 +119,14 @@ def crosses(marks: Iterable[RunMark], middle: float) -> Markup:
     size = 2 * _CROSS
     return _path(
         f"M{place(mark.right - _CROSS)} {place(middle - _CROSS)}l{size} {size}m0-{size}l-{size} {size}"
+        for mark in marks
+    )
+
+
+def arrows(marks: Iterable[RunMark], middle: float) -> Markup:
+    """Write an arrowhead at the end of each mark as SVG path data."""
+    return _path(
+        f"M{place(mark.right)} {place(middle - _CROSS)}l{_CROSS} {_CROSS}l-{_CROSS} {_CROSS}"
         for mark in marks
     )
 

@@ -23,7 +23,10 @@ _CONFIRMED = Meaning("the service confirmed the deletion", "nothing")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRow:
-    """Flows or lines that ended alike. `in_doubt` counts those that may be deleted although their state does not say so."""
+    """Flows or lines that ended alike.
+
+    `in_doubt` counts those that may be deleted although their state does not say so.
+    """
 
     state: State
     code: str

@@ -29,6 +29,7 @@ def render(report: Report, commands: Commands) -> str:
     step = bucket_step(overview.minutes)
     rows = outcome_rows(report.results)
     all_runs = RunSum(overview.runs)
+    goes_on = overview.runs[-1].number if report.live and overview.runs else None
     style = _text("page.css")
     return (
         _environment()
@@ -50,8 +51,8 @@ def render(report: Report, commands: Commands) -> str:
             untold=report.results.count(*FINAL) - sum(all_runs.counts.values()),
             extent=extent(overview.runs, overview.minutes),
             plots={
-                "wide": plot(overview.runs, overview.minutes, _WIDE),
-                "narrow": plot(overview.runs, overview.minutes, _NARROW),
+                "wide": plot(overview.runs, overview.minutes, _WIDE, goes_on),
+                "narrow": plot(overview.runs, overview.minutes, _NARROW, goes_on),
             },
             step_s=step,
             buckets=buckets(overview.minutes, step),
@@ -89,6 +90,7 @@ def _environment() -> jinja2.Environment:
         "areas": filters.areas,
         "bars": filters.bars,
         "crosses": filters.crosses,
+        "arrows": filters.arrows,
         "brief": filters.brief,
         "minute": filters.minute,
         "sentence": filters.sentence,

@@ -195,9 +195,11 @@ def test_while_a_run_goes_on_the_page_says_that_it_is_a_snapshot_and_blames_no_c
     assert "A snapshot: a run was going on when this page was made (pid 7 on batch-1 since noon)" in shown
     assert "In doubt" not in shown
     assert "Run 1: goes on." in shown
+    assert "it was cut off the run that goes on" in shown  # the keys of the two marks
     cut = words(render(report((past,), (), kinds), COMMANDS))
     assert "Not complete: 9 flows have no outcome" in cut
     assert "Run 1: cut off (killed, or its machine went down)." in cut
+    assert "the run that goes on" not in cut
 
 
 def test_an_ending_says_what_it_means_and_why() -> None:
