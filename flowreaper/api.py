@@ -112,9 +112,9 @@ class Job:
         - `break` leaves the rest unread. In a block that stays open, close the iterator, too (`contextlib.aclosing`).
 
         The iteration ends when every flow has its outcome, or when the run ends before that (`stop`, or a limit of
-        `Settings`); then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is sure that the
-        run does not stop for it, or when nothing else is left to call. If a later flow stops the run for absences in a
-        row (ConsecutiveAbsencesError), those that were seen are called again by the next run.
+        `Settings`); then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is
+        sure that the run does not stop for it, or when nothing else is left to call. If a later flow stops the run for
+        absences in a row (ConsecutiveAbsencesError), those that were seen are called again by the next run.
 
         Raises:
             TypeError: `flows` is a single id, or cannot be iterated.

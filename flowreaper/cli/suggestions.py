@@ -1,4 +1,4 @@
-"""What somebody may have meant: the nearest of the known words, a checkpoint instead of its input, an id instead of a file."""
+"""What somebody may have meant: the nearest known word, a checkpoint instead of its input, an id instead of a file."""
 
 import contextlib
 import os

@@ -24,10 +24,10 @@ _LOOK_S = 0.5
 class Supervisor:
     """Runs a lane until nothing is left to do, with all that goes on beside it.
 
-    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows by
-    state when the run begins, `to_call` the flows that
-    will be called for sure. `expires_at` is when the credentials expire, in seconds since the epoch, None: never.
-    `input_read` is called once the input was read to its end. `now` returns seconds since the epoch.
+    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows
+    by state when the run begins, `to_call` the flows that will be called for sure. `expires_at` is when the credentials
+    expire, in seconds since the epoch, None: never. `input_read` is called once the input was read to its end. `now`
+    returns seconds since the epoch.
     """
 
     def __init__(

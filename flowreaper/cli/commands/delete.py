@@ -201,14 +201,13 @@ _EXAMPLES = (
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.
 
-    SOURCE is a file, or - for standard input; a flow id is none. Only flows that the SOURCEs list are called: unfinished
-    flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read; with
-    -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not read. Run the same
-    command again to go on where it stopped.
+    SOURCE is a file, or - for standard input; a flow id is none. Only flows that the SOURCEs list are called:
+    unfinished flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input
+    is read; with -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not
+    read. Run the same command again to go on where it stopped.
     """
-    from flowreaper.cli.run import (
-        DeleteCommand,
-    )  # a fifth of a second, which help and completion need not wait
+    # Help and completion need not wait a fifth of a second for this.
+    from flowreaper.cli.run import DeleteCommand
 
     sources: list[Source] = []
     try:

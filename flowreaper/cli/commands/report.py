@@ -36,7 +36,8 @@ def command(checkpoint: Path, output: Path | None) -> None:
     """Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.
 
     The page loads nothing and runs no script, so it can be mailed, archived or printed. It names the SHA-256 of the
-    full list of results, and the command that finds it again. Also while a run is going on; it is a snapshot then. A million flows take some seconds.
+    full list of results, and the command that finds it again. Also while a run is going on; it is a snapshot then. A
+    million flows take some seconds.
     """
     target = output or Path(f"{checkpoint.name}.html")
     check_new(target, checkpoint)

@@ -92,7 +92,7 @@ def why_slow(run: Snapshot) -> str:
 
 
 def time_left(seconds: float, *, short: bool = False) -> str:
-    """Write how long a run still takes, the more coarsely the longer it is; `short` in whole hours from the first on."""
+    """Write how long a run still takes, the longer the more coarsely; `short` in whole hours from the first on."""
     if seconds >= (_HOUR_S if short else _WHOLE_HOURS_FROM_S):
         return f"{seconds / _HOUR_S:,.0f} h left"
     return f"{_coarse(seconds, whole_minutes_from_s=10 * _MINUTE_S)} left"

@@ -61,7 +61,7 @@ class Start:
 
 
 def describe(start: Start, what: str, now: datetime) -> str:
-    """Write the facts for a person; `what` is the first words, as "About to permanently delete"; `now` is local time."""
+    """Write the facts for a person; `what` begins them, as in "About to permanently delete"; `now` is local time."""
     lines = [f"{what} {_flows(start)}", *_facts(start, now)]
     if found := start.found:
         if found.sample:

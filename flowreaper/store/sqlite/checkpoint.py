@@ -153,7 +153,7 @@ class Checkpoint:
         return rows
 
     def reopen(self, retry: Retry) -> int:
-        """Make the finished flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
+        """Make finished flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
         if not retry:
             return 0
         with self._transaction() as db:

@@ -56,8 +56,8 @@ _TABLES = (
     )""",
 )
 
-# The job's history: a row a run, and a row for each minute of it. Sums of a run are columns, so that a run that was
-# killed has those of its last seconds but few.
+# The job's history: a row a run, and a row for each minute of it. Sums of a run are columns, so that they are kept
+# while it goes on: a killed run loses at most five seconds of its sums.
 _HISTORY = (
     """CREATE TABLE run (
         id INTEGER PRIMARY KEY,
