@@ -13,7 +13,7 @@ from flowreaper.job.lane import Lane
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead, Snapshot
 from flowreaper.limiter.saved_pace import SavedPace
-from flowreaper.model import Ending, Entry, InvalidEntry, State
+from flowreaper.model import AnyEntry, Ending, State
 from flowreaper.producer.producer import Deliver, Producer
 from flowreaper.store.sqlite.writer import Writer
 
@@ -153,7 +153,7 @@ class Supervisor:
             self._warn_of_expiry()
             self._lane.workers.reading_ended()
 
-    async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
+    async def _deliver(self, batch: list[AnyEntry]) -> None:
         new = await self._lane.sink.add(batch)
         self._to_call += new
         if new:

@@ -15,6 +15,7 @@ from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import (
     Added,
+    AnyEntry,
     Change,
     Claim,
     Entry,
@@ -104,7 +105,7 @@ class Checkpoint:
         with self._database.errors():
             return listed_flows.count_unlisted(self._db, self._last_known)
 
-    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    def add(self, entries: Sequence[AnyEntry]) -> Added:
         """Keep what was read; only count what is known already."""
         with self._transaction() as db:
             invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
