@@ -94,7 +94,7 @@ def test_a_run_whose_checkpoint_vanishes_sends_no_more(begin: Begin, ids: Ids) -
     fresh = command.delete("-c", NAME, "flows.txt")
     assert fresh.status == 2
     assert f"there is {NAME}.saved, which holds what a run had recorded" in fresh.err
-    # What was saved goes on where the run stopped: nothing is called twice but what was under way.
+    # What was saved goes on where the run stopped: nothing is called twice but what was in progress.
     (command.folder / f"{NAME}.saved").rename(command.folder / NAME)
     saved = command.results(NAME)
     done = [flow for flow, record in saved.items() if record["state"] == "deleted"]

@@ -130,6 +130,6 @@ def test_the_flows_in_memory_stay_few_while_a_million_are_added() -> None:
 
     run_virtual(run())
     assert store.pending == 1_000_000
-    # Claimed ahead, under way, and answered but not yet recorded.
+    # Claimed ahead, in progress, and answered but not yet recorded.
     assert store.most_held <= 3 + 2 + 2
     assert len(service.times) == pytest.approx(300, abs=5)

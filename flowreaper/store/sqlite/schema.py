@@ -104,7 +104,7 @@ COUNT_IN_DOUBT_DURING_A_RUN = (
     f"SELECT (SELECT count(*) FROM flow WHERE state {IS_CLAIMED} AND in_doubt = 1)"  # noqa: S608 -- constants
     f" + (SELECT count(*) FROM flow WHERE state {IS_PENDING} AND in_doubt = 1)"
 )
-"""The same while a run goes on: the flows that it has claimed itself are under way, not in doubt."""
+"""The same while a run goes on: the flows that it has claimed itself are in progress, not in doubt."""
 
 
 def create(db: sqlite3.Connection) -> None:
