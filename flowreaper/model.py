@@ -195,9 +195,10 @@ class Requeue(NamedTuple):
 
 
 class Reopen(NamedTuple):
-    """Final outcomes of this run that are taken back: these rows become pending again."""
+    """Outcomes that are taken back: these absent rows become pending again, `earlier` of them of earlier runs."""
 
     rows: tuple[int, ...]
+    earlier: int = 0
 
 
 Change = Outcome | Requeue | Reopen
@@ -257,8 +258,8 @@ class Ending(StrEnum):
 _ENDINGS = {
     Ending.FINISHED: "every flow that was taken is deleted or absent",
     Ending.INCOMPLETE: "nothing is left to do, but some flows were refused, invalid or given up",
-    Ending.LIMIT: "the limit of flows was reached, and flows are left",
-    Ending.TIME_UP: "the time was up, and flows are left",
+    Ending.LIMIT: "the limit of flows was reached; flows or input are left",
+    Ending.TIME_UP: "the time was up; flows or input are left",
     Ending.INTERRUPTED: "interrupted by a signal or by the caller",
     Ending.STOPPED: "stopped by something that concerns every flow",
 }

@@ -35,6 +35,7 @@ _FLAGS = {
     "limit": "--limit",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
+    "treat": "--treat",
 }
 """The flag of each setting that an error may name."""
 

@@ -9,12 +9,14 @@ Schema 1. Times are UTC, ISO 8601; what is not known is null. Of a job:
     causes                      why flows ended other than by a confirmed deletion, each with state, code, flows,
                                 meaning, remedy, sample (three flows) and the commands list, export, retry
     sources, spaces             flows by source and by space; "" is the account's own space
+    resume                      the command that calls everything unfinished; null where nothing is left or a run is on
     live, run, under_way        whether a run has the checkpoint, which, and how many flows it has claimed
     runs                        number, started_at, ended_at, seconds, ending, meaning, error, calls, calls_per_s,
                                 throttled, counts, rate, version, host, pid, access_key; ending is null for a run that
                                 goes on or was cut off
 
-A summary has these, and of its run:
+Of several jobs: schema, checkpoints (a list of these). A summary has these, unless its checkpoint cannot be read, and
+of its run:
 
     ending, meaning             null where no run began
     exit_status, error
@@ -22,6 +24,9 @@ A summary has these, and of its run:
     calls, calls_per_s, throttled, seconds, repeated
     left, unlisted              unfinished flows that the run would have taken, that its input does not list
     found_nothing, resume       what to check where everything was absent; the command that goes on
+
+A command that ended before a run began has schema, checkpoint, ending, meaning, exit_status and error alone; one that
+has not ended, or was killed, the same with an exit_status of null.
 """
 
 from collections.abc import Mapping
@@ -30,10 +35,9 @@ from typing import Any
 
 from flowreaper.cli.advice import shown
 from flowreaper.cli.cause_commands import cause_commands
-from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.client.meanings import meaning_of
-from flowreaper.model import FINAL, Cause, State
+from flowreaper.model import FINAL, UNFINISHED, Cause, State
 from flowreaper.store.history import PastRun
 from flowreaper.store.overview import Overview
 from flowreaper.store.records import utc_time
@@ -42,10 +46,10 @@ SCHEMA = 1
 """The version of these documents: it grows when a name goes or changes its sense, not when one is added."""
 
 
-def job_document(overview: Overview, checkpoint: Path, delete: str = "") -> dict[str, Any]:
+def job_document(overview: Overview, checkpoint: Path, delete: str) -> dict[str, Any]:
     """Return the facts of a job; `delete` as in `cause_commands`."""
     status = overview.status
-    delete = delete or f"flowreaper delete -c {path_word(checkpoint)}"
+    unfinished = sum(status.states.get(state, 0) for state in UNFINISHED)
     return {
         "schema": SCHEMA,
         "checkpoint": str(checkpoint),
@@ -56,6 +60,7 @@ def job_document(overview: Overview, checkpoint: Path, delete: str = "") -> dict
         "states": by_state(status.states, State),
         "inferred": status.inferred,
         "in_doubt": status.in_doubt,
+        "resume": delete if delete and unfinished and not status.live else None,
         "live": status.live,
         "run": status.run or None,
         "under_way": status.under_way,
@@ -92,14 +97,14 @@ def summary_document(end: RunEnd, overview: Overview | None, status: int) -> dic
     }
 
 
-def refusal_document(checkpoint: Path, error: str, status: int) -> dict[str, Any]:
-    """Return the facts of a command that ended before a run began."""
+def refusal_document(checkpoint: Path | None, error: str, status: int | None) -> dict[str, Any]:
+    """Return the facts of a command that ended before a run began; None: it has not ended."""
     return {
         "schema": SCHEMA,
-        "checkpoint": str(checkpoint),
+        "checkpoint": None if checkpoint is None else str(checkpoint),
         "ending": None,
         "meaning": None,
-        "exit_status": int(status),
+        "exit_status": None if status is None else int(status),
         "error": error,
     }
 
@@ -115,7 +120,7 @@ def run_document(run: PastRun) -> dict[str, Any]:
         "meaning": run.ending.meaning if run.ending else None,
         "error": run.error or None,
         "calls": run.calls,
-        "calls_per_s": round(run.calls / run.seconds, 2) if run.seconds else None,
+        "calls_per_s": round(run.calls_per_s, 2),
         "throttled": run.throttled,
         "counts": by_state(run.counts, FINAL),
         "rate": run.rate,

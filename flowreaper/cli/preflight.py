@@ -55,6 +55,19 @@ def check_paths(sources: Sequence[Source], checkpoint: Path, others: Mapping[str
             )
 
 
+def names_twice(path: Path | None, options: Mapping[str, Any]) -> bool:
+    """Return whether ``flowreaper delete`` names this path, or makes it, for something else; None is no path."""
+    if path is None:
+        return False
+    named = [*options["source"], options["checkpoint"], options["results"]]
+    named += [f"{Path(source).name}.ckpt" for source in options["source"]]
+    return any(
+        path.resolve() == Path(other).resolve() or companion_named(Path(other), path)
+        for other in named
+        if other
+    )
+
+
 def check_checkpoint(checkpoint: Path, *, accept_lost_log: bool) -> None:
     """Refuse, before anybody is asked, a checkpoint that a run would refuse for what lies there or beside it.
 

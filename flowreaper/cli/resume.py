@@ -50,9 +50,9 @@ def resume_command(
 
 
 def retry_command(ctx: click.Context, checkpoint: Path) -> str:
-    """Return the command line that calls flows of this job again that are piped to it; what follows is the source.
+    """Return the command line that calls flows of this job again; what follows is their source.
 
-    It asks before it sends, whatever this command was told.
+    It asks before it sends, unless the environment says otherwise.
     """
     about_this_run = (
         "source",

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,12 +30,12 @@ from flowreaper.cli.terminal.reporter import Reporter, local_time, make_reporter
 from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
-from flowreaper.errors import ConfigurationError, CredentialsError, FlowreaperError
+from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.job.dry_run import Plan
 from flowreaper.job.run import Beside, Run
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Opened, Snapshot, Summary
-from flowreaper.model import Credentials, State
+from flowreaper.model import Credentials, Ending, State
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
 
@@ -46,7 +45,9 @@ _STDIN = 0
 class DeleteCommand:
     """One ``flowreaper delete``, from its options to its exit status."""
 
-    def __init__(self, ctx: click.Context, sources: list[Source], options: dict[str, Any]) -> None:
+    def __init__(
+        self, ctx: click.Context, sources: list[Source], options: dict[str, Any], summary_file: SummaryFile
+    ) -> None:
         self._ctx = ctx
         self._sources = sources
         self._options = options
@@ -57,37 +58,28 @@ class DeleteCommand:
             Screen(sys.stderr), LogFormat(options["log_format"]), options["log_level"]
         )
         self._signals = Signals(self._reporter.say)
-        self._summary_file = SummaryFile(options["summary_json"], self._checkpoint)
+        self._summary_file = summary_file
         self._results = ResultsTarget(
             options["results"], self._checkpoint, notice=self._reporter.notice, log=self._reporter.log.warning
         )
 
     def execute(self) -> int:
-        """Check, then run or plan; return the exit status. Whatever becomes of it, the summary's file says so.
+        """Check, then run or plan; return the exit status.
 
         Raises:
             FlowreaperError: nothing was sent, or the summary cannot be written.
         """
-        try:
-            self._check()
-            if self._options["dry_run"]:
-                asyncio.run(self._dry_run())
-                return ExitStatus.DONE
-            terminal = None if self._options["yes"] else require_terminal()
-            return asyncio.run(self._run(terminal))
-        except (FlowreaperError, KeyboardInterrupt) as error:
-            if isinstance(error, FlowreaperError):
-                self._summary_file.write_refusal(shown(error), error_status(error))
-            else:
-                self._summary_file.write_refusal("interrupted before anything was sent", 128 + signal.SIGINT)
-            raise
+        self._check()
+        if self._options["dry_run"]:
+            asyncio.run(self._dry_run())
+            return ExitStatus.DONE
+        return asyncio.run(self._run(None if self._options["yes"] else require_terminal()))
 
     def _check(self) -> None:
         """Check all that can be checked before anybody is asked; raises ConfigurationError, CheckpointError."""
         others = {"--results": self._options["results"], "--summary-json": self._options["summary_json"]}
         preflight.check_paths(self._sources, self._checkpoint, others)
-        if not self._options["dry_run"]:
-            self._summary_file.begin()
+        self._summary_file.begin()
         self._results.check(self._sources)
         if self._settings.sandbox and self._results.is_file:
             raise ConfigurationError(
@@ -131,11 +123,12 @@ class DeleteCommand:
             except Exception as error:
                 if not self._reporter.failed(error):
                     raise
-                self._summary_file.write_refusal(shown(error), error_status(error))
+                self._summary_file.write_refusal(shown(error), error_status(error), self._checkpoint)
                 return error_status(error)
         end = self._end(summary, start)
         self._reporter.ended(end)
-        ended_with = (not summary.error and self._signals.status) or exit_status(summary)
+        interrupted = summary.ending is Ending.INTERRUPTED
+        ended_with = (interrupted and self._signals.status) or exit_status(summary)
         self._summary_file.write(end, ended_with)
         return ended_with
 
@@ -164,16 +157,20 @@ class DeleteCommand:
             found = self._plan()
             start = replace(start, found=found)
             text = self._reporter.plan_text(start)
-            if not found.to_call and not found.invalid and not start.piped:
+            if not found.to_call and not start.piped:
                 os.close(terminal)
+                if found.invalid:  # nothing will be called, but the lines are recorded
+                    return start
                 self._reporter.say(f"{text}\nNothing left to do.")
                 status = ExitStatus.INCOMPLETE if found.failed else ExitStatus.DONE
-                self._summary_file.write_refusal("nothing was left to do", status)
+                self._summary_file.write_refusal("nothing was left to do", status, self._checkpoint)
                 return status
             if confirm.confirmed(terminal, text):
                 return start
         self._reporter.say("Nothing was sent.")
-        self._summary_file.write_refusal("the question was not answered with yes", ExitStatus.USAGE)
+        self._summary_file.write_refusal(
+            "the question was not answered with yes", ExitStatus.USAGE, self._checkpoint
+        )
         return ExitStatus.USAGE
 
     async def _delete(
@@ -225,7 +222,7 @@ class DeleteCommand:
             return RunEnd(summary, self._checkpoint, "", piped=piped)
         # Where the input was not read to its end, all that was there before may be of other inputs.
         others = any(start.counts.values()) if summary.unlisted is None else summary.unlisted > 0
-        pipe_again = piped and others
+        pipe_again = piped and (others or not (summary.read_all or summary.left))
         command = partial(
             resume_command,
             self._ctx,

@@ -20,15 +20,16 @@ else:
     _Choice = click.Choice
 
 _SQLITE = b"SQLite format 3\0"
+_LIKE_A_NAME = 0.85  # another job's checkpoint is no suggestion for a mistyped one
 _DIGITS = re.compile(r"[0-9]{6}", re.ASCII)
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that is most like this one, whatever the case; empty if none is like it."""
+def closest(word: str, known: Iterable[str], like: float = 0.6) -> str:
+    """Return the known word that is most like this one, whatever the case; empty if none is as like as `like`, of 1."""
     from difflib import get_close_matches  # slow to import, and seldom wanted
 
     by_letters = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower(), by_letters, n=1)
+    found = get_close_matches(word.lower(), by_letters, n=1, cutoff=like)
     return by_letters[found[0]] if found else ""
 
 
@@ -84,7 +85,7 @@ def refuse_what_is_no_checkpoint(path: Path, command: str) -> None:
     here: list[str] = []
     with contextlib.suppress(OSError):
         here = sorted(other.name for other in path.parent.glob("*.ckpt"))
-    if found := closest(path.name, here):
+    if found := closest(path.name, here, _LIKE_A_NAME):
         raise ConfigurationError(f"{what}. Did you mean {printable(str(path.with_name(found)))}?")
 
 

@@ -43,12 +43,11 @@ def parse_moment(text: str, option: str, now: datetime) -> datetime:
         return moment.astimezone()
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.astimezone()
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{option} {printable(text, 60)} is no time: write it as 06:00 or 2026-11-26T06:00"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.astimezone()
     if moment <= now:
         raise ConfigurationError(f"{option} {printable(text, 60)} has passed: name a time to come")
     return moment

@@ -16,7 +16,7 @@ from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.version import __version__
 
-_EVERY_S = 5.0
+_EVERY_S = 2.0
 # A run that is killed leaves its history up to this many seconds before.
 
 _MINUTE_S = 60
@@ -39,7 +39,7 @@ def run_that_begins(access_key: str, rate: float, now: Clock = time.time) -> Pas
 
 
 class RunHistory:
-    """Writes one run's history, every five seconds and at each minute's end.
+    """Writes one run's history, every two seconds and at each minute's end.
 
     `run` is the run as `begin` has kept it. `snapshot` says how far it is. `failed` is called with the error where the
     checkpoint cannot be written.
@@ -63,6 +63,7 @@ class RunHistory:
         self._now = now
         self._minute = Minute(run=run.number, at_s=_minute_of(run.started_at_ms / 1000))
         self._elapsed_s = 0.0
+        self._wall_s = run.started_at_ms / 1000
 
     async def run(self) -> None:
         """Keep writing; return only if that fails."""
@@ -95,13 +96,15 @@ class RunHistory:
 
         A minute is written at its end, so what lies across its border are the calls of some milliseconds.
         """
-        now_s, snapshot, before = self._now(), self._snapshot(), self._run
+        snapshot, before = self._snapshot(), self._run
+        passed_s = snapshot.elapsed_s - self._elapsed_s
+        # Where the clock was set back, time goes on from where it was until the clock has caught up.
+        now_s = self._wall_s = max(self._now(), self._wall_s + passed_s)
         # The border belongs to the minute that ends there.
         at_s = max(self._minute.at_s, _minute_of(now_s - 0.001))
         minute = self._minute if self._minute.at_s == at_s else Minute(run=before.number, at_s=at_s)
         counts = {state: snapshot.done.get(state, 0) for state in FINAL if snapshot.done.get(state)}
         grown = {state: counts.get(state, 0) - before.counts.get(state, 0) for state in FINAL}
-        passed_s = snapshot.elapsed_s - self._elapsed_s
         silent_s = 0.0 if snapshot.silent_s is None else min(snapshot.silent_s, passed_s)
         self._minute = replace(
             minute,
@@ -116,7 +119,8 @@ class RunHistory:
         self._elapsed_s = snapshot.elapsed_s
         self._run = replace(
             before,
-            seen_at_ms=max(before.seen_at_ms, int(now_s * 1000)),
+            seen_at_ms=int(now_s * 1000),
+            elapsed_s=round(snapshot.elapsed_s, 3),
             counts=counts,
             calls=snapshot.calls,
             throttled=snapshot.throttled,

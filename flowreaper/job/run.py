@@ -231,6 +231,7 @@ class Run:
             never_deleted=end.never_deleted,
             causes=end.causes,
             started_at_ms=start.run.started_at_ms,
+            rate=self._settings.rate,
         )
         return replace(summary, ending=_ending(summary))
 

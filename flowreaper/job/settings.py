@@ -136,10 +136,11 @@ def parse_treat(words: tuple[str, ...]) -> dict[str, ReplyClass]:
         kind = next((k for k in TREATABLE if k == name.strip().lower()), None)
         if not (equals and code.strip() and kind):
             raise ConfigurationError(
-                f"treat {printable(word)}: write CODE=CLASS, where CLASS is {_list(TREATABLE)}"
+                f"treat {printable(word)}: write CODE=CLASS, where CLASS is {_list(TREATABLE)}",
+                setting="treat",
             )
         if code.strip() == "OK":
-            raise ConfigurationError("treat OK=...: the code OK always means deleted")
+            raise ConfigurationError("treat OK=...: the code OK always means deleted", setting="treat")
         meanings[code.strip()] = kind
     return meanings
 

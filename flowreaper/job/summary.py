@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from flowreaper.errors import OutcomesError
 from flowreaper.model import FAILED, UNFINISHED, Cause, Ending, State
+from flowreaper.store.history import mean_pace
 
 _FAILED_WORDS = ((State.REFUSED, "refused"), (State.GAVE_UP, "given up"), (State.INVALID, "invalid"))
 
@@ -79,7 +80,7 @@ class Summary:
     left alone because its input does not list them: 0 where it had no input, None where that was not read to its end.
     `never_deleted`: the service has not confirmed a single deletion of this job. `causes` are the job's outcomes other
     than a confirmed deletion, by state, those that need a person first, then by number. `started_at_ms` is since the
-    epoch.
+    epoch, `rate` what was asked for, in calls a second.
     """
 
     ending: Ending
@@ -97,11 +98,12 @@ class Summary:
     never_deleted: bool = False
     causes: Sequence[Cause] = ()
     started_at_ms: int = 0
+    rate: float = 5.0
 
     @property
     def calls_per_s(self) -> float:
         """The mean pace: calls a second over the whole run."""
-        return self.calls / self.seconds if self.seconds > 0 else 0.0
+        return mean_pace(self.calls, self.seconds, self.rate)
 
     @property
     def unfinished(self) -> int:

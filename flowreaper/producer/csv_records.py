@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flowreaper.errors import Advice, InputError
 from flowreaper.escaping import printable
 from flowreaper.model import AnyEntry, InvalidEntry
-from flowreaper.producer.fields import MARKED_INVALID, Field, Fields, is_marked_invalid, join_names
+from flowreaper.producer.fields import MARKED_INVALID, Field, Fields, is_marked_invalid, is_record, join_names
 from flowreaper.producer.flow_ids import BLANKS, EntryFactory, decode
 from flowreaper.producer.lines import LongLine
 
@@ -121,9 +121,9 @@ class CsvReader(NamedTuple):
             elif 0 <= state_at < len(row) and is_marked_invalid(header[id_at], row[state_at]):
                 yield self.make.invalid(row[id_at], MARKED_INVALID, number)
             else:
-                yield self.make.entry(
-                    _value(row[id_at]), "" if space_at < 0 else _value(row[space_at]), number
-                )
+                own = 0 <= state_at < len(row) and is_record(header[id_at], row[state_at])
+                space = "" if space_at < 0 else _value(row[space_at])
+                yield self.make.entry(_value(row[id_at]), space, number, is_record=own)
 
     def _broken_record(self, source: CsvLines, error: csv.Error, first: int) -> InvalidEntry:
         """Return the invalid entry of a record that broke within its line.

@@ -8,6 +8,7 @@ from flowreaper.escaping import printable
 from flowreaper.model import State
 
 _SHOWN = 20
+_STATES = frozenset(state.value for state in State)
 
 MARKED_INVALID = 'the record says that this is no flow id ("state": "invalid")'
 """The reason of an invalid entry for which `is_marked_invalid` holds."""
@@ -54,6 +55,14 @@ def join_names(names: list[str]) -> str:
 @lru_cache(maxsize=1024)
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
+
+
+def is_record(id_field: str, state: object) -> bool:
+    """Return whether a record is flowreaper's own: an export that is read as input.
+
+    Such a record says whose flow it is also where it names no space: the account's own.
+    """
+    return id_field == "flow_id" and isinstance(state, str) and state in _STATES
 
 
 def is_marked_invalid(id_field: str, state: object) -> bool:

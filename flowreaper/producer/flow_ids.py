@@ -131,14 +131,18 @@ class EntryFactory(NamedTuple):
     default_space: str
     pattern: re.Pattern[str] | None = None
 
-    def entry(self, flow_id: str, space: str, line: int) -> AnyEntry:
-        """Return the entry, or the invalid entry that says why; white space around the values is dropped."""
+    def entry(self, flow_id: str, space: str, line: int, *, is_record: bool = False) -> AnyEntry:
+        """Return the entry, or the invalid entry that says why; white space around the values is dropped.
+
+        `is_record`: it comes from a record of flowreaper's own, whose flow keeps its space, the account's own, too.
+        """
         flow_id, space = flow_id.strip(BLANKS), space.strip(BLANKS)
         if why := why_invalid(flow_id, self.pattern):
             return self.invalid(flow_id, f"the flow id {why}", line)
         if space and (why := why_invalid_space(space)):
             return self.invalid(f"{flow_id} in space {space}", f"the space {why}", line)
-        return Entry(Flow(flow_id, space or self.default_space), self.source, line)
+        default = "" if is_record else self.default_space
+        return Entry(Flow(flow_id, space or default), self.source, line)
 
     def invalid(self, text: str, reason: str, line: int) -> InvalidEntry:
         """Return the invalid entry. A long `text` is cut; its length and hash keep it unique."""

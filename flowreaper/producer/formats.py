@@ -17,7 +17,7 @@ from flowreaper.escaping import printable
 from flowreaper.model import AnyEntry, Entry, Flow
 from flowreaper.producer import encoding, json_stream, lines
 from flowreaper.producer.csv_records import CsvReader, parse_header
-from flowreaper.producer.fields import MARKED_INVALID, Fields, is_marked_invalid, make_fields
+from flowreaper.producer.fields import MARKED_INVALID, Fields, is_marked_invalid, is_record, make_fields
 from flowreaper.producer.flow_ids import (
     BLANKS,
     ROUNDED,
@@ -210,7 +210,7 @@ class _Reader(NamedTuple):
 
     def _of_value(self, value: object, text: str | None, number: int) -> AnyEntry:
         """Return the entry of a JSON value; `text` is the input that shows it, None to serialize the value."""
-        flow_id, space, why = value, None, ""
+        flow_id, space, why, own = value, None, "", False
         if isinstance(value, dict):
             ids, spaces = self.fields.id.among(value), self.fields.space.among(value)
             if not ids:
@@ -220,13 +220,14 @@ class _Reader(NamedTuple):
             else:
                 flow_id, space = value[ids[0]], value[spaces[0]] if spaces else None
                 why = MARKED_INVALID if is_marked_invalid(ids[0], value.get("state")) else ""
+                own = is_record(ids[0], value.get("state"))
         why = (
             why or _why_no_text("flow id", flow_id) or ("" if space is None else _why_no_text("space", space))
         )
         if why:
             shown = json.dumps(value, ensure_ascii=False) if text is None else text
             return self.make.invalid(shown, why, number)
-        return self.make.entry(str(flow_id), "" if space is None else str(space), number)
+        return self.make.entry(str(flow_id), "" if space is None else str(space), number, is_record=own)
 
 
 def _why_no_text(what: str, value: object) -> str:

@@ -8,8 +8,7 @@ from markupsafe import Markup, escape
 from flowreaper.escaping import printable
 from flowreaper.report.plot import Line, RunMark
 from flowreaper.report.run_sum import RunSum
-from flowreaper.report.strips import taken_s
-from flowreaper.store.history import PastRun
+from flowreaper.store.history import PastRun, mean_pace
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -81,7 +80,7 @@ def duration(seconds: float) -> str:
 
 def pace(run: PastRun | RunSum) -> str:
     """Write the mean pace of a run, in calls a second."""
-    return f"{run.calls / taken_s(run.seconds, run.rate):,.2f}" if run.calls else "0"
+    return f"{mean_pace(run.calls, run.seconds, run.rate):,.2f}" if run.calls else "0"
 
 
 def share(part: int, total: int) -> str:

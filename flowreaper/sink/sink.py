@@ -158,7 +158,8 @@ class Sink:
             if change.in_doubt:
                 self._doubtful_rows.add(change.row)
         else:
-            self.recorded[State.ABSENT] -= len(change.rows)
+            self.recorded[State.ABSENT] -= len(change.rows) - change.earlier
+            self.reopened[State.ABSENT] += change.earlier
             reopened = set(change.rows)
             self._held = [outcome for outcome in self._held if outcome.claim.row not in reopened]
 

@@ -5,12 +5,23 @@ from dataclasses import dataclass, field
 
 from flowreaper.model import Ending, State
 
+_LEAST_S = 1.0
+
+
+def mean_pace(calls: int, seconds: float, rate: float) -> float:
+    """Return how many calls a second a run made that was to make `rate`.
+
+    The last call takes up an interval, too: a run of 30 calls at 5/s ends after 5.8 s, and its pace is not 5.17/s.
+    """
+    return calls / max(_LEAST_S, seconds + (min(60, 1 / rate) if rate else 0.0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
     """One run over a checkpoint. Times are in milliseconds since the epoch.
 
-    `number` counts from 1. `seen_at_ms` is when the run last wrote, at most some seconds before it was cut off.
+    `number` counts from 1. `elapsed_s` is how long it ran by a clock that nobody sets, 0 where that is not known.
+    `seen_at_ms` is when the run last wrote, at most some seconds before it was cut off.
     `ended_at_ms` and `ending` are None while it goes on, and for ever where it was killed. `error` is why it stopped,
     as a message of one line; empty where nothing went wrong. `access_key` is masked. `rate` is what was asked for, in
     calls a second. `counts` are this run's outcomes by state.
@@ -27,6 +38,7 @@ class PastRun:
     pid: int
     access_key: str
     rate: float
+    elapsed_s: float = 0.0
     counts: Mapping[State, int] = field(default_factory=dict)
     calls: int = 0
     throttled: int = 0
@@ -34,7 +46,12 @@ class PastRun:
     @property
     def seconds(self) -> float:
         """How long it ran, as far as is known."""
-        return max(0, (self.ended_at_ms or self.seen_at_ms) - self.started_at_ms) / 1000
+        return self.elapsed_s or max(0, (self.ended_at_ms or self.seen_at_ms) - self.started_at_ms) / 1000
+
+    @property
+    def calls_per_s(self) -> float:
+        """Its mean pace."""
+        return mean_pace(self.calls, self.seconds, self.rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ class ReplyHandler:
             return None
         reopened = self._absences.record(claim.row, state, inferred=inferred)
         if state is State.ABSENT and self._absences.engaged:
-            self._sink.put(Reopen(reopened))
+            self._sink.put(Reopen(reopened, self._absences.earlier_among(reopened)))
             self._requeue(claim, claim.attempts, in_doubt=in_doubt)
             return self._absences.error(reply)
         attempts = self._retry.count(claim.attempts, reply)

@@ -19,6 +19,7 @@ class AbsenceBrake:
         self._limit = limit
         self._off = has_deleted or limit == 0
         self._rows = dict.fromkeys(before[-(limit - 1) :] if limit > 1 else ())
+        self._before = frozenset(self._rows)
         self._reopened: frozenset[int] = frozenset()
         self.engaged = False
         """Whether the limit was reached: flows that are absent from then on are not final either."""
@@ -43,6 +44,10 @@ class AbsenceBrake:
         self._reopened = frozenset(rows)
         self._rows.clear()
         return rows
+
+    def earlier_among(self, rows: Sequence[int]) -> int:
+        """Return how many of these rows earlier runs found absent."""
+        return sum(row in self._before for row in rows)
 
     def may_reopen(self, row: int) -> bool:
         """Return whether a flow that was found absent may still turn out to be unproven."""

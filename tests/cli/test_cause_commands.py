@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flowreaper.cli.cause_commands import cause_commands
+from flowreaper.cli.cause_commands import cause_commands, delete_command
 from flowreaper.model import FINAL, Cause, State
+from flowreaper.store.store import Status
 
 DELETE = "flowreaper delete -c job.ckpt"
 
@@ -16,15 +17,17 @@ def test_only_what_may_be_called_again_has_a_command_for_it(state: State) -> Non
     code = "" if state is State.INVALID else " --code X"
     assert commands.list == f"flowreaper results --state {state.value}{code} job.ckpt"
     may = state in (State.REFUSED, State.GAVE_UP, State.ABSENT)
-    again = f"{commands.list} | {DELETE} --retry {state.value} -"
-    assert commands.retry == (again if may else None)
+    file = f"job.{state.value}.X.jsonl"
+    written = f"flowreaper results --state {state.value} --code X -o {file} job.ckpt"
+    assert commands.retry == (f"{written} && {DELETE} --retry {state.value} {file}" if may else None)
+    assert cause_commands(Cause(state, "X", 1, ()), Path("job.ckpt"), "").retry is None
 
 
 def test_the_export_is_named_after_the_checkpoint_and_lies_here() -> None:
     cause = Cause(State.REFUSED, "", 1, ())
     commands = cause_commands(cause, Path("/far/away/ids.txt.ckpt"), DELETE)
     assert commands.export == (
-        "flowreaper results --state refused --code - --format csv -o ids.txt.refused.csv /far/away/ids.txt.ckpt"
+        "flowreaper results --state refused --code - --format spreadsheet -o ids.txt.refused.csv /far/away/ids.txt.ckpt"
     )
 
 
@@ -47,3 +50,18 @@ def test_two_causes_are_never_exported_into_the_same_file() -> None:
     assert len(exports) == 5
     assert "job.refused..._.._etc_C.csv job.ckpt" in exports
     assert all(len(name) < 100 for name in exports)
+
+
+def status(endpoint: str, *, sandbox: bool = False) -> Status:
+    return Status(endpoint, sandbox=sandbox, access_key="k", states={}, inferred=0, in_doubt=0, codes={})
+
+
+def test_the_command_to_go_on_names_the_endpoint_where_it_is_not_the_usual_one() -> None:
+    usual = status("https://cams.ap-southeast-1.aliyuncs.com")
+    assert delete_command(usual, Path("job.ckpt")) == "flowreaper delete -c job.ckpt"
+    other = delete_command(status("http://127.0.0.1:1"), Path("job.ckpt"))
+    assert other == "flowreaper delete --endpoint http://127.0.0.1:1 -c job.ckpt"
+
+
+def test_a_rehearsal_has_nothing_to_go_on_with() -> None:
+    assert delete_command(status("sandbox", sandbox=True), Path("job.sandbox.ckpt")) == ""

@@ -44,6 +44,7 @@ OVERVIEW = Overview(
     runs=(RUN,),
 )
 PATH = Path("job.ckpt")
+DELETE = "flowreaper delete -c job.ckpt"
 
 
 def end(ending: Ending = Ending.LIMIT, error: Exception | None = None) -> RunEnd:
@@ -57,7 +58,7 @@ def end(ending: Ending = Ending.LIMIT, error: Exception | None = None) -> RunEnd
 
 
 def test_a_job_has_its_counts_causes_and_runs() -> None:
-    found = json.loads(json.dumps(job_document(OVERVIEW, PATH)))
+    found = json.loads(json.dumps(job_document(OVERVIEW, PATH, DELETE)))
     assert found["states"] == dict.fromkeys([state.value for state in State], 0) | {
         "refused": 3,
         "pending": 4,
@@ -68,7 +69,10 @@ def test_a_job_has_its_counts_causes_and_runs() -> None:
         {"flow_id": "7", "cust_space_id": "cams-a"},
         {"flow_id": "8", "cust_space_id": None},
     ]
-    assert cause["retry"].endswith(" | flowreaper delete -c job.ckpt --retry refused -")
+    assert cause["retry"].endswith(
+        " && flowreaper delete -c job.ckpt --retry refused job.refused.Some.Code.jsonl"
+    )
+    assert found["resume"] == DELETE
     assert (found["spaces"], found["sources"]) == ({"": 6, "cams-a": 1}, {"ids.txt": 7})
     assert len(found["runs"]) == 1
 
@@ -76,24 +80,24 @@ def test_a_job_has_its_counts_causes_and_runs() -> None:
 def test_a_run_of_the_history_says_when_and_how_it_ended() -> None:
     found = run_document(RUN)
     assert (found["started_at"], found["ending"], found["meaning"]) == (AT, "limit", Ending.LIMIT.meaning)
-    assert (found["seconds"], found["calls_per_s"], found["counts"]["deleted"]) == (60.0, 4.95, 290)
+    assert (found["seconds"], found["calls_per_s"], found["counts"]["deleted"]) == (60.0, 4.93, 290)
     cut_off = run_document(PAST_RUN)
-    assert (cut_off["ended_at"], cut_off["ending"], cut_off["calls_per_s"]) == (None, None, None)
+    assert (cut_off["ended_at"], cut_off["ending"], cut_off["calls_per_s"]) == (None, None, 0)
 
 
 def test_a_summary_is_the_jobs_document_and_what_the_run_knows() -> None:
     found = json.loads(json.dumps(summary_document(end(), OVERVIEW, 4)))
     job = json.loads(json.dumps(job_document(OVERVIEW, PATH, end().delete)))
-    assert found | job == found
+    assert found | job | {"resume": found["resume"]} == found
     assert (found["ending"], found["meaning"], found["exit_status"]) == ("limit", Ending.LIMIT.meaning, 4)
-    assert (found["calls"], found["calls_per_s"], found["throttled"], found["left"]) == (297, 4.95, 7, 4)
+    assert (found["calls"], found["calls_per_s"], found["throttled"], found["left"]) == (297, 4.93, 7, 4)
     assert found["this_run"]["deleted"] == 290
     assert found["resume"] == "flowreaper delete ids.txt"
     assert "--profile p" in found["causes"][0]["retry"]
 
 
 def test_a_summary_has_every_name_of_a_status() -> None:
-    assert summary_document(end(), OVERVIEW, 4).keys() > job_document(OVERVIEW, PATH).keys()
+    assert summary_document(end(), OVERVIEW, 4).keys() > job_document(OVERVIEW, PATH, DELETE).keys()
 
 
 def test_where_the_checkpoint_cannot_be_read_the_run_is_still_told() -> None:
@@ -105,7 +109,7 @@ def test_where_the_checkpoint_cannot_be_read_the_run_is_still_told() -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        job_document(OVERVIEW, PATH),
+        job_document(OVERVIEW, PATH, DELETE),
         run_document(RUN),
         summary_document(end(), OVERVIEW, 4),
         refusal_document(PATH, "why", 2),
@@ -115,3 +119,13 @@ def test_where_the_checkpoint_cannot_be_read_the_run_is_still_told() -> None:
 def test_every_name_is_documented(made: dict[str, object]) -> None:
     names = set(re.findall(r"[a-z_]+", document.__doc__ or ""))
     assert made.keys() <= names
+
+
+def test_a_rehearsal_has_no_command_that_calls_the_real_service() -> None:
+    found = job_document(OVERVIEW, PATH, "")
+    assert (found["resume"], found["causes"][0]["retry"]) == (None, None)
+
+
+def test_while_a_run_goes_on_there_is_nothing_to_resume() -> None:
+    live = replace(OVERVIEW, status=replace(OVERVIEW.status, live=True))
+    assert job_document(live, PATH, DELETE)["resume"] is None

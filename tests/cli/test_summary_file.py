@@ -1,6 +1,7 @@
 """The file of --summary-json: whole or not there, and never another's."""
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def begun(path: Path) -> SummaryFile:
-    file = SummaryFile(path, path.with_name("none.ckpt"))
+    file = SummaryFile(path)
     file.begin()
     return file
 
@@ -39,7 +40,30 @@ def test_the_summary_of_a_run_is_one_object_that_only_its_owner_may_read(path: P
 def test_a_run_that_has_begun_leaves_no_summary_of_another(path: Path) -> None:
     begun(path).write(END, 0)
     begun(path)
-    assert not path.exists()
+    found = json.loads(path.read_text())
+    assert (found["ending"], found["exit_status"]) == (None, None)
+
+
+def test_what_has_taken_the_name_meanwhile_is_left_as_it_is(path: Path) -> None:
+    file = begun(path)
+    path.unlink()
+    path.write_text("precious")
+    with pytest.raises(OutputError, match="something else has taken its place"):
+        file.write(END, 0)
+    assert path.read_text() == "precious"
+
+
+def test_no_refusal_replaces_the_summary_of_a_run(path: Path) -> None:
+    file = begun(path)
+    file.write(END, 0)
+    file.write_refusal("the reader went away", 3)
+    assert json.loads(path.read_text())["ending"] == "finished"
+
+
+@pytest.mark.parametrize("name", ["-", ""])
+def test_what_is_no_file_name_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no file: name one"):
+        SummaryFile(Path(name)).begin()
 
 
 def test_a_command_that_ended_before_a_run_has_no_ending(path: Path) -> None:
@@ -81,14 +105,14 @@ def test_a_summary_that_cannot_be_written_any_more_is_an_error(path: Path) -> No
     folder = path.parent / "gone"
     folder.mkdir()
     file = begun(folder / "summary.json")
-    folder.rmdir()
+    shutil.rmtree(folder)
     with pytest.raises(OutputError, match="What was deleted is in the checkpoint"):
         file.write(END, 0)
 
 
 def test_nothing_is_written_where_no_file_is_named_or_nothing_has_begun(path: Path) -> None:
-    none = SummaryFile(None, path)
+    none = SummaryFile(None)
     none.begin()
     none.write(END, 0)
-    SummaryFile(path, path).write_refusal("why", 2)
+    SummaryFile(path).write_refusal("why", 2)
     assert list(path.parent.iterdir()) == []

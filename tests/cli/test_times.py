@@ -70,6 +70,7 @@ def test_a_moment_with_a_zone_is_of_that_zone() -> None:
         ("06:60", "is no time"),
         ("tomorrow", "is no time"),
         ("2026-13-01", "is no time"),
+        ("0001-01-01", "is no time"),
         ("2026-11-25T06:00", "has passed"),
     ],
 )

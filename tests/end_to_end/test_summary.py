@@ -72,9 +72,8 @@ def test_the_summary_holds_what_status_says_and_how_the_run_ended(
         ("refused", "Other.Code", 1),
     ]
     assert [flow["flow_id"] for flow in found["causes"][1]["sample"]] == flows[:2]
-    for name in ("causes", "retry"):
-        found.pop(name, None)
-        status.pop(name, None)  # the run's commands repeat its own options
+    for cause in (*found["causes"], *status["causes"]):
+        del cause["retry"]  # the run's own repeats its options
     assert found | status == found
 
 
@@ -90,22 +89,114 @@ def test_each_cause_can_be_listed_exported_and_called_again_alone_by_the_command
     before = len(service.ledger())
     asked = command.shell(cause["retry"])
     assert (asked.status, len(service.ledger())) == (2, before), "it asks, and here is nobody to answer"
+    (command.folder / "flows.txt.refused.Some.Code.jsonl").unlink()
     again = command.shell(cause["retry"].replace("flowreaper delete", "flowreaper delete --yes"))
     assert again.status == 1
     assert [call["flow_id"] for call in service.ledger(since=before)] == flows[:2]
     assert command.states("flows.txt.ckpt") == {"deleted": 5, "refused": 1, "invalid": 1}
 
 
-def test_a_list_that_no_pipe_holds_can_be_called_again_on_its_own_checkpoint(begin: Begin, ids: Ids) -> None:
+def test_a_list_that_no_pipe_holds_can_be_piped_into_a_run_on_its_own_checkpoint(
+    begin: Begin, ids: Ids
+) -> None:
     many = 1000  # some 300 KB as JSON lines, where a pipe holds 64 KiB
     service, command = begin("--trouble", f"answer:Some.Code:#1-{many}")
     command.write("flows.txt", *ids(many))
-    common = ("--rate", "2000", "--max-consecutive-refusals", "0", "--summary-json", "summary.json")
+    common = ("--rate", "2000", "--max-consecutive-refusals", "0")
     assert command.run("delete", "--yes", *common, "flows.txt").status == 1
-    (cause,) = summary_of(command)["causes"]
-    again = command.shell(cause["retry"].replace("flowreaper delete", "flowreaper delete --yes"))
+    again = command.shell(
+        "flowreaper results --state refused flows.txt.ckpt"
+        " | flowreaper delete --yes --rate 2000 --retry refused -c flows.txt.ckpt -"
+    )
     assert again.status == 0, again.err
     assert len(service.ledger()) == 2 * many
+
+
+def test_calling_flows_again_takes_their_own_space_whatever_the_environment_says(
+    mixed: tuple[Command, Service, list[str]],
+) -> None:
+    command, service, flows = mixed
+    cause = summary_of(command)["causes"][1]
+    before = len(service.ledger())
+    line = cause["retry"].replace("flowreaper delete", "flowreaper delete --yes")
+    command.finish("sh", "-c", line, env={"FLOWREAPER_DELETE_CUST_SPACE_ID": "cams-other"})
+    called = [(call["flow_id"], call["cust_space_id"] or "") for call in service.ledger(since=before)]
+    assert called == [(flow, "") for flow in flows[:2]]
+    assert sum(command.states("flows.txt.ckpt").values()) == 7
+
+
+def test_calling_flows_again_can_be_cut_and_gone_on_with(begin: Begin, ids: Ids) -> None:
+    service, command = begin("--trouble", "answer:Some.Code:#1-6")
+    flows = ids(9)
+    command.write("flows.txt", *flows)
+    assert command.delete("--concurrency", "1", "--limit", "6", "flows.txt").status == 4
+    (cause,) = status_of(command, "flows.txt.ckpt")["causes"]
+    before = len(service.ledger())
+    cut = command.shell(
+        cause["retry"].replace("flowreaper delete", "flowreaper delete --yes --limit 4 --concurrency 1")
+    )
+    assert cut.status == 4, cut.err
+    command.shell(cut.resume.replace("--limit 4", ""))
+    assert [call["flow_id"] for call in service.ledger(since=before)] == flows[:6]
+    assert command.states("flows.txt.ckpt") == {"deleted": 6, "pending": 3}
+
+
+def test_status_names_the_command_that_goes_on(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(5))
+    assert command.delete("--limit", "2", "flows.txt").status == 4
+    resume = status_of(command, "flows.txt.ckpt")["resume"]
+    assert f"To go on: {resume}" in command.run("status", "flows.txt.ckpt").out
+    typed = resume.replace("delete", "delete --yes")
+    assert command.shell(f"unset FLOWREAPER_ENDPOINT; {typed}").status == 0
+    assert status_of(command, "flows.txt.ckpt")["resume"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("none.txt",),
+        ("--rate", "0", "flows.txt"),
+        ("--stop-at", "2020-01-01", "flows.txt"),
+        ("-c", "none.ckpt"),
+        ("--treat", "X", "flows.txt"),
+    ],
+)
+def test_a_command_that_is_refused_leaves_no_summary_of_an_earlier_run(
+    command: Command, ids: Ids, wrong: tuple[str, ...]
+) -> None:
+    command.write("flows.txt", *ids(1))
+    assert command.run("delete", "--yes", "--summary-json", "summary.json", "flows.txt").status == 0
+    assert command.run("delete", "--yes", "--summary-json", "summary.json", *wrong).status == 2
+    found = summary_of(command)
+    assert (found["ending"], found["exit_status"]) == (None, 2)
+    assert found["error"]
+
+
+@pytest.mark.parametrize("name", ["flows.txt", "flows.txt.ckpt", "flows.txt.ckpt-wal", "job.ckpt"])
+def test_a_summary_is_never_made_where_the_command_has_another_file(
+    command: Command, ids: Ids, name: str
+) -> None:
+    command.write("flows.txt", *ids(1))
+    arguments = ("-c", "job.ckpt", "flows.txt") if name == "job.ckpt" else ("flows.txt",)
+    for more in ((), ("--rate", "0")):
+        assert command.run("delete", "--yes", "--summary-json", name, *more, *arguments).status == 2
+        assert [path.name for path in command.folder.iterdir()] == ["flows.txt"]
+
+
+def test_absences_of_earlier_runs_that_are_taken_back_make_no_count_negative(
+    begin: Begin, bare: Command, ids: Ids
+) -> None:
+    bare.write("known.txt", *ids(1))
+    _, command = begin("--known", "known.txt")
+    command.write("flows.txt", *ids(60))
+    limits = ("--max-consecutive-absent", "40", "--summary-json", "summary.json", "flows.txt")
+    assert command.delete("--limit", "30", *limits).status == 4
+    assert command.delete(*limits).status == 3
+    found = summary_of(command)
+    first, second = found["runs"]
+    assert first["counts"]["absent"] == 30
+    assert all(count >= 0 for count in (*second["counts"].values(), *found["this_run"].values()))
+    assert command.states("flows.txt.ckpt") == {"pending": 60}
 
 
 def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[str]]) -> None:

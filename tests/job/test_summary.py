@@ -47,7 +47,7 @@ def test_a_run_whose_flows_are_gone_raises_nothing_whatever_other_runs_did() -> 
         ),
         (
             {"counts": {State.PENDING: 5, State.CLAIMED: 1}, "unlisted": 4, "ending": Ending.LIMIT},
-            "2 left: the limit of flows was reached, and flows are left",
+            "2 left: the limit of flows was reached; flows or input are left",
         ),
         (
             {"counts": {State.PENDING: 5}, "unlisted": None, "read_all": False, "ending": Ending.INTERRUPTED},

@@ -1,11 +1,14 @@
 """``flowreaper delete``: the main job's options."""
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import click
 
+from flowreaper.cli.advice import shown
 from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.completion import complete_checkpoint, complete_code
 from flowreaper.cli.exit_status import MEANINGS
@@ -16,7 +19,7 @@ from flowreaper.cli.suggestions import Choice, ids_among
 from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.client.endpoint import DEFAULT_REGION
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import ConfigurationError, FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.job import settings
 from flowreaper.producer.formats import Format
@@ -163,7 +166,7 @@ _EXAMPLES = (
     "--summary-json",
     metavar="PATH",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what became of the run to this file, as one JSON object; replaced by each run.",
+    help="Write what became of the run to this file, as one JSON object; replaced by each run, left alone by --dry-run.",
 )
 @click.option(
     "--progress",
@@ -201,19 +204,32 @@ _EXAMPLES = (
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.
 
-    SOURCE is a file, or - for standard input; a flow id is none. Only flows that the SOURCEs list are called:
-    unfinished flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input
-    is read; with -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not
-    read. Run the same command again to go on where it stopped.
+    SOURCE is a file of flow ids, or - for standard input. Only flows that the SOURCEs list are called: unfinished
+    flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read;
+    with -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not read. Run
+    the same command again to go on where it stopped.
     """
-    # Help and completion need not wait a fifth of a second for this.
+    # These take a fifth of a second, which help and completion need not wait.
+    from flowreaper.cli.preflight import names_twice
     from flowreaper.cli.run import DeleteCommand
+    from flowreaper.cli.summary_file import SummaryFile
+    from flowreaper.cli.terminal.summary import error_status
 
     sources: list[Source] = []
+    summary = SummaryFile(None if options["dry_run"] else options["summary_json"])
     try:
         _refuse_ids(ctx, options["source"])
         sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
-        ctx.exit(DeleteCommand(ctx, sources, options).execute())
+        ctx.exit(DeleteCommand(ctx, sources, options, summary).execute())
+    except (FlowreaperError, KeyboardInterrupt) as error:
+        with contextlib.suppress(FlowreaperError):  # the first error is the one to report
+            if not names_twice(options["summary_json"], options):
+                summary.begin()
+            if isinstance(error, FlowreaperError):
+                summary.write_refusal(shown(error), error_status(error))
+            else:
+                summary.write_refusal("interrupted before anything was sent", 128 + signal.SIGINT)
+        raise
     finally:
         for source in sources:
             source.close()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
+from flowreaper.cli.cause_commands import delete_command
 from flowreaper.cli.document import SCHEMA, job_document
 from flowreaper.cli.help import HelpCommand
-from flowreaper.cli.options import checkpoint_argument, path_word, warn_of_what_is_missing
+from flowreaper.cli.options import checkpoint_argument, warn_of_what_is_missing
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.terminal.status import describe, describe_in_a_line
 from flowreaper.errors import FlowreaperError
@@ -53,7 +54,7 @@ def command(checkpoint: Path | None, *, as_json: bool, watch: bool) -> None:
 
 
 def _show(checkpoint: Path, overview: Overview, *, as_json: bool, again: bool) -> None:
-    delete = f"flowreaper delete -c {path_word(checkpoint)}"
+    delete = delete_command(overview.status, checkpoint)
     if as_json:
         text = json.dumps(job_document(overview, checkpoint, delete))
     else:
@@ -73,7 +74,9 @@ def _show_folder(folder: Path, *, as_json: bool) -> None:
         except FlowreaperError as error:
             write_line(f"Warning: {error}")
     if as_json:
-        found = [job_document(overview, path) for path, overview in jobs]
+        found = [
+            job_document(overview, path, delete_command(overview.status, path)) for path, overview in jobs
+        ]
         click.echo(json.dumps({"schema": SCHEMA, "checkpoints": found}))
         return
     width = max((len(str(path)) for path, _ in jobs), default=0)

@@ -28,7 +28,7 @@ def describe_causes(causes: Sequence[Cause], checkpoint: Path, delete: str) -> l
             f"  List:   {commands.list}",
             f"  Export: {commands.export}",
         ]
-        if commands.retry and delete:
+        if commands.retry:
             lines.append(f"  Retry:  {commands.retry}")
     if len(causes) > _CAUSES_SHOWN:
         lines.append(

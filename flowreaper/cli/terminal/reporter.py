@@ -165,7 +165,9 @@ class JsonReporter(Reporter):
         report(
             "run.ended",
             ending=summary.ending.value,
+            meaning=summary.ending.meaning,
             **{state.value: summary.counts.get(state, 0) for state in State},
+            this_run={state.value: count for state, count in summary.this_run.items()},
             in_doubt=summary.in_doubt,
             inferred=summary.inferred,
             unlisted=summary.unlisted,

@@ -31,6 +31,8 @@ def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -
     lines += _states(overview)
     lines += _runs(overview)
     lines += describe_causes([c for c in overview.causes if c.state in FAILED], checkpoint, delete)
+    if delete and not status.live and any(status.states.get(state) for state in UNFINISHED):
+        lines.append(f"To go on: {delete}")
     return "\n".join(lines)
 
 

@@ -47,14 +47,18 @@ class RunEnd:
     pipe_again: bool = False
 
     @property
+    def is_done(self) -> bool:
+        """Whether nothing is left that this run would have taken."""
+        return not self.summary.left and self.summary.ending in (Ending.FINISHED, Ending.INCOMPLETE)
+
+    @property
     def next_command(self) -> str:
         """The command to type next, empty where nothing is left to do.
 
         Also where the checkpoint was touched: typed at once, it would begin a fresh one in place of the one that must
         be put back.
         """
-        done = not self.summary.left and self.summary.ending in (Ending.FINISHED, Ending.INCOMPLETE)
-        return "" if done or isinstance(self.summary.error, CheckpointTouchedError) else self.resume
+        return "" if self.is_done or isinstance(self.summary.error, CheckpointTouchedError) else self.resume
 
     @property
     def found_nothing(self) -> str:
@@ -84,17 +88,20 @@ def describe(end: RunEnd) -> str:
     if resumed:
         lines.append(f"All runs: {_counts(summary.counts) or nothing}")
     in_doubt = f", {summary.in_doubt:,} of them in doubt" if summary.in_doubt else ""
-    lines.append(
-        f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}"
-        if summary.left
-        else f"Nothing left to do. Checkpoint: {file}"
-    )
+    if summary.left:
+        lines.append(f"Checkpoint: {file}, {summary.left:,} left to do{in_doubt}")
+    elif summary.read_all:
+        lines.append(f"Nothing left to do. Checkpoint: {file}")
+    else:
+        lines.append(
+            f"Checkpoint: {file}, nothing in it is left to do, but the input was not read to its end"
+        )
     lines += _warnings(end)
     failed = [cause for cause in summary.causes if cause.state in FAILED]
-    if end.next_command:
-        lines += describe_causes_briefly(failed, end.checkpoint)
-    else:
+    if end.is_done:
         lines += describe_causes(failed, end.checkpoint, end.delete)
+    elif end.next_command:
+        lines += describe_causes_briefly(failed, end.checkpoint)
     if command := end.next_command:
         lines.append(f"To go on{end.pipe_words}: {command}")
     return "\n".join(lines)
@@ -110,7 +117,7 @@ def _why(summary: Summary) -> list[str]:
     doubtful = summary.in_doubt
     if summary.error:
         return [f"Stopped: {shown(summary.error)}"]
-    if not any(summary.counts.values()):
+    if not any(summary.counts.values()) and summary.read_all:
         return ["No flow id was read."]
     if summary.ending is not Ending.INTERRUPTED:
         return [title_of(summary.ending)]

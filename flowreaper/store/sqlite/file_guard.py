@@ -63,7 +63,6 @@ class GuardedFile:
             raise CheckpointInUseError(
                 f"the checkpoint {printable(str(self.path))} is in use by another run"
                 f" ({holder(self.path) or 'it has not said who it is'}): wait for it, or stop it",
-                Advice.OTHER_CHECKPOINT,
             )
 
     def folded(self) -> None:

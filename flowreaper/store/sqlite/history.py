@@ -16,12 +16,12 @@ _STATES = tuple(state.value for state in FINAL)
 _RUN = ", ".join(
     (
         *("started_at_ms", "seen_at_ms", "ended_at_ms", "ending", "error", "version", "host", "pid"),
-        *("access_key", "rate", "calls", "throttled", *_STATES),
+        *("access_key", "rate", "elapsed_s", "calls", "throttled", *_STATES),
     )
 )
 _MINUTE = "run, at_s, calls, deleted, absent, refused, throttled, permitted_per_s, silent_s"
 _SAVE_MINUTE = f"INSERT OR REPLACE INTO minute ({_MINUTE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 -- as above
-_ERROR_LENGTH = 500
+_ERROR_LENGTH = 2000
 
 
 class History:
@@ -77,6 +77,7 @@ def _row(run: PastRun) -> tuple[object, ...]:
         run.pid,
         run.access_key,
         run.rate,
+        run.elapsed_s,
         run.calls,
         run.throttled,
         *(run.counts.get(state, 0) for state in FINAL),
@@ -89,9 +90,23 @@ def _minute_row(minute: Minute) -> tuple[object, ...]:
 
 
 def _run(row: Sequence[object]) -> PastRun:
-    number, started, seen, ended, ending, error, made_by, host, pid, key, rate, calls, throttled, *counts = (
-        row
-    )
+    (
+        number,
+        started,
+        seen,
+        ended,
+        ending,
+        error,
+        made_by,
+        host,
+        pid,
+        key,
+        rate,
+        elapsed,
+        calls,
+        throttled,
+        *counts,
+    ) = row
     return PastRun(
         number=columns.number(number),
         started_at_ms=columns.time_ms(started),
@@ -104,6 +119,7 @@ def _run(row: Sequence[object]) -> PastRun:
         pid=columns.number(pid),
         access_key=columns.text(key),
         rate=columns.amount(rate),
+        elapsed_s=columns.amount(elapsed),
         counts={state: columns.number(count) for state, count in zip(FINAL, counts, strict=True) if count},
         calls=columns.number(calls),
         throttled=columns.number(throttled),

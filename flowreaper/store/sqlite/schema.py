@@ -71,6 +71,7 @@ _HISTORY = (
         pid INTEGER NOT NULL,
         access_key TEXT NOT NULL,
         rate REAL NOT NULL,
+        elapsed_s REAL NOT NULL,
         calls INTEGER NOT NULL,
         throttled INTEGER NOT NULL,
         deleted INTEGER NOT NULL,

@@ -53,7 +53,13 @@ def test_a_job_says_where_it_is_from_and_how_far_it_is() -> None:
         "                     10  Some.Code",
         "                      2  Other",
         "     total        1,000",
+        "To go on: flowreaper delete -c job.ckpt",
     ]
+
+
+def test_a_live_job_and_a_rehearsal_have_nothing_to_go_on_with() -> None:
+    assert not any("To go on" in line for line in told(overview(live=True)))
+    assert "To go on" not in describe(overview(), PATH, NOW, "")
 
 
 def test_spaces_are_shown_where_there_are_any_and_of_many_the_largest() -> None:

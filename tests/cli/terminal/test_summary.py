@@ -10,6 +10,7 @@ from flowreaper.cli.terminal.summary import RunEnd, describe, error_status, exit
 from flowreaper.errors import (
     CheckpointInUseError,
     CheckpointRefusedError,
+    CheckpointTouchedError,
     ConfigurationError,
     CredentialsError,
     FatalReplyError,
@@ -87,7 +88,7 @@ def test_an_error_before_anything_was_sent_tells_usage_from_the_rest(
 def test_a_finished_run_is_three_facts_and_no_more() -> None:
     assert told(counts={State.DELETED: 30}) == [
         "Finished: every flow that was taken is deleted or absent.",
-        "This run: 30 deleted; 30 calls in 6 s (5.00/s)",
+        "This run: 30 deleted; 30 calls in 6 s (4.84/s)",
         "Nothing left to do. Checkpoint: ids.txt.ckpt",
     ]
 
@@ -101,24 +102,25 @@ def test_what_failed_comes_with_its_meaning_and_the_commands_that_follow() -> No
     )
     assert told(Ending.INCOMPLETE, counts=counts, causes=causes) == [
         "Incomplete: nothing is left to do, but some flows were refused, invalid or given up.",
-        "This run: 1 deleted, 2 absent, 3 refused, 5 invalid; 30 calls in 6 s (5.00/s)",
+        "This run: 1 deleted, 2 absent, 3 refused, 5 invalid; 30 calls in 6 s (4.84/s)",
         "Nothing left to do. Checkpoint: ids.txt.ckpt",
         "5 invalid: the input is no flow id; nothing was sent",
         "  Flows:  no id, ...",
         "  To do:  correct the lines",
         "  List:   flowreaper results --state invalid ids.txt.ckpt",
-        "  Export: flowreaper results --state invalid --format csv -o ids.txt.invalid.csv ids.txt.ckpt",
+        "  Export: flowreaper results --state invalid --format spreadsheet -o ids.txt.invalid.csv ids.txt.ckpt",
         "3 refused, Unknown.ResourceOwnerId: the flow or its space belongs to another account",
         "  Flows:  cams-a/7, 8, 9",
         "  To do:  check the access key's account and the space of these flows",
         "  List:   flowreaper results --state refused --code Unknown.ResourceOwnerId ids.txt.ckpt",
         (
-            "  Export: flowreaper results --state refused --code Unknown.ResourceOwnerId --format csv"
+            "  Export: flowreaper results --state refused --code Unknown.ResourceOwnerId --format spreadsheet"
             " -o ids.txt.refused.Unknown.ResourceOwnerId.csv ids.txt.ckpt"
         ),
         (
-            "  Retry:  flowreaper results --state refused --code Unknown.ResourceOwnerId ids.txt.ckpt"
-            " | flowreaper delete -c ids.txt.ckpt --retry refused -"
+            "  Retry:  flowreaper results --state refused --code Unknown.ResourceOwnerId"
+            " -o ids.txt.refused.Unknown.ResourceOwnerId.jsonl ids.txt.ckpt"
+            " && flowreaper delete -c ids.txt.ckpt --retry refused ids.txt.refused.Unknown.ResourceOwnerId.jsonl"
         ),
     ]
 
@@ -136,15 +138,15 @@ def test_a_run_that_will_go_on_names_its_causes_briefly() -> None:
 
 def test_all_runs_are_told_where_they_differ_from_this_one() -> None:
     lines = told(counts={State.DELETED: 1_000_000}, this_run={State.DELETED: 10})
-    assert lines[1:3] == ["This run: 10 deleted; 30 calls in 6 s (5.00/s)", "All runs: 1,000,000 deleted"]
+    assert lines[1:3] == ["This run: 10 deleted; 30 calls in 6 s (4.84/s)", "All runs: 1,000,000 deleted"]
 
 
 @pytest.mark.parametrize(
     ("ending", "first"),
     [
         (Ending.INTERRUPTED, "Interrupted; no outcome is lost."),
-        (Ending.LIMIT, "Limit: the limit of flows was reached, and flows are left."),
-        (Ending.TIME_UP, "Time up: the time was up, and flows are left."),
+        (Ending.LIMIT, "Limit: the limit of flows was reached; flows or input are left."),
+        (Ending.TIME_UP, "Time up: the time was up; flows or input are left."),
     ],
 )
 def test_a_run_that_ended_early_says_why_what_is_left_and_how_to_go_on(ending: Ending, first: str) -> None:
@@ -184,7 +186,7 @@ def test_ids_that_an_earlier_run_has_done_are_no_duplicates() -> None:
 def test_what_was_deleted_by_inference_is_told_apart() -> None:
     assert told(counts={State.DELETED: 1200, State.ABSENT: 3}, inferred=2)[1] == (
         "This run: 1,200 deleted (2 by inference: a call had no answer, and the next one found nothing), 3 absent;"
-        " 30 calls in 6 s (5.00/s)"
+        " 30 calls in 6 s (4.84/s)"
     )
 
 
@@ -204,7 +206,7 @@ def test_calls_that_were_cut_off_are_not_told_as_nothing_lost() -> None:
     assert lines[0] == (
         "Interrupted; 19 flows have had a call without an answer: the next run finds out what became of it."
     )
-    assert lines[1] == "This run: no outcome is known; 19 calls in 6 s (3.17/s)"
+    assert lines[1] == "This run: no outcome is known; 19 calls in 6 s (3.06/s)"
     assert lines[2] == "Checkpoint: ids.txt.ckpt, 40 left to do, 19 of them in doubt"
 
 
@@ -257,3 +259,19 @@ def test_of_many_codes_the_first_are_shown_and_the_rest_is_named() -> None:
     lines = told(Ending.INCOMPLETE, counts={State.REFUSED: 9}, causes=causes)
     assert lines[-1] == "And 4 more: flowreaper status --json ids.txt.ckpt"
     assert sum(line.startswith("1 refused, C") for line in lines) == 5
+
+
+def test_where_the_checkpoint_was_taken_away_no_command_begins_another() -> None:
+    causes = (Cause(State.REFUSED, "X", 1, (Flow("7"),)),)
+    moved = CheckpointTouchedError("the checkpoint was moved")
+    lines = told(Ending.STOPPED, counts={State.REFUSED: 1, State.PENDING: 5}, causes=causes, error=moved)
+    assert not any("flowreaper " in line for line in lines)
+
+
+def test_an_input_that_was_not_read_to_its_end_is_not_called_done() -> None:
+    lines = told(Ending.LIMIT, counts={State.DELETED: 3}, read_all=False)
+    assert (
+        "Checkpoint: ids.txt.ckpt, nothing in it is left to do, but the input was not read to its end"
+        in lines
+    )
+    assert told(Ending.TIME_UP, counts={}, read_all=False)[0].startswith("Time up: ")
