@@ -9,10 +9,11 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
+from flowreaper.client.meanings import BY_STATE
 from flowreaper.model import FINAL, State
 from flowreaper.report import filters
 from flowreaper.report.buckets import bucket_step, buckets
-from flowreaper.report.outcomes import STATE_MEANINGS, outcome_rows
+from flowreaper.report.outcomes import outcome_rows
 from flowreaper.report.plot import plot
 from flowreaper.report.report import Commands, Report
 from flowreaper.report.run_sum import RunSum
@@ -40,7 +41,7 @@ def render(report: Report, commands: Commands) -> str:
             style=Markup(style),  # noqa: S704 -- a file of the package
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             State=State,
-            state_meanings=STATE_MEANINGS,
+            meanings=BY_STATE,
             rows=rows[:_MOST_ROWS],
             more_rows=rows[_MOST_ROWS:],
             sources=_most(overview.sources),
