@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from flowreaper.client.meanings import BY_STATE
+from flowreaper.durations import duration
 from flowreaper.model import FINAL, State
 from flowreaper.report import filters
 from flowreaper.report.buckets import bucket_step, buckets
@@ -84,7 +85,7 @@ def _environment() -> jinja2.Environment:
         "whole": filters.whole,
         "moment": filters.moment,
         "moment_of": filters.moment_of,
-        "duration": filters.duration,
+        "duration": duration,
         "pace": filters.pace,
         "share": filters.share,
         "steps": filters.steps,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flowreaper.durations import duration
 from flowreaper.job.summary import Snapshot
 from flowreaper.model import State
 
@@ -116,16 +117,6 @@ def ends_at(seconds: float, now: datetime) -> datetime:
         return now + timedelta(seconds=seconds)
     except OverflowError:
         return datetime.max.replace(tzinfo=now.tzinfo)
-
-
-def duration(seconds: float) -> str:
-    """Write a time span as a person would: 42 s, 3 min 20 s, 55 h 33 min."""
-    whole = round(seconds)
-    minutes, rest = divmod(whole, _MINUTE_S)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _coarse(seconds: float, *, whole_minutes_from_s: int) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.causes import shown_flow
-from flowreaper.cli.terminal.progress import duration, ends_at
+from flowreaper.cli.terminal.progress import ends_at
+from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
 from flowreaper.model import State

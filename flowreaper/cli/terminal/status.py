@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from flowreaper.cli.terminal.causes import describe_causes, shown_flow, state_words
-from flowreaper.cli.terminal.progress import duration
+from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
 from flowreaper.store.history import PastRun

@@ -54,7 +54,7 @@ def test_a_start_is_one_fact_a_line() -> None:
         "  Checkpoint:  ids.txt.ckpt (new)",
         "  Input:       ids.txt: 1,500 new",
         "  Rate:        5 calls per second",
-        "  Expected:    5 min 0 s, until 14:05:00",
+        "  Expected:    5 min, until 14:05:00",
         "  For example: 1, cams-x/2",
     ]
 

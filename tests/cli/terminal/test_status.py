@@ -84,7 +84,7 @@ def test_a_live_run_says_which_one_it_is_its_pace_and_when_it_ends() -> None:
     lines = told(overview(live=True, runs=(PAST_RUN, LIVE_RUN), minutes=MINUTES))
     (line,) = (line for line in lines if line.startswith("A run is going on"))
     assert line.startswith("A run is going on (pid 42 on here since 2026-11-25T10:00:00+00:00): 5.0 calls/s")
-    assert line.endswith("2 min 0 s for all that is unfinished, until Wed 2026-11-25 12:02")
+    assert line.endswith("2 min for all that is unfinished, until Wed 2026-11-25 12:02")
 
 
 def test_the_pace_is_that_of_the_last_minutes_of_the_live_run() -> None:
@@ -124,7 +124,7 @@ def test_runs_are_listed_with_their_ending_and_what_stopped_them() -> None:
         if "Run" in line or "no p" in line
     ]
     assert lines[0].endswith(", 0 s, cut off; no outcome; 0 calls")
-    assert lines[1].endswith(", 5 min 0 s, stopped; 388 deleted, 1 given up; 400 calls, 3 throttled")
+    assert lines[1].endswith(", 5 min, stopped; 388 deleted, 1 given up; 400 calls, 3 throttled")
     assert lines[2] == r"  no permission\x1b"
 
 
