@@ -2,8 +2,8 @@
 
     python examples/pandas_column.py examples/flows.csv outcomes.csv
 
-pandas is no dependency of flowreaper: `pip install pandas`. Read ids as text (`dtype=str`): a column of numbers with one
-empty cell becomes floats, and 18-digit ids lose their last digits. An empty cell gets the outcome `invalid`.
+pandas is no dependency of flowreaper: `pip install pandas`. Read ids as text (`dtype=str`): a column of numbers with
+one empty cell becomes floats, and 18-digit ids lose their last digits. An empty cell gets the outcome `invalid`.
 
 It runs against a sandbox on this machine. For the real service leave out `settings` and `credentials`.
 """

@@ -112,9 +112,9 @@ class Job:
         - `break` leaves the rest unread. In a block that stays open, close the iterator, too (`contextlib.aclosing`).
 
         The iteration ends when every flow has its outcome, or when the run ends before that (`stop`, or a limit of
-        `Settings`); then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is sure that the
-        run does not stop for it, or when nothing else is left to call. If a later flow stops the run for absences in a
-        row (ConsecutiveAbsencesError), those that were seen are called again by the next run.
+        `Settings`); then `summary.ending` says why. While the job has deleted nothing yet, an `absent` comes when it is
+        sure that the run does not stop for it, or when nothing else is left to call. If a later flow stops the run for
+        absences in a row (ConsecutiveAbsencesError), those that were seen are called again by the next run.
 
         Raises:
             TypeError: `flows` is a single id, or cannot be iterated.
@@ -159,8 +159,8 @@ async def delete_flows(
 ) -> Summary:
     """Delete flows and return what became of them; to resume, call it again with the same checkpoint.
 
-    `flows`: as in `Job.delete`; only these are called, nothing else in the checkpoint. None: everything unfinished in
-    the checkpoint. The other parameters are those of `open_job`. What stops the run is the summary's `error`.
+    `flows`: as in `Job.delete`; only these are called. None: everything unfinished in the checkpoint. The other
+    parameters are those of `open_job`. What stops the run is the summary's `error`.
 
     Raises:
         TypeError: `flows` is a single id, or cannot be iterated.
@@ -172,14 +172,13 @@ async def delete_flows(
     settings = settings or _default_settings()
     if flows is None:
         _check_resumable(Path(checkpoint), settings)
-        run = Run(
+        return await Run(
             settings,
             checkpoint=Path(checkpoint),
             credentials=_source(credentials),
             log=as_log(log),
             streams=streams,
-        )
-        return await run.run()
+        ).run()
     require_collection(flows)
     items = pull(flows)
     session = Session(

@@ -1,4 +1,4 @@
-"""Where events go: a dotted name and fields. structlog's loggers fit as they are, the standard library's are adapted."""
+"""Where events go: a name and fields. structlog's loggers fit as they are, the standard library's are adapted."""
 
 import logging
 from typing import Any, Protocol

@@ -229,7 +229,8 @@ class Record(NamedTuple):
 class Cause(NamedTuple):
     """Flows or invalid lines of a job that ended alike: their state and code, how many they are, and a few of them.
 
-    `flows` counts them. `code` is empty where no reply had one. Of invalid lines the code is empty and the sample is their text.
+    `flows` counts them. `code` is empty where no reply had one. Of invalid lines the code is empty and the sample is
+    their text.
     """
 
     state: State

@@ -1,6 +1,6 @@
 """Values that several tests need: entries, outcomes, a checkpoint's identity."""
 
-from flowreaper.model import Claim, Entry, Flow, InvalidEntry, Outcome, Reply, State
+from flowreaper.model import AnyEntry, Claim, Entry, Flow, InvalidEntry, Outcome, Reply, State
 from flowreaper.store.history import PastRun
 from flowreaper.store.store import Identity
 
@@ -23,7 +23,7 @@ OK = Reply(200, "OK", "None", "RID-1")
 REFUSAL = Reply(400, "Some.Code", "no", "RID-2")
 
 
-def entries(*flow_ids: str, source: str = "ids.txt", space: str = "") -> list[Entry | InvalidEntry]:
+def entries(*flow_ids: str, source: str = "ids.txt", space: str = "") -> list[AnyEntry]:
     return [Entry(Flow(flow_id, space), source, line) for line, flow_id in enumerate(flow_ids, start=1)]
 
 

@@ -17,6 +17,7 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 PURE = (
     "cli/times.py",
     "model.py",
+    "durations.py",
     "errors.py",
     "escaping.py",
     "producer/formats.py",

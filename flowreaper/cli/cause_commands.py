@@ -1,17 +1,14 @@
 """The commands that follow from a cause: list its flows, export them, call just those again."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowreaper.cli.options import path_word, quoted
+from flowreaper.cli.results_commands import list_command, records_file, write_command
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.job.settings import RETRYABLE
 from flowreaper.model import Cause, State
 from flowreaper.store.store import Status
-
-_NOT_IN_NAMES = re.compile(r"[^0-9A-Za-z._-]")
-_LONGEST_IN_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,10 @@ class CauseCommands:
 
 
 def delete_command(status: Status, checkpoint: Path) -> str:
-    """Return the command that calls everything unfinished in a checkpoint; empty for a rehearsal's, which begins afresh."""
+    """Return the command that calls everything unfinished in a checkpoint.
+
+    Empty for a rehearsal's, which begins afresh.
+    """
     if status.sandbox:
         return ""
     usual = region_endpoint(DEFAULT_REGION).url
@@ -39,18 +39,12 @@ def cause_commands(cause: Cause, checkpoint: Path, delete: str) -> CauseCommands
     are written to a file that is its source: without one, everything unfinished would be taken, and of a pipe nobody
     could be told beforehand what is in it, nor go on after an interruption.
     """
-    file = path_word(checkpoint)
-    # Invalid lines have no code to select by.
-    code = "" if cause.state is State.INVALID else f" --code {quoted(cause.code or '-')}"
-    chosen = f"flowreaper results --state {cause.state.value}{code}"
-    # Each cause has a file of its own: one that exists is not written over.
-    code_in_name = _NOT_IN_NAMES.sub("_", cause.code)[:_LONGEST_IN_NAME]
-    parts = (checkpoint.name.removesuffix(".ckpt"), cause.state.value, code_in_name)
-    name = ".".join(filter(None, parts))
-    table, again = path_word(Path(f"{name}.csv")), path_word(Path(f"{name}.jsonl"))
-    retry = f"{chosen} -o {again} {file} && {delete} --retry {cause.state.value} {again}"
+    # Invalid lines have no code to choose by.
+    chosen = (cause.state, None if cause.state is State.INVALID else cause.code)
+    again = records_file(checkpoint, ".jsonl", *chosen)
+    retry = f"{write_command(checkpoint, '.jsonl', *chosen)} && {delete} --retry {cause.state.value} {again}"
     return CauseCommands(
-        list=f"{chosen} {file}",
-        export=f"{chosen} --format spreadsheet -o {table} {file}",
+        list=list_command(checkpoint, *chosen),
+        export=write_command(checkpoint, ".csv", *chosen),
         retry=retry if delete and cause.state in RETRYABLE else None,
     )

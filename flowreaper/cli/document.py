@@ -73,7 +73,7 @@ def job_document(overview: Overview, checkpoint: Path, delete: str) -> dict[str,
 
 
 def summary_document(end: RunEnd, overview: Overview | None, status: int) -> dict[str, Any]:
-    """Return the facts of a run that has ended, and of its job where that could be read; `status` is the exit status."""
+    """Return the facts of a run that has ended, and of its job where it could be read; `status` is the exit status."""
     summary = end.summary
     job = {} if overview is None else job_document(overview, end.checkpoint, end.delete)
     return {

@@ -87,9 +87,7 @@ class DeleteCommand:
                 "the outcomes of a rehearsal are of no real flow and belong in no file: use --results - to see them"
             )
         if not self._sources and preflight.has_unread_input(_STDIN):
-            self._reporter.notice(
-                "input.not_read", "Note: standard input is not read; to read ids from it, add -"
-            )
+            self._reporter.notice("input.not_read", "Note: standard input is not read; add - to read it")
         preflight.check_checkpoint(self._checkpoint, accept_lost_log=self._options["accept_lost_log"])
         is_named = self._options["checkpoint"] is not None
         if self._sources and not is_named and not self._settings.sandbox:

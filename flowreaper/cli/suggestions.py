@@ -1,4 +1,4 @@
-"""What somebody may have meant: the nearest of the known words, a checkpoint instead of its input, an id instead of a file."""
+"""What somebody may have meant: the nearest known word, a checkpoint instead of its input, an id instead of a file."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ _DIGITS = re.compile(r"[0-9]{6}", re.ASCII)
 
 
 def closest(word: str, known: Iterable[str], like: float = 0.6) -> str:
-    """Return the known word that is most like this one, whatever the case; empty if none is as like it as `like`, of 1."""
+    """Return the known word that is most like this one, whatever the case; empty if none is as like as `like`, of 1."""
     from difflib import get_close_matches  # slow to import, and seldom wanted
 
     by_letters = {name.lower(): name for name in known}

@@ -1,4 +1,4 @@
-"""What a command says of options that match nothing in a checkpoint: a mistyped code must not look like "nothing failed"."""
+"""What a command says of options that match nothing in a checkpoint: a mistyped code must not look like success."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a checkpoint holds. `spaces` counts its flows by space; `newest_ms` is when the last one ended, 0: none did."""
+    """What a checkpoint holds. `spaces` counts its flows by space; `newest_ms` is when the last one ended, 0: none."""
 
     name: str
     status: Status

@@ -1,33 +1,33 @@
-"""What error codes mean to a person, and what to do about them: the one table, for screens, reports and README. Pure.
+"""What codes and states mean to a person, and what to do: the one table, for screens, reports, README, guide. Pure.
 
 Source: the vendor's DeleteFlow page and its pages on common errors; what is said of undocumented codes is inferred from
 the naming of the vendor's other operations.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from flowreaper.model import State
 
 
 class Meaning(NamedTuple):
-    """What a code means, and what to do: two clauses without a full stop."""
+    """What a code or a state means, and what to do: two clauses without a full stop."""
 
     meaning: str
     remedy: str
 
 
+_THROTTLED = Meaning(
+    "the account's calls per second are used up", "nothing: the run slows down and calls the flow again"
+)
 _GRANT = Meaning(
     "the RAM user or role may not delete flows",
     "grant the RAM user or role the action cams:DeleteFlow on the resource *",
 )
 
 BY_CODE = {
-    "System.LimitControl": Meaning(
-        "the account's calls per second are used up", "nothing: the run slows down and calls the flow again"
-    ),
-    "Throttling": Meaning(
-        "the account's calls per second are used up", "nothing: the run slows down and calls the flow again"
-    ),
+    "System.LimitControl": _THROTTLED,
+    "Throttling": _THROTTLED,
     "Ram.PermissionDeny": _GRANT,
     "NoPermission": _GRANT,
     "Forbidden": _GRANT,
@@ -62,22 +62,28 @@ BY_CODE = {
 }
 """By code, or by what stands before the code's first ``.``, the longer one first."""
 
-_BY_STATE = {
+BY_STATE: Mapping[State, Meaning] = {
+    State.DELETED: Meaning("the flow is deleted", "nothing"),
     State.ABSENT: Meaning(
-        "the flow does not exist",
+        "the service said that the flow does not exist, and no earlier call of this job may have deleted it",
         "nothing, if it was deleted before; else check the account, the region and the space",
     ),
-    State.INVALID: Meaning("the input is no flow id; nothing was sent", "correct the lines"),
+    State.REFUSED: Meaning(
+        "the service rejected the call for good; it deleted nothing",
+        "look at its message in the results; a published flow, for one, cannot be deleted",
+    ),
     State.GAVE_UP: Meaning(
-        "no usable answer came in any attempt; the flow may or may not be deleted",
+        "every attempt met trouble that may pass; a flow in doubt may be deleted all the same",
         "call these flows again later",
     ),
-    State.DELETED: Meaning("a call had no answer, and the next one found that the flow is gone", "nothing"),
-    State.REFUSED: Meaning(
-        "the service does not document this code; its message is in the results",
-        "look at the message; a published flow, for one, cannot be deleted",
-    ),
+    State.INVALID: Meaning("the input is no flow id; nothing was sent", "correct the lines"),
+    State.PENDING: Meaning("no outcome yet: not called, or to be called again", "run the job again"),
+    State.CLAIMED: Meaning("no outcome yet: a call was about to be sent, or was sent", "run the job again"),
 }
+"""By state, outcomes first: what is so whatever the code."""
+
+_CONFIRMED = Meaning("the service confirmed the deletion", "nothing")
+_INFERRED = Meaning("a call had no answer, and the next one found that the flow is gone", "nothing")
 
 
 def known_meaning(code: str) -> Meaning | None:
@@ -89,8 +95,13 @@ def known_meaning(code: str) -> Meaning | None:
     return None
 
 
-def meaning_of(state: State, code: str) -> Meaning:
-    """Return what it means that flows ended in this final state with this code, which may be empty."""
-    if state in (State.REFUSED, State.GAVE_UP) and (found := known_meaning(code)):
-        return found
-    return _BY_STATE[state]
+def meaning_of(state: State, code: str, *, inferred: bool = True) -> Meaning:
+    """Return what it means that flows ended in this final state with this code, which may be empty.
+
+    `inferred` tells of deleted flows whether no reply confirmed it.
+    """
+    if state is State.DELETED:
+        return _INFERRED if inferred else _CONFIRMED
+    found = known_meaning(code) if state in (State.REFUSED, State.GAVE_UP) else None
+    # What is said of a throttled call is untrue of a flow that is final, because the user treats the code so.
+    return found if found and found is not _THROTTLED else BY_STATE[state]

@@ -23,7 +23,10 @@ class StartState:
     """What a checkpoint holds when a run begins.
 
     `to_call` counts the flows that will be called for sure, `left_claimed` are rows among them that a crash left
-    claimed. Where only listed flows are called, these are not known yet, and the input is searched for `sought`.
+    claimed: they are called first. Where only listed flows are called, these are not known yet, and the input is
+    searched for `sought`. `has_answer` and `has_deleted` say whether the service answered earlier runs, and deleted a
+    flow; `absent_before` are the rows last found absent, `in_doubt` counts the unfinished flows that had a call without
+    a reply.
     """
 
     counts: dict[State, int]
@@ -61,8 +64,8 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
         left_claimed=[] if listed else left_claimed,
         sought=checkpoint.unfinished(_SOUGHT) if listed else [],
         pace=checkpoint.noted(NOTE),
-        has_answer=checkpoint.has_answer(),
-        has_deleted=(has_deleted := checkpoint.has_deleted()),
+        has_answer=checkpoint.outcomes.any_answered(),
+        has_deleted=(has_deleted := checkpoint.outcomes.any_deleted()),
         absent_before=[] if has_deleted else _absent_before(checkpoint, settings),
         in_doubt=checkpoint.in_doubt(),
         run=replace(run, number=checkpoint.history.begin(run)),
@@ -70,12 +73,12 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
 
 
 def _absent_before(checkpoint: Checkpoint, settings: Settings) -> list[int]:
-    """Return the flows that earlier runs found absent; none where the user accepted that, or wants them called again."""
+    """Return the flows that earlier runs found absent; none where the user accepts that, or wants them called again."""
     if settings.max_absent == 0:
         checkpoint.note(_REGARDLESS, "yes")
     if checkpoint.noted(_REGARDLESS) or State.ABSENT in settings.taken_again.states:
         return []
-    return checkpoint.latest_absent(settings.max_absent - 1)
+    return checkpoint.outcomes.latest_absent(settings.max_absent - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,8 @@ def read_end(
             checkpoint.counts(),
             checkpoint.in_doubt(),
             checkpoint.unlisted() if read_all else None,
-            not checkpoint.has_deleted(),
-            checkpoint.causes(),
+            not checkpoint.outcomes.any_deleted(),
+            checkpoint.outcomes.causes(),
         )
     except RunError:
         return EndState(dict(Counter(before) + recorded))

@@ -57,7 +57,7 @@ class Intake(Protocol):
         ...
 
     def feeder(self) -> AbstractContextManager[Deliver | None]:
-        """Yield what takes batches as long as the block lasts, and keeps the run from ending; None where it has ended."""
+        """Yield what takes batches while the block lasts, and keeps the run from ending; None where it has ended."""
         ...
 
     def expect(self, entry: AnyEntry, deletion: "FedDeletion", tag: object, /) -> None:

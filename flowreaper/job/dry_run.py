@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowreaper.model import FAILED, UNFINISHED, Entry, Flow, InvalidEntry, Retry, State
+from flowreaper.model import FAILED, UNFINISHED, AnyEntry, Flow, InvalidEntry, Retry, State
 from flowreaper.store.sqlite.input_index import InputIndex
 from flowreaper.store.sqlite.reader import is_begun, read_status
 from flowreaper.store.store import Identity, Status
@@ -42,7 +42,7 @@ class Plan:
 
 
 def plan(
-    sources: Iterable[Iterable[Entry | InvalidEntry]],
+    sources: Iterable[Iterable[AnyEntry]],
     checkpoint: Path,
     identity: Identity,
     retry: Retry = Retry(),  # noqa: B008 -- an immutable value
@@ -98,8 +98,8 @@ def _in(status: Status | None, states: Iterable[State], codes: Sequence[str] = (
                 yield count
 
 
-def _batches(sources: Iterable[Iterable[Entry | InvalidEntry]]) -> Iterable[list[Entry | InvalidEntry]]:
-    batch: list[Entry | InvalidEntry] = []
+def _batches(sources: Iterable[Iterable[AnyEntry]]) -> Iterable[list[AnyEntry]]:
+    batch: list[AnyEntry] = []
     for source in sources:
         for entry in source:
             batch.append(entry)

@@ -62,18 +62,15 @@ def build_lane(
     luck: Callable[[], float] = random.random,
     now: Callable[[], float] = time.time,
 ) -> Lane:
-    """Wire one account's parts; nothing is sent before its workers run.
+    """Wire one account's parts; nothing is sent before its workers run. What cannot be recorded stops the lane.
 
-    `left_claimed` are rows that a crash left claimed: they are called first. Of the job's earlier runs, `has_answered`
-    and `has_deleted` say whether the service answered, and deleted a flow; `absent_before` are the rows last found
-    absent, `in_doubt` counts the unfinished flows that had a call without a reply. `flush_when_idle` as in `WorkerPool`.
-    `luck` returns a number from 0 to 1, `now` seconds since the epoch. What cannot be recorded stops the lane.
+    `left_claimed` to `in_doubt` are those of `StartState`. `luck` returns 0 to 1, `now` seconds since the epoch.
     """
     backlog = Backlog(settings.rate, settings.limit)
     backlog.take_first(left_claimed)
     breaker = CircuitBreaker(settings.outage_limit_s, has_answered=has_answered)
     absences = AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before)
-    sink = Sink(store, streams, lambda error: lane.fail(error), absences.may_reopen, in_doubt)  # noqa: PLW0108 -- the lane is made below
+    sink = Sink(store, streams, lambda e: workers.stop(Ending.STOPPED, e), absences.may_reopen, in_doubt)
     replies = ReplyHandler(
         backlog=backlog,
         sink=sink,
@@ -97,8 +94,7 @@ def build_lane(
         concurrency=settings.concurrency,
         flush_when_idle=flush_when_idle,
     )
-    lane = Lane(sink, workers, replies, breaker, limiter)
-    return lane
+    return Lane(sink, workers, replies, breaker, limiter)
 
 
 def share_pace(account: str, peers: Peers, log: Log) -> FileSharedPace:

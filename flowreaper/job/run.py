@@ -37,7 +37,7 @@ Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None
 class Run:
     """One run over one checkpoint.
 
-    `make_producer` gets the coroutine to deliver batches to, and the run calls only flows that it delivers; None: the run
+    `make_producer` gets the coroutine to deliver batches to, and the run calls only what it delivers; None: the run
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
     surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
     it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input

@@ -74,14 +74,15 @@ class Summary:
 
     `counts` are of the whole checkpoint, by state; `this_run` are the outcomes of this run, by state. `seconds` is how
     long the run took, `calls` how many requests it sent, `throttled` how many of these the service throttled,
-    `repeated` how many lines of the input it skipped, because their flow was done before or stood there twice. `read_all`: the input was read to its end.
+    `repeated` how many lines of the input it skipped, because their flow was done before or stood there twice.
+    `read_all`: the input was read to its end.
 
     `in_doubt` counts the unfinished flows that had a call without a reply, `inferred` the deletions of this run that
     are known only because the flow was absent after such a call. `unlisted` counts the unfinished flows that the run
     left alone because its input does not list them: 0 where it had no input, None where that was not read to its end.
     `never_deleted`: the service has not confirmed a single deletion of this job. `causes` are the job's outcomes other
-    than a confirmed deletion, by state and code, the most frequent first. `started_at_ms` is since
-    the epoch, `rate` what was asked for, in calls a second.
+    than a confirmed deletion, by state, those that need a person first, then by number. `started_at_ms` is since the
+    epoch, `rate` what was asked for, in calls a second.
     """
 
     ending: Ending

@@ -13,7 +13,7 @@ from flowreaper.job.lane import Lane
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead, Snapshot
 from flowreaper.limiter.saved_pace import SavedPace
-from flowreaper.model import Ending, Entry, InvalidEntry, State
+from flowreaper.model import AnyEntry, Ending, State
 from flowreaper.producer.producer import Deliver, Producer
 from flowreaper.store.sqlite.writer import Writer
 
@@ -24,10 +24,10 @@ _LOOK_S = 0.5
 class Supervisor:
     """Runs a lane until nothing is left to do, with all that goes on beside it.
 
-    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows by
-    state when the run begins, `to_call` the flows that
-    will be called for sure. `expires_at` is when the credentials expire, in seconds since the epoch, None: never.
-    `input_read` is called once the input was read to its end. `now` returns seconds since the epoch.
+    `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows
+    by state when the run begins, `to_call` the flows that will be called for sure. `expires_at` is when the credentials
+    expire, in seconds since the epoch, None: never. `input_read` is called once the input was read to its end. `now`
+    returns seconds since the epoch.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Supervisor:
             self._warn_of_expiry()
             self._lane.workers.reading_ended()
 
-    async def _deliver(self, batch: list[Entry | InvalidEntry]) -> None:
+    async def _deliver(self, batch: list[AnyEntry]) -> None:
         new = await self._lane.sink.add(batch)
         self._to_call += new
         if new:

@@ -3,9 +3,9 @@
 No clock, no file, no log. Times are in seconds of a clock that all runs share. A *slot* is the right to send one batch
 of calls.
 
-A call may be sent while its slot is fresh: for `SHELF_LIFE_S` after its run last looked at the shared state. That bounds
-how long a run can act on outdated knowledge. What no run has looked at for `settle_s` binds nobody: all calls that it
-allowed have been sent, and a whole second has passed since.
+A call may be sent while its slot is fresh: for `SHELF_LIFE_S` after its run last looked at the shared state. That
+bounds how long a run can act on outdated knowledge. What no run has looked at for `settle_s` binds nobody: all calls
+that it allowed have been sent, and a whole second has passed since.
 """
 
 import json
@@ -142,7 +142,7 @@ class FairShare:
 
 
 class OwnSlots:
-    """The slots that one run has reserved: which are unsent, which of those are fresh, and when the latest were sent."""
+    """The slots that one run has reserved: which are unsent, which of those fresh, and when the latest were sent."""
 
     def __init__(self) -> None:
         self.unsent: list[float] = []

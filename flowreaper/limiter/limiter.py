@@ -1,9 +1,9 @@
 """The rate limiter that every call passes.
 
 At most `rate` calls are sent in any one second, retries included, from the first second on, and no burst comes first.
-What counts is the moment at which a call's bytes are handed to the system: a slow connection or a busy machine makes
-no exception, because a permit that was not used yet keeps its place in every second (`flowreaper.limiter.sliding_window`). With
-timers that wake a millisecond late, the long run holds 4.98 of 5 calls a second.
+What counts is the moment at which a call's bytes are handed to the system: a slow connection or a busy machine makes no
+exception, because a permit that was not used yet keeps its place in every second (`flowreaper.limiter.sliding_window`).
+With timers that wake a millisecond late, the long run holds 4.98 of 5 calls a second.
 
 When the service throttles calls, the pace settles at what the service really admits (`flowreaper.limiter.adaptive`);
 the job keeps what was learned (`flowreaper.limiter.saved_pace`). Runs of one account on one machine reserve their calls

@@ -21,10 +21,10 @@ class Slot:
 class SharedPace(Protocol):
     """The pace that the runs of one account keep together. One object is one run's access to it.
 
-    `interval_s` and `widening_s` are the run's own pace (`flowreaper.limiter.sliding_window.Pace`); together the runs keep the
-    pace of the fastest, with the widest window. Times are those of one clock, which the runs share and the limiter
-    uses too. The methods do not block for longer than a timer may be late, and raise nothing: a run that cannot reach
-    the others gets slots for its fair share of the rate, or waits.
+    `interval_s` and `widening_s` are the run's own pace (`flowreaper.limiter.sliding_window.Pace`); together the runs
+    keep the pace of the fastest, with the widest window. Times are those of one clock, which the runs share and the
+    limiter uses too. The methods do not block for longer than a timer may be late, and raise nothing: a run that cannot
+    reach the others gets slots for its fair share of the rate, or waits.
     """
 
     @property

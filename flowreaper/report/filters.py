@@ -1,4 +1,4 @@
-"""Values as the page writes them: numbers, times, durations, and the geometry of the plot as SVG path data. Pure."""
+"""Values as the page writes them: numbers, times, and the geometry of the plot as SVG path data. Pure."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -11,10 +11,9 @@ from flowreaper.report.run_sum import RunSum
 from flowreaper.store.history import PastRun, mean_pace
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _NBSP = "\N{NO-BREAK SPACE}"
 _BRIEF, _SENTENCE = 80, 200  # characters
-_CROSS = 3.5  # half the width of the cross at the end of a run that was cut off
+_CROSS = 3.5  # half the width of the mark at the end of a run that was cut off or goes on
 
 
 def shown(value: object) -> object:
@@ -66,18 +65,6 @@ def moment_of(iso: str) -> Markup:
     )
 
 
-def duration(seconds: float) -> str:
-    """Write a duration in its two largest units."""
-    whole_s = round(seconds)
-    if whole_s < _MINUTE:
-        return f"{seconds:.1f} s" if 0 < seconds < 10 else f"{whole_s} s"  # noqa: PLR2004 -- as one would say it
-    if whole_s < _HOUR:
-        return _two(whole_s, _MINUTE, "min", 1, "s")
-    if whole_s < _DAY:
-        return _two(whole_s, _HOUR, "h", _MINUTE, "min")
-    return _two(whole_s, _DAY, "d", _HOUR, "h")
-
-
 def pace(run: PastRun | RunSum) -> str:
     """Write the mean pace of a run, in calls a second."""
     return f"{mean_pace(run.calls, run.seconds, run.rate):,.2f}" if run.calls else "0"
@@ -122,6 +109,14 @@ def crosses(marks: Iterable[RunMark], middle: float) -> Markup:
     )
 
 
+def arrows(marks: Iterable[RunMark], middle: float) -> Markup:
+    """Write an arrowhead at the end of each mark as SVG path data."""
+    return _path(
+        f"M{place(mark.right)} {place(middle - _CROSS)}l{_CROSS} {_CROSS}l-{_CROSS} {_CROSS}"
+        for mark in marks
+    )
+
+
 def place(at: float) -> str:
     """Write a place in the plot to a tenth of a unit."""
     return f"{at:.1f}".removesuffix(".0")
@@ -129,9 +124,3 @@ def place(at: float) -> str:
 
 def _path(parts: Iterable[str]) -> Markup:
     return Markup("".join(parts))  # noqa: S704 -- letters and numbers of our own
-
-
-def _two(seconds: int, large: int, name: str, small: int, small_name: str) -> str:
-    many, rest = divmod(seconds, large)
-    rest //= small
-    return f"{many:,} {name} {rest} {small_name}" if rest else f"{many:,} {name}"

@@ -9,10 +9,12 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
+from flowreaper.client.meanings import BY_STATE
+from flowreaper.durations import duration
 from flowreaper.model import FINAL, State
 from flowreaper.report import filters
 from flowreaper.report.buckets import bucket_step, buckets
-from flowreaper.report.outcomes import STATE_MEANINGS, outcome_rows
+from flowreaper.report.outcomes import outcome_rows
 from flowreaper.report.plot import plot
 from flowreaper.report.report import Commands, Report
 from flowreaper.report.run_sum import RunSum
@@ -29,6 +31,7 @@ def render(report: Report, commands: Commands) -> str:
     step = bucket_step(overview.minutes)
     rows = outcome_rows(report.results)
     all_runs = RunSum(overview.runs)
+    goes_on = overview.runs[-1].number if report.live and overview.runs else None
     style = _text("page.css")
     return (
         _environment()
@@ -39,7 +42,7 @@ def render(report: Report, commands: Commands) -> str:
             style=Markup(style),  # noqa: S704 -- a file of the package
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             State=State,
-            state_meanings=STATE_MEANINGS,
+            meanings=BY_STATE,
             rows=rows[:_MOST_ROWS],
             more_rows=rows[_MOST_ROWS:],
             sources=_most(overview.sources),
@@ -51,8 +54,8 @@ def render(report: Report, commands: Commands) -> str:
             untold=report.results.count(*FINAL) - sum(all_runs.counts.values()),
             extent=extent(overview.runs, overview.minutes),
             plots={
-                "wide": plot(overview.runs, overview.minutes, _WIDE),
-                "narrow": plot(overview.runs, overview.minutes, _NARROW),
+                "wide": plot(overview.runs, overview.minutes, _WIDE, goes_on),
+                "narrow": plot(overview.runs, overview.minutes, _NARROW, goes_on),
             },
             step_s=step,
             buckets=buckets(overview.minutes, step),
@@ -83,13 +86,14 @@ def _environment() -> jinja2.Environment:
         "whole": filters.whole,
         "moment": filters.moment,
         "moment_of": filters.moment_of,
-        "duration": filters.duration,
+        "duration": duration,
         "pace": filters.pace,
         "share": filters.share,
         "steps": filters.steps,
         "areas": filters.areas,
         "bars": filters.bars,
         "crosses": filters.crosses,
+        "arrows": filters.arrows,
         "brief": filters.brief,
         "minute": filters.minute,
         "sentence": filters.sentence,

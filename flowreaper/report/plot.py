@@ -61,13 +61,17 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class RunMark:
-    """A run, or several that are too close to be drawn apart: numbers `first` to `last`. `cut_off`: one has no end."""
+    """A run, or several that are too close to be drawn apart: numbers `first` to `last`.
+
+    `cut_off`: one has no end; `goes_on`: neither has the one that goes on.
+    """
 
     first: int
     last: int
     left: float
     right: float
     cut_off: bool
+    goes_on: bool
     label: str
 
 
@@ -76,8 +80,9 @@ class Plot:
     """What there is to draw, in units from the upper left corner.
 
     `calls` and `permitted` are stepped lines in the lane `pace`, of calls a second; `throttled` in the lane below, of
-    calls a minute. No line crosses a time without work. In `silent` nothing answered for a part of the time. `drawn` is the time axis without its shortened pauses.
-    `starts` and `cut_off` are empty where there are too many runs to tell these marks apart.
+    calls a minute. No line crosses a time without work. In `silent` nothing answered for a part of the time. `drawn`
+    is the time axis without its shortened pauses. `starts`, `cut_off` and `goes_on` are empty where there are too many
+    runs to tell these marks apart.
     """
 
     width: float
@@ -94,11 +99,17 @@ class Plot:
     runs: tuple[RunMark, ...]
     starts: tuple[float, ...]
     cut_off: tuple[RunMark, ...]
+    goes_on: tuple[RunMark, ...]
     times: tuple[Tick, ...]
 
 
-def plot(runs: Sequence[PastRun], minutes: Sequence[Minute], width: float) -> Plot | None:
-    """Return the plot of a job's history; None where there is none. Neither need be in order."""
+def plot(
+    runs: Sequence[PastRun], minutes: Sequence[Minute], width: float, goes_on: int | None = None
+) -> Plot | None:
+    """Return the plot of a job's history; None where there is none. Neither need be in order.
+
+    `goes_on` is the number of the run that goes on.
+    """
     if not runs and not minutes:
         return None
     left, right = _LEFT, width - _RIGHT
@@ -107,7 +118,8 @@ def plot(runs: Sequence[PastRun], minutes: Sequence[Minute], width: float) -> Pl
     found = strips(axis, runs, minutes, left=left, width=_STRIP, many=many)
     pace = _lane(56, 236, [_calls, _permitted], found, at_least=1.0, most=6)
     throttles = _lane(272, 312, [_throttled], found, at_least=1.0, most=2)
-    marks = _marks(axis, runs, left, width)
+    marks = _marks(axis, runs, goes_on, left, width)
+    apart = marks if len(marks) <= _MOST_STARTS else ()
     drawn = tuple(Band(piece.left, piece.right) for piece in axis.drawn)
     return Plot(
         width=width,
@@ -122,8 +134,9 @@ def plot(runs: Sequence[PastRun], minutes: Sequence[Minute], width: float) -> Pl
         drawn=drawn if len(drawn) <= _MOST_APART else (Band(left, right),),
         pauses=tuple(Pause(p.left, p.right, (p.end_ms - p.start_ms) / 1000) for p in axis.pauses),
         runs=marks,
-        starts=tuple(mark.left for mark in marks) if len(marks) <= _MOST_STARTS else (),
-        cut_off=tuple(mark for mark in marks if mark.cut_off) if len(marks) <= _MOST_STARTS else (),
+        starts=tuple(mark.left for mark in apart),
+        cut_off=tuple(mark for mark in apart if mark.cut_off),
+        goes_on=tuple(mark for mark in apart if mark.goes_on),
         times=tuple(time_ticks(axis)),
     )
 
@@ -190,19 +203,23 @@ def _silent(found: Sequence[Strip | None], lane: Lane, left: float) -> tuple[Sil
     return tuple(bands)
 
 
-def _marks(axis: TimeAxis, runs: Sequence[PastRun], left: float, width: float) -> tuple[RunMark, ...]:
+def _marks(
+    axis: TimeAxis, runs: Sequence[PastRun], goes_on: int | None, left: float, width: float
+) -> tuple[RunMark, ...]:
     """Return a mark for each run; runs that begin within the same strip have one together."""
     groups: dict[int, list[PastRun]] = {}
     for run in sorted(runs, key=lambda run: (run.started_at_ms, run.number)):
         groups.setdefault(int((axis.x(run.started_at_ms) - left) / _STRIP), []).append(run)
     begins = [axis.x(group[0].started_at_ms) for group in groups.values()]
     return tuple(
-        _mark(axis, group, begin, room_until - begin)
+        _mark(axis, group, goes_on, begin, room_until - begin)
         for group, begin, room_until in zip(groups.values(), begins, [*begins[1:], width], strict=True)
     )
 
 
-def _mark(axis: TimeAxis, group: Sequence[PastRun], begin: float, room: float) -> RunMark:
+def _mark(
+    axis: TimeAxis, group: Sequence[PastRun], goes_on: int | None, begin: float, room: float
+) -> RunMark:
     numbers = [run.number for run in group]
     first, last = min(numbers), max(numbers)
     label = str(first) if first == last else f"{first}\N{EN DASH}{last}"
@@ -211,6 +228,7 @@ def _mark(axis: TimeAxis, group: Sequence[PastRun], begin: float, room: float) -
         last,
         begin,
         max(begin + _STRIP / 2, *[axis.x(end_of(run)) for run in group]),
-        any(run.ended_at_ms is None for run in group),
+        any(run.ended_at_ms is None and run.number != goes_on for run in group),
+        any(run.ended_at_ms is None and run.number == goes_on for run in group),
         label if room >= _DIGIT * len(label) + _DIGIT else "",
     )

@@ -1,4 +1,4 @@
-"""A time axis on which long pauses are shortened, so that they do not press the time between them to a hairline. Pure."""
+"""A time axis that shortens long pauses, so that they do not press the time between them to a hairline. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

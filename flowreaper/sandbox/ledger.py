@@ -9,10 +9,10 @@ from itertools import islice
 class Call:
     """One call, ``POST /`` or ``GET /``; what follows from it is filled in later.
 
-    `number` counts from 1; `at_s` is the moment at which the whole call had arrived, in seconds since the epoch
-    by this machine's clock, before any jitter. `code` is the Code that was answered, None where the answer held none (yet);
-    `http_status` is None where no answer was sent (yet). `deleted`: this very call deleted the flow, whatever
-    the client got to hear of it. `trouble` names the trouble that was made, with its code if it has one.
+    `number` counts from 1; `at_s` is the moment at which the whole call had arrived, in seconds since the epoch by this
+    machine's clock, before any jitter. `code` is the Code that was answered, None where the answer held none (yet);
+    `http_status` is None where no answer was sent (yet). `deleted`: this very call deleted the flow, whatever the
+    client got to hear of it. `trouble` names the trouble that was made, with its code if it has one.
     """
 
     number: int

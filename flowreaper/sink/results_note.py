@@ -54,7 +54,7 @@ class ResultsNote:
         return json.dumps(asdict(self))
 
     def owns(self, head: bytes) -> bool:
-        """Return whether a file belongs to this note: `head` is its start, at least as long as `first`, or all of it."""
+        """Return whether a file belongs to this note: `head` is its start, no shorter than `first`, or all of it."""
         first = self.first.encode()
         if len(head) < len(first):  # a full disk, a kill: half of the first line
             return bool(head) and first.startswith(head)

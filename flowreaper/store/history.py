@@ -23,7 +23,8 @@ def mean_pace(calls: int, seconds: float, rate: float) -> float:
 class PastRun:
     """One run over a checkpoint. Times are in milliseconds since the epoch.
 
-    `number` counts from 1. `elapsed_s` is how long it ran by a clock that nobody sets, 0 where that is not known. `seen_at_ms` is when the run last wrote, at most some seconds before it was cut off.
+    `number` counts from 1. `elapsed_s` is how long it ran by a clock that nobody sets, 0 where that is not known.
+    `seen_at_ms` is when the run last wrote, at most some seconds before it was cut off.
     `ended_at_ms` and `ending` are None while it goes on, and for ever where it was killed. `error` is why it stopped,
     as a message of one line; empty where nothing went wrong. `access_key` is masked. `rate` is what was asked for, in
     calls a second. `counts` are this run's outcomes by state.

@@ -7,7 +7,7 @@ from flowreaper.model import State
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A record is wanted if it has one of `states`, one of `codes` and one of `spaces`, and ended at or after `since_ms`.
+    """A record is wanted if it has one of `states`, one of `codes` and one of `spaces`, and ended from `since_ms` on.
 
     What is empty or None asks for nothing. ``""`` among `codes` stands for no code, among `spaces` for the account's
     own. `since_ms` is in milliseconds since the epoch. An unfinished flow has not ended. An invalid line has neither

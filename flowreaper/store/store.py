@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flowreaper.escaping import printable
-from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, State
+from flowreaper.model import Added, AnyEntry, Change, Claim, State
 
 
 class Store(Protocol):
@@ -15,7 +15,7 @@ class Store(Protocol):
     Every coroutine raises RunError where the store cannot be written: nothing of that call was kept then.
     """
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         """Keep what was read; only count what is known already."""
         ...
 

@@ -20,7 +20,7 @@ _MOST_WAITING = 10_000
 
 
 class Backlog:
-    """The flows of a run that are neither under way nor final.
+    """The flows of a run that are neither in progress nor final.
 
     `rate` is in calls a second; `limit` is how many flows the run may take in all, None for any number.
     """
@@ -41,7 +41,7 @@ class Backlog:
 
     @property
     def remaining(self) -> int | None:
-        """How many flows are left, without those of calls under way; None: unknown, as there may be pending ones."""
+        """How many flows are left, without those of calls in progress; None: unknown, as there may be pending ones."""
         return None if self._may_have_pending else len(self.ready) + len(self._waiting)
 
     @property
@@ -107,5 +107,5 @@ class Backlog:
         self.ready.extend(claims)
 
     def exhausted(self) -> bool:
-        """Return whether nothing is left, calls under way aside."""
+        """Return whether nothing is left, calls in progress aside."""
         return not self.ready and not self._waiting and (self.limit_reached or not self.unread)

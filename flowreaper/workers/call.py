@@ -20,7 +20,7 @@ class Caller:
         self._transport = transport
         self._replies = replies
         self.calls = 0
-        """How many calls were made, those under way included."""
+        """How many calls were made, those in progress included."""
 
     async def call(self, claim: Claim, permit: Permit, timeout_s: float | None) -> RunError | None:
         """Send a flow and handle the reply; return the error that must stop the run, if there is one.

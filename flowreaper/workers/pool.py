@@ -18,7 +18,7 @@ _IDLE_S = 0.2
 class WorkerPool:
     """Deletes the flows of one backlog through one account's limiter and transport.
 
-    One task claims, one sends, and each call is a task of its own; at most `concurrency` calls are under way.
+    One task claims, one sends, and each call is a task of its own; at most `concurrency` calls are in progress.
     `flush_when_idle`: when nothing was left to do for 0.2 s, all that is known is recorded and passed on.
     """
 
@@ -54,12 +54,12 @@ class WorkerPool:
 
     @property
     def in_flight(self) -> int:
-        """How many calls are under way."""
+        """How many calls are in progress."""
         return len(self._in_flight)
 
     @property
     def calls(self) -> int:
-        """How many calls were made, those under way included."""
+        """How many calls were made, those in progress included."""
         return self._caller.calls
 
     @property
@@ -78,7 +78,7 @@ class WorkerPool:
         self._claimer_wakes.set()
 
     def stop(self, ending: Ending, error: Exception | None = None) -> None:
-        """Send no more; `run` returns when the calls under way have ended.
+        """Send no more; `run` returns when the calls in progress have ended.
 
         The first reason counts, but an error counts more than the wish to stop.
         """
@@ -93,7 +93,7 @@ class WorkerPool:
             self._acquiring.cancel()
 
     def abandon(self) -> None:
-        """Leave now: calls under way are cut off. The flows of those that were sent stay claimed."""
+        """Leave now: calls in progress are cut off. The flows of those that were sent stay claimed."""
         self.stop(Ending.INTERRUPTED)
         # Later, because a call whose task has not started yet could not put its flow back.
         asyncio.get_running_loop().call_soon(self._cut_off)
@@ -124,7 +124,7 @@ class WorkerPool:
             self.ending = Ending.LIMIT if limited else Ending.FINISHED
 
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Wait until nothing is under way, then record what is known."""
+        """Wait until nothing is in progress, then record what is known."""
         await asyncio.wait(tasks)
         while self._in_flight:
             await asyncio.wait(self._in_flight)

@@ -10,7 +10,7 @@ from flowreaper.workers.ports import Signer
 class Repair:
     """Repairs one account's calls through their `signer`.
 
-    All calls under way meet the same trouble, but it is repaired only once. If it comes back before any call
+    All calls in progress meet the same trouble, but it is repaired only once. If it comes back before any call
     succeeds, the repair did not help, and the run must stop.
     """
 
@@ -32,7 +32,7 @@ class Repair:
         """Repair what a RENEW or CLOCK reply complains of; return the error that must stop the run, if it cannot be.
 
         `credentials_generation` is the generation when the call was made. Nothing is done, and no error returned, if
-        it is not the current one, or if a repair is under way.
+        it is not the current one, or if a repair is in progress.
         """
         if self._under_way or credentials_generation < self.credentials_generation:
             return None

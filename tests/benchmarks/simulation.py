@@ -46,8 +46,8 @@ class Pace(Protocol):
 class Setting:
     """A service that counts `window` seconds (see ``quota.WINDOWS``), 5 calls each, and what surrounds it.
 
-    Calls arrive up to `jitter_s` late, evenly spread. Another client sends `other_clients_rate` calls a second
-    until `other_client_until_s`. A run ends after `flows` admitted calls or `seconds`. Timers wake up to 1 ms late and the
+    Calls arrive up to `jitter_s` late, evenly spread. Another client sends `other_clients_rate` calls a second until
+    `other_client_until_s`. A run ends after `flows` admitted calls or `seconds`. Timers wake up to 1 ms late and the
     network adds some 0.2 ms, as on a real machine; a call is sent `sent_late_s` after it began.
     """
 

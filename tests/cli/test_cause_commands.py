@@ -27,7 +27,7 @@ def test_the_export_is_named_after_the_checkpoint_and_lies_here() -> None:
     cause = Cause(State.REFUSED, "", 1, ())
     commands = cause_commands(cause, Path("/far/away/ids.txt.ckpt"), DELETE)
     assert commands.export == (
-        "flowreaper results --state refused --code - --format spreadsheet -o ids.txt.refused.csv /far/away/ids.txt.ckpt"
+        "flowreaper results --state refused --code - --format spreadsheet -o ids.txt.refused.no-code.csv /far/away/ids.txt.ckpt"
     )
 
 

@@ -13,7 +13,7 @@ from flowreaper.job.lane import build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.sliding_window import Pace
-from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Reply
+from flowreaper.model import Added, AnyEntry, Change, Claim, Flow, Record, Reply
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 from flowreaper.workers.pool import WorkerPool
 
@@ -149,7 +149,7 @@ class Store:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         return self.checkpoint.add(entries)
 
     async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
@@ -174,7 +174,7 @@ async def run(
     transport: Transport,
     stream: Shown,
     *,
-    feed: Sequence[Sequence[Entry | InvalidEntry]] = (),
+    feed: Sequence[Sequence[AnyEntry]] = (),
     left_claimed: Sequence[int] = (),
     limit: int | None = None,
     seed: int = 1,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from flowreaper.errors import CheckpointRefusedError, FlowreaperError
-from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Record, Retry, State
+from flowreaper.model import Added, AnyEntry, Change, Claim, Flow, Record, Retry, State
 from flowreaper.store.sqlite import history, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.states import NUMBER
@@ -58,7 +58,7 @@ class Watched(Store):
         super().__init__(checkpoint)
         self._chain = chain
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         with self._noted():
             return await super().add(entries)
 

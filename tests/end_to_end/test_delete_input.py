@@ -299,7 +299,7 @@ def test_a_dry_run_calls_nothing_and_writes_nothing(command: Command, service: S
     assert "600 flows" in finished.err
     assert "1 repeated, 1 invalid" in finished.err
     assert "flows.txt, line 602: two words" in finished.err
-    assert "2 min 0 s" in finished.err
+    assert "2 min" in finished.err
     assert service.called(flows) == []
     assert sorted(command.folder.iterdir()) == before
 

@@ -73,7 +73,7 @@ def test_an_input_that_is_too_large_to_be_counted_first_says_it_when_it_is_read(
         process.terminate()
         ended(process)
     assert "Input:       flows.txt: 200 known so far" in told
-    assert "Input read: 14,997 flows to delete, 5 min 0 s, until" in told
+    assert "Input read: 14,997 flows to delete, 5 min, until" in told
     assert not service.called(flows[10:12])
 
 

@@ -24,7 +24,7 @@ def test_the_question_shows_count_endpoint_masked_key_sample_and_time(
         assert service.url in terminal.shown
         assert "LTAI****0001" in terminal.shown
         assert flows[0] in terminal.shown
-        assert "4 min 0 s" in terminal.shown
+        assert "4 min" in terminal.shown
         key = service.environment["ALIBABA_CLOUD_ACCESS_KEY_ID"]
         assert key not in terminal.shown
 

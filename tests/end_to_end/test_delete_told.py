@@ -155,7 +155,7 @@ def test_a_pipe_that_is_not_read_is_pointed_out(
 ) -> None:
     (flow,) = ids(1)
     finished = command.delete("-c", "job.ckpt", stdin=flow)
-    assert "standard input is not read; to read ids from it, add -" in finished.err
+    assert "standard input is not read; add - to read it" in finished.err
     assert service.called([flow]) == []
     silent = command.delete("-c", "job.ckpt")
     assert "standard input" not in silent.err

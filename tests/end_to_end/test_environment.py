@@ -38,8 +38,6 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "limit": ("9", 9),
     "max_duration": ("5h", "5h"),
     "stop_at": ("06:00", "06:00"),
-    "progress": ("none", "none"),
-    "progress_interval": ("5", 5.0),
     "summary_json": ("out.json", Path("out.json")),
     "dry_run": ("1", True),
     "yes": ("true", True),

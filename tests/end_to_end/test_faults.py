@@ -86,7 +86,7 @@ def test_an_outage_pauses_the_run_tells_so_and_blames_no_flow(bare: Command, ids
     assert command.states("flows.txt.ckpt") == {"deleted": 70}
     assert set(first.arrived) | set(again) == set(flows)
     attempts = Counter(record["attempts"] for record in command.results("flows.txt.ckpt").values())
-    # Only what was under way when the service went was called twice.
+    # Only what was in progress when the service went was called twice.
     assert set(attempts) <= {1, 2}
     assert attempts[1] > 50
 

@@ -49,8 +49,8 @@ def test_the_commands_of_the_page_work_as_they_stand_whatever_the_checkpoint_is_
         for line in escaped.replace("&#39;", "'").replace("&#34;", '"').strip().splitlines():
             done = job.shell(line)
             assert (done.status, done.err) == (0, ""), line
-    assert (job.folder / "refused.csv").exists()
-    assert (job.folder / "results.jsonl").exists()
+    assert (job.folder / "-it's a job.refused.csv").exists()
+    assert (job.folder / "-it's a job.results.jsonl").exists()
 
 
 def test_another_file_stays_as_it_is_and_a_failure_leaves_none(job: Command) -> None:

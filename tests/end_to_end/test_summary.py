@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -138,38 +137,6 @@ def test_status_names_the_command_that_goes_on(command: Command, ids: Ids) -> No
     assert status_of(command, "flows.txt.ckpt")["resume"] is None
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        ("none.txt",),
-        ("--rate", "0", "flows.txt"),
-        ("--stop-at", "2020-01-01", "flows.txt"),
-        ("-c", "none.ckpt"),
-        ("--treat", "X", "flows.txt"),
-    ],
-)
-def test_a_command_that_is_refused_leaves_no_summary_of_an_earlier_run(
-    command: Command, ids: Ids, wrong: tuple[str, ...]
-) -> None:
-    command.write("flows.txt", *ids(1))
-    assert command.run("delete", "--yes", "--summary-json", "summary.json", "flows.txt").status == 0
-    assert command.run("delete", "--yes", "--summary-json", "summary.json", *wrong).status == 2
-    found = summary_of(command)
-    assert (found["ending"], found["exit_status"]) == (None, 2)
-    assert found["error"]
-
-
-@pytest.mark.parametrize("name", ["flows.txt", "flows.txt.ckpt", "flows.txt.ckpt-wal", "job.ckpt"])
-def test_a_summary_is_never_made_where_the_command_has_another_file(
-    command: Command, ids: Ids, name: str
-) -> None:
-    command.write("flows.txt", *ids(1))
-    arguments = ("-c", "job.ckpt", "flows.txt") if name == "job.ckpt" else ("flows.txt",)
-    for more in ((), ("--rate", "0")):
-        assert command.run("delete", "--yes", "--summary-json", name, *more, *arguments).status == 2
-        assert [path.name for path in command.folder.iterdir()] == ["flows.txt"]
-
-
 def test_absences_of_earlier_runs_that_are_taken_back_make_no_count_negative(
     begin: Begin, bare: Command, ids: Ids
 ) -> None:
@@ -192,61 +159,6 @@ def test_the_screen_shows_the_same_commands(mixed: tuple[Command, Service, list[
     for cause in summary_of(command)["causes"]:
         assert f"List:   {cause['list']}" in shown
     assert "Retry:  " in command.run("status", "flows.txt.ckpt").out
-
-
-@pytest.mark.parametrize(
-    "limit",
-    [
-        ("--limit", "3"),
-        ("--max-duration", "1s"),
-        ("--stop-at", (datetime.now().astimezone() + timedelta(hours=30)).isoformat()),
-    ],
-)
-def test_a_run_that_stops_as_asked_with_flows_left_ends_with_4(
-    command: Command, ids: Ids, limit: tuple[str, str]
-) -> None:
-    command.write("flows.txt", *ids(40))
-    if limit[0] == "--stop-at":  # as near as a test may be
-        limit = ("--stop-at", (datetime.now().astimezone() + timedelta(seconds=2)).isoformat())
-    finished = command.run("delete", "--yes", *limit, "--summary-json", "summary.json", "flows.txt")
-    assert finished.status == 4
-    found = summary_of(command)
-    assert found["ending"] == ("limit" if limit[0] == "--limit" else "time_up")
-    assert found["exit_status"] == 4
-    assert found["left"] > 0
-    assert found["resume"] == finished.resume
-    assert ("--stop-at" in finished.resume) is False
-    assert command.states("flows.txt.ckpt")["deleted"] < 40
-
-
-def test_a_limit_that_comes_with_the_last_flow_leaves_nothing(command: Command, ids: Ids) -> None:
-    command.write("flows.txt", *ids(3))
-    assert command.delete("--limit", "3", "flows.txt").status == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--max-duration", "5"), "--max-duration 5 is no time span"),
-        (("--max-duration", "0s"), "--max-duration must be more than 0"),
-        (("--stop-at", "25:00"), "--stop-at 25:00 is no time"),
-        (("--stop-at", "2020-01-01T06:00"), "has passed"),
-        (("--summary-json", "flows.txt"), "--summary-json flows.txt is a SOURCE too"),
-        (("--summary-json", "flows.txt.ckpt"), "is the checkpoint too"),
-        (("--summary-json", "flows.txt.ckpt-wal"), "a file that SQLite makes"),
-        (("--summary-json", "notes.txt"), "is no summary of flowreaper"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused_before_anything_is_sent(
-    command: Command, service: Service, ids: Ids, options: tuple[str, str], words: str
-) -> None:
-    flows = ids(2)
-    command.write("flows.txt", *flows)
-    command.write("notes.txt", "mine")
-    finished = command.delete(*options, "flows.txt")
-    assert (finished.status, service.called(flows)) == (2, [])
-    assert words in finished.err
-    assert (command.folder / "notes.txt").read_text() == "mine\n"
 
 
 def test_a_second_run_ends_with_75_and_its_summary_says_so(command: Command, ids: Ids) -> None:

@@ -15,7 +15,7 @@ from flowreaper.client.codes import classify, explain
 from flowreaper.client.messages import read_reply
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
-from flowreaper.model import Entry, InvalidEntry, ReplyClass, Requeue, Retry, State
+from flowreaper.model import AnyEntry, Entry, ReplyClass, Requeue, Retry, State
 from flowreaper.producer.flow_ids import why_invalid, why_invalid_space
 from flowreaper.producer.formats import Format, InputSettings, parse_entries
 from flowreaper.sink.formats import RecordFormat, writer_for
@@ -55,8 +55,8 @@ def check_input(data: bytes) -> None:
         json.dumps(entry).encode()
 
 
-def _read(chunks: list[bytes], settings: InputSettings) -> list[Entry | InvalidEntry]:
-    found: list[Entry | InvalidEntry] = []
+def _read(chunks: list[bytes], settings: InputSettings) -> list[AnyEntry]:
+    found: list[AnyEntry] = []
     with _own_errors():
         # What comes before an error stays in the list.
         found.extend(parse_entries(chunks, source="s", settings=settings))

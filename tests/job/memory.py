@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import CheckpointError
 from flowreaper.job.settings import Settings
-from flowreaper.model import Added, Change, Claim, Entry, Flow, InvalidEntry, Reply
+from flowreaper.model import Added, AnyEntry, Change, Claim, Entry, Flow, Reply
 from tests.samples import OK
 
 SETTINGS = Settings(endpoint=parse_endpoint("http://127.0.0.1:1"), rate=10.0)
@@ -20,7 +20,7 @@ class Store:
         self.claimed = 0
         self.broken = False
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         self.rows += [entry.flow for entry in entries if isinstance(entry, Entry)]
         return Added(len(entries), 0, ())
 

@@ -9,7 +9,7 @@ import pytest
 from flowreaper.errors import ConfigurationError, InputError
 from flowreaper.job import dry_run as module
 from flowreaper.job.dry_run import Plan, plan
-from flowreaper.model import Entry, Flow, InvalidEntry, Retry, State
+from flowreaper.model import AnyEntry, Flow, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.store import Identity
 from tests.samples import IDENTITY, REFUSAL, entries, invalid, outcome
@@ -125,7 +125,7 @@ def test_a_checkpoint_that_is_not_this_jobs_is_refused(path: Path, make: Callabl
 
 
 def test_a_source_that_cannot_be_read_is_raised(path: Path) -> None:
-    def unreadable() -> Iterator[Entry | InvalidEntry]:
+    def unreadable() -> Iterator[AnyEntry]:
         yield from entries("1")
         raise InputError("cannot read it")
 

@@ -17,7 +17,7 @@ from flowreaper.job.supervisor import Supervisor
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.saved_pace import SavedPace
 from flowreaper.limiter.sliding_window import Pace
-from flowreaper.model import Added, Change, Claim, Ending, Entry, InvalidEntry, State
+from flowreaper.model import Added, AnyEntry, Change, Claim, Ending, State
 from flowreaper.producer.producer import Deliver
 from flowreaper.store.sqlite.writer import Writer
 from tests.job.memory import SETTINGS, Client, Store
@@ -32,7 +32,7 @@ class MemoryWriter(Writer):
         self._store = Store()
         self._fails_after_s = fails_after_s
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         return await self._store.add(entries)
 
     async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:

@@ -12,7 +12,7 @@ import pytest
 
 from flowreaper.errors import InputError
 from flowreaper.escaping import printable
-from flowreaper.model import Entry, InvalidEntry
+from flowreaper.model import AnyEntry, Entry
 from flowreaper.producer.files import FilesProducer, read_entries
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source, open_sources
@@ -31,7 +31,7 @@ class Keeper:
         self.came = asyncio.Event()
         self.error = error
 
-    async def deliver(self, batch: list[Entry | InvalidEntry]) -> None:
+    async def deliver(self, batch: list[AnyEntry]) -> None:
         self.batches.append([e.flow.flow_id if isinstance(e, Entry) else "invalid" for e in batch])
         self.came.set()
         await self.gate.wait()
@@ -210,7 +210,7 @@ def test_a_nul_byte_in_a_pipe_is_an_error_when_it_comes_and_what_came_before_sta
         pipe.write((b"1\n2\n", b"3\n\0\n4\n")[len(calls)])
         calls.append(fd)
 
-    got: list[Entry | InvalidEntry] = []
+    got: list[AnyEntry] = []
     with pytest.raises(InputError, match="-: has a NUL byte at offset 6"):
         got.extend(read_entries(pipe.sources[0], TEXT, wait))
     assert [entry.line for entry in got] == [1, 2]

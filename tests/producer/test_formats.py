@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowreaper.errors import Advice, InputError
-from flowreaper.model import Entry, Flow, InvalidEntry
+from flowreaper.model import AnyEntry, Entry, Flow, InvalidEntry
 from flowreaper.producer.flow_ids import is_plain, why_invalid
 from flowreaper.producer.formats import Format, InputSettings, detect, parse_entries
 from flowreaper.producer.lines import LINE_LIMIT
@@ -21,7 +21,7 @@ from flowreaper.producer.lines import LINE_LIMIT
 TEXT, CSV, JSONL, JSON = Format.TEXT, Format.CSV, Format.JSONL, Format.JSON
 
 
-def read(*chunks: bytes, suffix: str = "", **settings: Any) -> list[Entry | InvalidEntry]:
+def read(*chunks: bytes, suffix: str = "", **settings: Any) -> list[AnyEntry]:
     return list(parse_entries(chunks, source="s", suffix=suffix, settings=InputSettings(**settings)))
 
 
@@ -46,9 +46,9 @@ def refusal(*chunks: bytes, **settings: Any) -> str:
     return str(refusal_of(*chunks, **settings))
 
 
-def so_far(chunks: list[bytes], **settings: Any) -> list[Entry | InvalidEntry]:
+def so_far(chunks: list[bytes], **settings: Any) -> list[AnyEntry]:
     """Read until the end or an InputError, whose class alone is kept."""
-    got: list[Entry | InvalidEntry] = []
+    got: list[AnyEntry] = []
     try:
         got.extend(parse_entries(chunks, source="s", settings=InputSettings(**settings)))
     except InputError:
@@ -478,7 +478,7 @@ def test_a_byte_order_mark_at_the_start_of_a_later_line_does_not_count(
 @pytest.mark.parametrize("form", Format)
 def test_a_nul_byte_is_an_error_that_names_its_offset_and_nothing_of_its_chunk_is_read(form: Format) -> None:
     data = written(form, [("1", ""), ("2", "")]) + b"\n"
-    got: list[Entry | InvalidEntry] = []
+    got: list[AnyEntry] = []
     with pytest.raises(InputError, match=rf"^s: has a NUL byte at offset {len(data) + 4}, "):
         got.extend(parse_entries([data, b" \n  \x00\n9"], source="s", settings=InputSettings(format=form)))
     assert brief(data, format=form) == [e.flow.flow_id for e in got if isinstance(e, Entry)] == ["1", "2"]

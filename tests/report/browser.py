@@ -1,4 +1,4 @@
-"""A headless Chromium that shows one page, watched from outside: its requests, what its console says, what it measures."""
+"""A headless Chromium that shows one page, watched from outside: its requests, what its console says, its sizes."""
 
 import asyncio
 import contextlib

@@ -22,22 +22,6 @@ def test_a_share_never_says_all_or_nothing_of_what_is_neither(part: int, total: 
     assert filters.share(part, total).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (5.93, "5.9 s"),
-        (59.4, "59 s"),
-        (60, "1 min"),
-        (61, "1 min 1 s"),
-        (4500, "1 h 15 min"),
-        (198000, "2 d 7 h"),
-    ],
-)
-def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
-    assert filters.duration(seconds) == text
-
-
 def test_a_time_is_in_utc_to_the_second_and_one_that_is_in_no_year_is_said_to_be_unknown() -> None:
     assert (
         filters.moment(1_764_000_000_999)

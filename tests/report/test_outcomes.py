@@ -1,17 +1,13 @@
 import pytest
 
 from flowreaper.model import Flow, State
-from flowreaper.report.outcomes import STATE_MEANINGS, outcome_rows
+from flowreaper.report.outcomes import outcome_rows
 from flowreaper.report.result_list import Kind
 from tests.report.samples import report
 
 
 def kind(state: State, code: str = "", *, inferred: bool = False, in_doubt: bool = False) -> Kind:
     return Kind(state, code, inferred, in_doubt)
-
-
-def test_every_state_has_a_meaning() -> None:
-    assert set(STATE_MEANINGS) == set(State)
 
 
 def test_what_is_not_decided_has_no_row_and_the_rest_add_up() -> None:

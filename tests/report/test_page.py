@@ -198,9 +198,11 @@ def test_while_a_run_goes_on_the_page_says_that_it_is_a_snapshot_and_blames_no_c
     )
     assert "In doubt" not in shown
     assert "Run 1: goes on." in shown
+    assert "it was cut off the run that goes on" in shown  # the keys of the two marks
     cut = words(render(report((past,), (), kinds), COMMANDS))
     assert "Not complete: 9 flows have no outcome" in cut
     assert "Run 1: cut off (killed, or its machine went down)." in cut
+    assert "the run that goes on" not in cut
 
 
 def test_a_run_that_was_cut_off_does_not_go_on_because_another_has_begun() -> None:

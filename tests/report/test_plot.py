@@ -110,6 +110,22 @@ def test_of_many_runs_each_has_a_bar_but_no_line_and_no_cross() -> None:
     assert (len(many.runs), many.starts, many.cut_off) == (61, (), ())
 
 
+def test_the_run_that_goes_on_has_another_mark_than_those_that_were_cut_off() -> None:
+    ends = {"ending": None, "ended_at_ms": None}
+    runs = [run(number, BEGIN_MS + number * HOUR_MS, HOUR_MS // 2, **ends) for number in (1, 2)]
+    found = plot(runs, (), 900, goes_on=2)
+    assert found
+    assert [mark.first for mark in found.cut_off] == [1]
+    assert [mark.first for mark in found.goes_on] == [2]
+    assert drawn((tuple(runs), ())).goes_on == ()
+
+
+def test_a_run_that_has_ended_does_not_go_on_whatever_has_begun_since() -> None:
+    found = plot([run(1, BEGIN_MS, HOUR_MS)], (), 900, goes_on=1)
+    assert found
+    assert (found.cut_off, found.goes_on) == ((), ())
+
+
 def test_without_a_history_there_is_nothing_to_draw() -> None:
     assert plot((), (), 900) is None
 

@@ -8,9 +8,9 @@ import pytest
 from flowreaper.errors import CheckpointError, OutputError, RunError
 from flowreaper.model import (
     Added,
+    AnyEntry,
     Change,
     Claim,
-    Entry,
     InvalidEntry,
     Outcome,
     Record,
@@ -33,7 +33,7 @@ class FakeStore:
         self.takes_s = 0.0
         self.error: RunError | None = None
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         if self.error:
             raise self.error
         bad = tuple(e for e in entries if isinstance(e, InvalidEntry))
@@ -383,7 +383,7 @@ def test_a_defect_in_the_store_stops_the_run_like_a_failed_write() -> None:
 class Doubtful(FakeStore):
     """Claims flows that had a call without a reply, and takes finished ones again."""
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         return Added(0, len(entries), (), len(entries), {State.REFUSED: len(entries)})
 
     async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:

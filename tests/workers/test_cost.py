@@ -12,7 +12,7 @@ from flowreaper.job.lane import Lane, build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.sliding_window import Pace
-from flowreaper.model import Added, Change, Claim, Ending, Entry, Flow, InvalidEntry, Reply
+from flowreaper.model import Added, AnyEntry, Change, Claim, Ending, Entry, Flow, Reply
 from flowreaper.sink.sink import GROUP_SIZE
 from tests.virtual import run_virtual
 
@@ -32,7 +32,7 @@ class Store:
     claimed: int = 0
     most_held: int = 0
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         await asyncio.sleep(COMMIT_S)
         self.pending += len(entries)
         return Added(len(entries), 0, ())
@@ -118,7 +118,7 @@ def test_the_flows_in_memory_stay_few_while_a_million_are_added() -> None:
     lane = make(store, service, rate=5)
 
     async def feed() -> None:
-        batch: list[Entry | InvalidEntry] = [Entry(Flow("7"), "ids", 1)] * 10_000
+        batch: list[AnyEntry] = [Entry(Flow("7"), "ids", 1)] * 10_000
         for _ in range(100):
             await lane.sink.add(batch)
             lane.workers.flows_added()
@@ -130,6 +130,6 @@ def test_the_flows_in_memory_stay_few_while_a_million_are_added() -> None:
 
     run_virtual(run())
     assert store.pending == 1_000_000
-    # Claimed ahead, under way, and answered but not yet recorded.
+    # Claimed ahead, in progress, and answered but not yet recorded.
     assert store.most_held <= 3 + 2 + 2
     assert len(service.times) == pytest.approx(300, abs=5)

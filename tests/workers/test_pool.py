@@ -42,7 +42,7 @@ SKEWED = Reply(400, "InvalidTimeStamp.Expired", "clock", "R-8", date="Tue, 24 No
 
 
 class Ledger:
-    """A checkpoint in memory, behind the Protocol of the sink; checks that each flow is claimed before it is recorded."""
+    """A checkpoint in memory, behind the sink's Protocol; checks that each flow is claimed before it is recorded."""
 
     def __init__(self, count: int, commit_s: float = 0.0) -> None:
         self.rows = dict.fromkeys(range(1, count + 1), State.PENDING)

@@ -205,9 +205,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.
 
     SOURCE is a file of flow ids, or - for standard input. Only flows that the SOURCEs list are called: unfinished
-    flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read; with
-    -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not read. Run the same
-    command again to go on where it stopped.
+    flows of an earlier run that are no longer listed are left alone. Without SOURCE and -c, standard input is read;
+    with -c and without SOURCE, every unfinished flow of the checkpoint is called, and standard input is not read. Run
+    the same command again to go on where it stopped.
     """
     # These take a fifth of a second, which help and completion need not wait.
     from flowreaper.cli.preflight import names_twice

@@ -9,6 +9,7 @@ from flowreaper.cli import streams
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.new_file import STDOUT, check_new, write_whole
 from flowreaper.cli.options import checkpoint_argument, path_word, warn_of_what_is_missing
+from flowreaper.cli.results_commands import list_command, write_command
 from flowreaper.escaping import printable
 from flowreaper.model import State
 from flowreaper.report.page import render
@@ -36,7 +37,8 @@ def command(checkpoint: Path, output: Path | None) -> None:
     """Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.
 
     The page loads nothing and runs no script, so it can be mailed, archived or printed. It names the SHA-256 of the
-    full list of results, and the command that finds it again. Also while a run is going on; it is a snapshot then. A million flows take some seconds.
+    full list of results, and the command that finds it again. Also while a run is going on; it is a snapshot then. A
+    million flows take some seconds.
     """
     target = output or Path(f"{checkpoint.name}.html")
     check_new(target, checkpoint)
@@ -49,13 +51,9 @@ def command(checkpoint: Path, output: Path | None) -> None:
 
 def commands_for(checkpoint: Path) -> Commands:
     """Return the commands that the page names, as they are typed in the folder that this one was typed in."""
-    words = path_word(checkpoint)
     return Commands(
-        digest=f"flowreaper results {words} | sha256sum",
-        list_all=f"flowreaper results -o results.jsonl {words}",
-        list_state={
-            state: f"flowreaper results --state {state} --format csv -o {state}.csv {words}"
-            for state in _LISTED
-        },
-        list_runs=f"flowreaper status --json {words}",
+        digest=f"{list_command(checkpoint)} | sha256sum",
+        list_all=write_command(checkpoint, ".jsonl"),
+        list_state={state: write_command(checkpoint, ".csv", state) for state in _LISTED},
+        list_runs=f"flowreaper status --json {path_word(checkpoint)}",
     )

@@ -160,7 +160,7 @@ def _write(out: Callable[[bytes], object], shape: RecordFormat, records: Iterato
 
 
 def _with_ids(records: Iterator[Record]) -> Iterator[Record]:
-    """Leave out, and count on standard error, the invalid lines: a line that is no flow id must never be read as one."""
+    """Leave out the invalid lines, counted on standard error: what is no flow id must never be read as one."""
     invalid = 0
     for record in records:
         if record.cust_space_id:  # read by a run that goes on meanwhile

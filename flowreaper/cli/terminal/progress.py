@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flowreaper.durations import duration
 from flowreaper.job.summary import Snapshot
 from flowreaper.model import State
 
@@ -115,7 +116,7 @@ def why_slow(run: Snapshot) -> str:
 
 
 def time_left(seconds: float, *, short: bool = False) -> str:
-    """Write how long a run still takes, the more coarsely the longer it is; `short` in whole hours from the first on."""
+    """Write how long a run still takes, the longer the more coarsely; `short` in whole hours from the first on."""
     if seconds >= (_HOUR_S if short else _WHOLE_HOURS_FROM_S):
         return f"{seconds / _HOUR_S:,.0f} h left"
     return f"{_coarse(seconds, whole_minutes_from_s=10 * _MINUTE_S)} left"
@@ -139,16 +140,6 @@ def ends_at(seconds: float, now: datetime) -> datetime:
         return now + timedelta(seconds=seconds)
     except OverflowError:
         return datetime.max.replace(tzinfo=now.tzinfo)
-
-
-def duration(seconds: float) -> str:
-    """Write a time span as a person would: 42 s, 3 min 20 s, 55 h 33 min."""
-    whole = round(seconds)
-    minutes, rest = divmod(whole, _MINUTE_S)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _coarse(seconds: float, *, whole_minutes_from_s: int) -> str:

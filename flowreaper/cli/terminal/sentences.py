@@ -3,7 +3,7 @@
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from flowreaper.cli.terminal.progress import duration
+from flowreaper.durations import duration
 
 Event = MutableMapping[str, Any]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.causes import shown_flow
-from flowreaper.cli.terminal.progress import duration, ends_at
+from flowreaper.cli.terminal.progress import ends_at
+from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
 from flowreaper.model import State
@@ -63,7 +64,7 @@ class Start:
 
 
 def describe(start: Start, what: str, now: datetime) -> str:
-    """Write the facts for a person; `what` is the first words, as "About to permanently delete"; `now` is local time."""
+    """Write the facts for a person; `what` begins them, as in "About to permanently delete"; `now` is local time."""
     lines = [f"{what} {_flows(start)}", *_facts(start, now)]
     if found := start.found:
         if found.sample:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.cli.terminal.causes import describe_causes, shown_flow, state_words
-from flowreaper.cli.terminal.progress import duration
+from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
 from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun

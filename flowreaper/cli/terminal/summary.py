@@ -8,8 +8,8 @@ from flowreaper.cli.advice import shown
 from flowreaper.cli.exit_status import STATUS_OF, ExitStatus
 from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.causes import describe_causes, describe_causes_briefly, state_words
-from flowreaper.cli.terminal.progress import duration
 from flowreaper.cli.terminal.start import left_alone
+from flowreaper.durations import duration
 from flowreaper.errors import CheckpointInUseError, CheckpointTouchedError, ConfigurationError
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State

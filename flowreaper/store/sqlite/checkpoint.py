@@ -15,7 +15,7 @@ from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
 from flowreaper.model import (
     Added,
-    Cause,
+    AnyEntry,
     Change,
     Claim,
     Entry,
@@ -28,7 +28,6 @@ from flowreaper.model import (
     State,
 )
 from flowreaper.store.sqlite import (
-    causes,
     columns,
     file_guard,
     listed_flows,
@@ -39,6 +38,7 @@ from flowreaper.store.sqlite import (
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase, what_failed
 from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.known_flows import KnownFlows
+from flowreaper.store.sqlite.outcomes import Outcomes
 from flowreaper.store.sqlite.sources import Sources
 from flowreaper.store.store import Identity
 
@@ -64,6 +64,7 @@ class Checkpoint:
         self._database = database or Database(path, db)
         self.history = History(self._database)
         self.known = KnownFlows(db, self._database)
+        self.outcomes = Outcomes(db, self._database)
         self._sources = Sources()
         self._read_up_to = 0
         self._left_claimed: frozenset[int] = frozenset()
@@ -104,7 +105,7 @@ class Checkpoint:
         with self._database.errors():
             return listed_flows.count_unlisted(self._db, self._last_known)
 
-    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    def add(self, entries: Sequence[AnyEntry]) -> Added:
         """Keep what was read; only count what is known already."""
         with self._transaction() as db:
             invalid = tuple(e for e in entries if isinstance(e, InvalidEntry) and self._add_invalid(db, e))
@@ -153,26 +154,11 @@ class Checkpoint:
         return rows
 
     def reopen(self, retry: Retry) -> int:
-        """Make the finished flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
+        """Make finished flows that `retry` names pending, with no attempts, `in_doubt` unchanged; return how many."""
         if not retry:
             return 0
         with self._transaction() as db:
             return statements.reopen(db, retry)
-
-    def has_deleted(self) -> bool:
-        """Return whether the service has confirmed the deletion of a flow of this job."""
-        with self._database.errors():
-            return statements.any_with_code(self._db, State.DELETED, "OK")
-
-    def latest_absent(self, count: int) -> list[int]:
-        """Return the rows of the flows that ended as absent one after another, up to now; at most `count`."""
-        with self._database.errors():
-            return statements.latest_absent(self._db, count)
-
-    def has_answer(self) -> bool:
-        """Return whether the service has ever decided about a flow of this job."""
-        with self._database.errors():
-            return statements.any_answered(self._db)
 
     def counts(self) -> dict[State, int]:
         """Return how many flows and invalid lines are in each state that occurs."""
@@ -194,11 +180,6 @@ class Checkpoint:
         """Return what `note` kept under this name; empty if nothing."""
         with self._database.errors():
             return schema.job(self._db).get(name, "")
-
-    def causes(self) -> tuple[Cause, ...]:
-        """Return why flows ended other than by a confirmed deletion."""
-        with self._database.errors():
-            return causes.causes(self._db)
 
     def check(self) -> None:
         """Check that the file is still this run's; keep its log short. Call it every second."""

@@ -161,8 +161,8 @@ def hold(path: Path) -> GuardedFile:
 
     Raises:
         CheckpointInUseError: another run has it; the message says which.
-        CheckpointRefusedError: it is no regular file or has a
-            second name, what lies beside it is not its own, or it cannot be made or written there.
+        CheckpointRefusedError: it is no regular file or has a second name, what lies beside it is not its own, or it
+            cannot be made or written there.
         CheckpointError: it cannot be opened or locked.
     """
     name = printable(str(path))

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
-from flowreaper.model import Added, Entry, Flow, InvalidEntry, Retry
+from flowreaper.model import Added, AnyEntry, Flow, Retry
 from flowreaper.store.sqlite import columns, schema, statements
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect
 from flowreaper.store.sqlite.database import DAMAGE
@@ -56,7 +56,7 @@ class InputIndex:
         if self._db is not None:
             self._db.close()
 
-    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    def add(self, entries: Sequence[AnyEntry]) -> Added:
         """Add a batch of the input; what the input repeats counts as repeated."""
         return Checkpoint(self._path, self._opened).add(entries)
 

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
-from flowreaper.model import Entry, Flow, InvalidEntry, Record, Retry
+from flowreaper.model import AnyEntry, Entry, Flow, InvalidEntry, Record, Retry
 from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.database import Database
 from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS, flow_record, invalid_record
@@ -36,7 +36,7 @@ class KnownFlows:
         self._db = db
         self._database = database
 
-    def finished(self, entries: Sequence[Entry | InvalidEntry]) -> list[Record]:
+    def finished(self, entries: Sequence[AnyEntry]) -> list[Record]:
         """Return the records of the flows and lines among `entries` that have an outcome, each once, in any order."""
         flows = [entry.flow for entry in entries if isinstance(entry, Entry)]
         texts = [entry.text for entry in entries if isinstance(entry, InvalidEntry)]

@@ -53,7 +53,7 @@ def enter(db: sqlite3.Connection, flows: Sequence[Flow], last_known: int) -> int
 
 
 def unfinished(db: sqlite3.Connection, count: int) -> list[Flow]:
-    """Return up to `count` unfinished flows: claimed ones (a crash left them), then pending ones, in order of reading."""
+    """Return up to `count` unfinished flows in order of reading: claimed ones, which a crash left, then pending."""
     found: list[Flow] = []
     for state in (CLAIMED, PENDING):
         rows = db.execute(

@@ -1,7 +1,7 @@
 """The lock that keeps two runs off one checkpoint: a byte of the file itself, released when its process ends.
 
-There is no lock file that somebody could remove. SQLite locks bytes at 2**30; this byte is far behind those and every page.
-On NFS such locks work between machines, as SQLite's do; flock would shut SQLite's out.
+There is no lock file that somebody could remove. SQLite locks bytes at 2**30; this byte is far behind those and every
+page. On NFS such locks work between machines, as SQLite's do; flock would shut SQLite's out.
 """
 
 import errno

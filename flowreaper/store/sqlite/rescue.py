@@ -23,9 +23,7 @@ def advice(trouble: Trouble) -> str:
             "What was recorded since it was last copied is only in the results that were streamed. Put a copy of it back before"
             f" you go on: {_FRESH}"
         )
-    return (
-        f"All that was recorded is still in it, and calls under way are in doubt: {trouble.then}, then go on"
-    )
+    return f"All that was recorded is still in it, and calls in progress are in doubt: {trouble.then}, then go on"
 
 
 def _new_file(path: Path) -> Path:
@@ -49,6 +47,6 @@ def save(db: sqlite3.Connection, path: Path) -> str:
             f" {_FRESH}"
         )
     return (
-        f"All that was recorded is saved as {printable(str(saved))}, and calls under way are in doubt: move it to"
+        f"All that was recorded is saved as {printable(str(saved))}, and calls in progress are in doubt: move it to"
         f" {printable(path.name)}, then go on"
     )

@@ -56,8 +56,8 @@ _TABLES = (
     )""",
 )
 
-# The job's history: a row a run, and a row for each minute of it. Sums of a run are columns, so that a run that was
-# killed has those of its last seconds but few.
+# The job's history: a row a run, and a row for each minute of it. Sums of a run are columns, so that they are kept
+# while it goes on: a killed run loses at most five seconds of its sums.
 _HISTORY = (
     """CREATE TABLE run (
         id INTEGER PRIMARY KEY,
@@ -105,7 +105,7 @@ COUNT_IN_DOUBT_DURING_A_RUN = (
     f"SELECT (SELECT count(*) FROM flow WHERE state {IS_CLAIMED} AND in_doubt = 1)"  # noqa: S608 -- constants
     f" + (SELECT count(*) FROM flow WHERE state {IS_PENDING} AND in_doubt = 1)"
 )
-"""The same while a run goes on: the flows that it has claimed itself are under way, not in doubt."""
+"""The same while a run goes on: the flows that it has claimed itself are in progress, not in doubt."""
 
 
 def create(db: sqlite3.Connection) -> None:

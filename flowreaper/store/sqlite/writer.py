@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry
+from flowreaper.model import Added, AnyEntry, Change, Claim
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Writer:
         self._checkpoint = checkpoint
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
 
-    async def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    async def add(self, entries: Sequence[AnyEntry]) -> Added:
         """Keep what was read; durable when it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.add, entries)
 

@@ -26,7 +26,7 @@ RESUMED = View(
     198_120.0,
     NOON,
 )
-FRESH = View(snapshot(done={State.DELETED: 100}, left=300), 5.0, 60.0, NOON)
+FRESH = View(snapshot(done={State.DELETED: 100}, left=300), 5.0, 65.0, NOON)
 STOPPED = View(replace(FRESH.run, stops_in_s=64_800.0), 5.0, 64_800.0, NOON)
 READING = View(snapshot(done={State.DELETED: 5}, left=7, reading=True), 5.0, None, NOON)
 SILENT = View(replace(RESUMED.run, silent_s=200.0), 0.0, 198_120.0, NOON)
@@ -59,12 +59,12 @@ SILENT = View(replace(RESUMED.run, silent_s=200.0), 0.0, 198_120.0, NOON)
         (RESUMED, 12, 0, "741k/1000k"),
         (RESUMED, 4, 0, "74%"),
         (RESUMED, 0, 0, ""),
-        (FRESH, 119, 40, "100/400 25%  5.0/s  1 min 0 s left, until 12:01"),
-        (FRESH, 79, 28, "100/400 25%  5.0/s  1 min 0 s left, until 12:01"),
-        (FRESH, 39, 0, "100/400 25%  5.0/s  1 min 0 s left"),
+        (FRESH, 119, 40, "100/400 25%  5.0/s  1 min 5 s left, until 12:01"),
+        (FRESH, 79, 28, "100/400 25%  5.0/s  1 min 5 s left, until 12:01"),
+        (FRESH, 39, 0, "100/400 25%  5.0/s  1 min 5 s left"),
         (FRESH, 19, 0, "100/400 25%  5.0/s"),
-        (STOPPED, 79, 8, "100/400 25%  5.0/s  18 h 0 min left, stops at Thu 2026-11-26 06:00"),
-        (STOPPED, 60, 0, "100/400 25%  5.0/s  18 h 0 min left, stops at Thu 06:00"),
+        (STOPPED, 79, 16, "100/400 25%  5.0/s  18 h left, stops at Thu 2026-11-26 06:00"),
+        (STOPPED, 55, 0, "100/400 25%  5.0/s  18 h left, stops at Thu 06:00"),
         (READING, 79, 0, "5/12+  5.0/s"),
         (
             SILENT,

@@ -38,7 +38,7 @@ def logged(event: str, **fields: Any) -> str:
         (
             "pace.waiting",
             {"seconds": 300.0, "code": "Throttling"},
-            "The service asks to wait 5 min 0 s (Throttling)",
+            "The service asks to wait 5 min (Throttling)",
         ),
         (
             "pace.quota_shared",
@@ -53,7 +53,7 @@ def logged(event: str, **fields: Any) -> str:
         (
             "credentials.expire_before_the_end",
             {"valid_s": 3600.0, "estimated_s": 198_120.0},
-            "The credentials are valid for 1 h 0 min, and the run takes about 55 h 2 min",
+            "The credentials are valid for 1 h, and the run takes about 55 h 2 min",
         ),
         (
             "results.completed",

@@ -54,7 +54,7 @@ def test_a_start_is_one_fact_a_line() -> None:
         "  Checkpoint:  ids.txt.ckpt (new)",
         "  Input:       ids.txt: 1,500 new",
         "  Rate:        5 calls per second",
-        "  Expected:    5 min 0 s, until 14:05:00",
+        "  Expected:    5 min, until 14:05:00",
         "  For example: 1, cams-x/2",
     ]
 
@@ -124,7 +124,7 @@ AT_SIX = datetime(2026, 11, 26, 6, 0, 0, tzinfo=UTC)
 def test_a_run_that_is_asked_to_stop_says_when_and_how_many_flows_the_time_allows() -> None:
     shown = lines(plan(new=1_000_000), stops_at=AT_SIX)
     assert "  Stops at:    Thu 2026-11-26 06:00" in shown
-    assert "  Expected:    16 h 0 min, until it stops; about 288,000 of 1,000,000 flows" in shown
+    assert "  Expected:    16 h, until it stops; about 288,000 of 1,000,000 flows" in shown
     enough = lines(plan(new=5), stops_at=datetime(2026, 11, 25, 14, 0, 3, tzinfo=UTC))
     assert "  Stops at:    Wed 2026-11-25 14:00:03" in enough
     assert "  Expected:    1 s, until 14:00:01" in enough

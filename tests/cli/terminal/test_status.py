@@ -154,7 +154,7 @@ def test_runs_are_listed_with_their_ending_and_what_stopped_them() -> None:
         if "Run" in line or "no p" in line
     ]
     assert lines[0].endswith(", 0 s, cut off; no outcome; 0 calls")
-    assert lines[1].endswith(", 5 min 0 s, stopped; 388 deleted, 1 given up; 400 calls, 3 throttled")
+    assert lines[1].endswith(", 5 min, stopped; 388 deleted, 1 given up; 400 calls, 3 throttled")
     assert lines[2] == r"  no permission\x1b"
 
 

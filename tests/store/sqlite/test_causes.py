@@ -47,7 +47,9 @@ def test_causes_are_counted_by_code_with_the_first_flows_of_each(checkpoint: Che
         (State.ABSENT, Reply(404, "Flow.NotExist")),
     )
     checkpoint.add([invalid("no id")])
-    assert [(c.state, c.code, c.flows, [f.flow_id for f in c.sample]) for c in checkpoint.causes()] == [
+    assert [
+        (c.state, c.code, c.flows, [f.flow_id for f in c.sample]) for c in checkpoint.outcomes.causes()
+    ] == [
         (State.INVALID, "", 1, ["no id"]),
         (State.GAVE_UP, "", 1, ["8"]),
         (State.REFUSED, "Some.Code", 5, ["3", "4", "5"]),
@@ -58,13 +60,13 @@ def test_causes_are_counted_by_code_with_the_first_flows_of_each(checkpoint: Che
 
 def test_a_confirmed_deletion_needs_no_cause_and_an_inferred_one_has_one(checkpoint: Checkpoint) -> None:
     finish(checkpoint, (State.DELETED, OK), (State.DELETED, Reply(404, "Flow.NotExist")))
-    assert checkpoint.causes() == (Cause(State.DELETED, "Flow.NotExist", 1, (Flow("2"),)),)
+    assert checkpoint.outcomes.causes() == (Cause(State.DELETED, "Flow.NotExist", 1, (Flow("2"),)),)
 
 
 def test_of_very_many_codes_the_most_frequent_are_kept(checkpoint: Checkpoint) -> None:
     codes = [Reply(400, f"C{number % 60}") for number in range(90)]
     finish(checkpoint, *((State.REFUSED, reply) for reply in codes))
-    causes = checkpoint.causes()
+    causes = checkpoint.outcomes.causes()
     assert [cause.flows for cause in causes] == [2] * 20
 
 
@@ -81,7 +83,7 @@ def test_an_overview_counts_sources_and_spaces_and_has_the_history(
     assert overview.spaces == {"": 2, "cams-x": 2}
     assert (len(overview.runs), len(overview.minutes)) == (1, 1)
     assert overview.status.states == {State.PENDING: 4, State.INVALID: 1}
-    assert overview.causes == checkpoint.causes()
+    assert overview.causes == checkpoint.outcomes.causes()
 
 
 def test_one_source_without_spaces_has_all_flows(path: Path, checkpoint: Checkpoint) -> None:
@@ -92,7 +94,12 @@ def test_one_source_without_spaces_has_all_flows(path: Path, checkpoint: Checkpo
 
 def test_an_empty_checkpoint_has_no_parts(path: Path, checkpoint: Checkpoint) -> None:
     overview = read_overview(path)
-    assert (overview.sources, overview.spaces, overview.causes, checkpoint.causes()) == ({}, {}, (), ())
+    assert (overview.sources, overview.spaces, overview.causes, checkpoint.outcomes.causes()) == (
+        {},
+        {},
+        (),
+        (),
+    )
 
 
 def test_an_overview_is_of_one_moment_while_a_run_writes(

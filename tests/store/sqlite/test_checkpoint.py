@@ -437,11 +437,11 @@ def test_outcomes_that_do_not_count_after_all_are_pending_again(checkpoint: Chec
 def test_whether_anything_was_deleted_or_answered_is_known(checkpoint: Checkpoint) -> None:
     checkpoint.add(entries("1", "2"))
     one, two = checkpoint.write([], new=2)
-    assert (checkpoint.has_answer(), checkpoint.has_deleted()) == (False, False)
+    assert (checkpoint.outcomes.any_answered(), checkpoint.outcomes.any_deleted()) == (False, False)
     checkpoint.write([outcome(one, State.DELETED, REFUSAL)])  # by inference: its code is not OK
-    assert (checkpoint.has_answer(), checkpoint.has_deleted()) == (True, False)
+    assert (checkpoint.outcomes.any_answered(), checkpoint.outcomes.any_deleted()) == (True, False)
     checkpoint.write([outcome(two)])
-    assert checkpoint.has_deleted()
+    assert checkpoint.outcomes.any_deleted()
 
 
 def test_flows_that_ended_as_absent_one_after_another_are_known_to_the_next_run(
@@ -449,16 +449,16 @@ def test_flows_that_ended_as_absent_one_after_another_are_known_to_the_next_run(
 ) -> None:
     checkpoint.add(entries(*"123456"))
     one, two, three, four, five, six = checkpoint.write([], new=6)
-    assert checkpoint.latest_absent(9) == []
+    assert checkpoint.outcomes.latest_absent(9) == []
     for at, (ended, state) in enumerate(
         [(one, State.ABSENT), (two, State.REFUSED), (five, State.ABSENT), (four, State.ABSENT)]
     ):
         checkpoint.write([outcome(ended, state)._replace(finished_at_ms=AT_MS + at)])
     checkpoint.write([outcome(six, State.DELETED)._replace(inferred=True, finished_at_ms=AT_MS + 9)])
-    assert checkpoint.latest_absent(9) == [5, 4]
-    assert checkpoint.latest_absent(1) == [4]
+    assert checkpoint.outcomes.latest_absent(9) == [5, 4]
+    assert checkpoint.outcomes.latest_absent(1) == [4]
     checkpoint.write([outcome(three, State.GAVE_UP)._replace(finished_at_ms=AT_MS + 10)])
-    assert checkpoint.latest_absent(9) == []
+    assert checkpoint.outcomes.latest_absent(9) == []
 
 
 def test_a_cleared_checkpoint_belongs_to_the_same_and_holds_nothing(

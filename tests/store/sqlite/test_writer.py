@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from flowreaper.errors import CheckpointError
-from flowreaper.model import Added, Change, Claim, Entry, InvalidEntry, Requeue
+from flowreaper.model import Added, AnyEntry, Change, Claim, Requeue
 from flowreaper.store.sqlite.checkpoint import Checkpoint
 from flowreaper.store.sqlite.writer import Writer
 from tests.samples import claim, entries
@@ -24,7 +24,7 @@ class FakeCheckpoint(Checkpoint):
         self.entered = threading.Event()
         self.error: Exception | None = None
 
-    def add(self, entries: Sequence[Entry | InvalidEntry]) -> Added:
+    def add(self, entries: Sequence[AnyEntry]) -> Added:
         self._note(("add", len(entries)))
         return Added(len(entries), 0, ())
 
