@@ -42,7 +42,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The run that has a checkpoint, as it noted itself there when it opened it. `since` has a zone, and whole seconds."""
+    """The run that has a checkpoint, as it noted itself when it opened it. `since` has a zone, and whole seconds."""
 
     pid: int
     host: str
@@ -58,8 +58,8 @@ class Status:
 
     `in_doubt` counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and
     their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `holder` is that run,
-    None where its note cannot be read, and `under_way` counts the flows that it has claimed; these are in doubt only if an earlier run
-    left them so.
+    None where its note cannot be read, and `under_way` counts the flows that it has claimed; these are in doubt only if
+    an earlier run left them so.
     """
 
     endpoint: str

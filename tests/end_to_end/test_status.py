@@ -37,7 +37,7 @@ def test_on_a_terminal_a_watch_leaves_the_warning_of_a_missing_log_to_be_seen(
     (command.folder / "flows.txt.ckpt-wal").unlink()
     with Terminal(command, "status", "--watch", "flows.txt.ckpt") as terminal:
         assert terminal.wait() == 0
-        cleared, _, left = terminal.shown.partition("\x1b[2J")
+        cleared, _, left = terminal.shown.partition("\x1b[J")
     assert (cleared, "is not whole" in left) == ("\x1b[H", True)
 
 
