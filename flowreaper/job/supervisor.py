@@ -168,7 +168,7 @@ class Supervisor:
         self._input_read(InputRead(self._to_call, self._lane.sink.repeated, unlisted))
 
     def _warn_of_expiry(self) -> None:
-        """Warn, once, that the credentials expire before what is known to be left can be done, and before the run stops."""
+        """Warn once if the credentials expire before what is known to be left can be done, and before the run stops."""
         if self._expires_at is None or self._warned_of_expiry:
             return
         left_s = min(self.snapshot().left, self._settings.limit or sys.maxsize) / self._settings.rate

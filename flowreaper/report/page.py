@@ -31,7 +31,8 @@ def render(report: Report, commands: Commands) -> str:
     step = bucket_step(overview.minutes)
     rows = outcome_rows(report.results)
     all_runs = RunSum(overview.runs)
-    goes_on = overview.runs[-1].number if report.live and overview.runs else None
+    live_run = overview.live_run
+    goes_on = live_run.number if live_run else None
     style = _text("page.css")
     return (
         _environment()
@@ -50,7 +51,7 @@ def render(report: Report, commands: Commands) -> str:
             runs=overview.runs[-_MOST_RUNS:],
             earlier=RunSum(overview.runs[:-_MOST_RUNS]),
             all_runs=all_runs,
-            live_run=overview.live_run,
+            live_run=live_run,
             untold=report.results.count(*FINAL) - sum(all_runs.counts.values()),
             extent=extent(overview.runs, overview.minutes),
             plots={

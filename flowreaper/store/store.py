@@ -42,7 +42,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The run that has a checkpoint, as it noted itself there when it opened it. `since` has a zone, and whole seconds."""
+    """The run that has a checkpoint, as it noted itself when it opened it. `since` has a zone, and whole seconds."""
 
     pid: int
     host: str

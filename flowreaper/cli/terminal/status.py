@@ -88,7 +88,7 @@ def pace_of(overview: Overview) -> Pace | None:
 
 
 def _last_minutes(overview: Overview, run: PastRun) -> list[Minute]:
-    """Return the last minutes of a run, without a gap up to when it was last seen: in a gap it slept, or had no work."""
+    """Return the last minutes of a run, without a gap up to when it was last seen: in a gap it slept or had no work."""
     recent: list[Minute] = []
     before_s = run.seen_at_ms / 1000
     for minute in reversed([minute for minute in overview.minutes if minute.run == run.number]):
