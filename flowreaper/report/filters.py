@@ -12,7 +12,7 @@ from flowreaper.store.history import PastRun, mean_pace
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NBSP = "\N{NO-BREAK SPACE}"
-_BRIEF, _SENTENCE = 80, 200  # characters
+_BRIEF, _SENTENCE = 80, 480  # characters; what stopped a run ends with what to do about it
 _CROSS = 3.5  # half the width of the mark at the end of a run that was cut off or goes on
 
 
@@ -36,10 +36,10 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def sentence(text: str) -> str:
+def sentence(text: str) -> Markup:
     """Write foreign text as a sentence: its first letter as it is, a full stop at its end."""
     text = printable(text, _SENTENCE).rstrip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    return escape(text if text.endswith((".", "!", "?")) else f"{text}.")
 
 
 def minute(at_s: int) -> Markup:

@@ -68,7 +68,9 @@ def describe(start: Start, what: str, now: datetime) -> str:
     lines = [f"{what} {_flows(start)}", *_facts(start, now)]
     if found := start.found:
         if found.sample:
-            lines.append(_line("For example", ", ".join(shown_flow(flow) for flow in found.sample)))
+            lines.append(
+                _line("For example", ", ".join(shown_flow(flow) for flow in found.sample[: start.limit]))
+            )
         lines += [
             f"  Not a flow id: {printable(e.source)}, line {e.line}: {printable(e.text, 60)} ({printable(e.reason)})"
             for e in found.invalid_sample

@@ -45,8 +45,9 @@ def _facts(overview: Overview, checkpoint: Path, now: datetime) -> list[str]:
     status = overview.status
     where = "the sandbox" if status.sandbox else f"{status.endpoint}, access key {status.access_key}"
     lines = [f"{printable(str(checkpoint))}: {printable(where)}"]
-    if overview.sources:
-        lines.append(f"Read from {_counted({printable(name): n for name, n in overview.sources.items()})}")
+    # A source has no flow of its own where all of its flows were read from others before.
+    if sources := {printable(name): flows for name, flows in overview.sources.items() if flows}:
+        lines.append(f"Read from {_counted(sources)}")
     if set(overview.spaces) - {""}:
         own = {shown_flow(Flow(space)) or "the account's own": n for space, n in overview.spaces.items()}
         lines.append(f"Spaces: {_counted(own)}")
