@@ -28,8 +28,8 @@ class Overview:
     def live_run(self) -> PastRun | None:
         """The run that is going on; None where there is none, or it has not begun its part of the history yet.
 
-        A run has the checkpoint for some time before it does: until then the last of `runs` is an earlier one, which
-        may have been cut off, and where each run is in a container of its own, with the same pid and host.
+        A run has the checkpoint for some time before it begins that: until then the last of `runs` is an earlier one,
+        which may have been cut off. In containers it may have had the same pid and host.
         """
         holder, last = self.status.holder, self.runs[-1] if self.runs else None
         if not self.status.live or holder is None or last is None or last.ended_at_ms is not None:

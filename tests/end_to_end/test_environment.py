@@ -42,6 +42,8 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "dry_run": ("1", True),
     "yes": ("true", True),
     "sandbox": ("yes", True),
+    "progress": ("lines", "lines"),
+    "progress_interval": ("2.5", 2.5),
     "log_format": ("json", "json"),
     "log_level": ("debug", "debug"),
     "max_consecutive_refusals": ("8", 8),
