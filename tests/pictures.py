@@ -13,7 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tests.end_to_end.command import FLOWREAPER, ROOT, Command, Terminal, clean_environment, serve
+from tests.end_to_end.command import FLOWREAPER, ROOT, Command, clean_environment, serve
+from tests.end_to_end.terminal import Terminal
 
 PICTURE = ROOT / ".github" / "run.svg"
 COLUMNS = 116

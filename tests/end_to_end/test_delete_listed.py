@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.end_to_end.command import Command, Service, Terminal, ended, wait_for
+from tests.end_to_end.command import Command, Service, ended, wait_for
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 Begin = Callable[..., tuple[Service, Command]]

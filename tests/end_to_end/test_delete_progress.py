@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.terminal import emulator
-from tests.end_to_end.command import FLOWREAPER, Command, Service, Terminal, ended, wait_for
+from tests.end_to_end.command import FLOWREAPER, Command, Service, ended, wait_for
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 Begin = Callable[..., tuple[Service, Command]]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import Command, Service, Terminal
+from tests.end_to_end.command import Command, Service
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from flowreaper.sandbox import CREDENTIALS
-from tests.end_to_end.command import Command, Terminal
+from tests.end_to_end.command import Command
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from flowreaper.cli.exit_status import ExitStatus
-from tests.end_to_end.command import ROOT, Command, Finished, Service, Terminal
+from tests.end_to_end.command import ROOT, Command, Finished, Service
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 

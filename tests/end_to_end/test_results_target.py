@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import Command, Service, Terminal, ended
+from tests.end_to_end.command import Command, Service, ended
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.end_to_end.command import Command, Terminal, ended, wait_until_deleting
+from tests.end_to_end.command import Command, ended, wait_until_deleting
+from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
 
