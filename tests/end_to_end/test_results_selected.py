@@ -11,16 +11,22 @@ Begin = Callable[..., tuple[Service, Command]]
 Job = tuple[Command, Service, list[str]]
 
 
-@pytest.fixture
-def job(begin: Begin, ids: Ids) -> Job:
-    """Flows: refused, deleted and of a space, deleted and of that space, pending; and an invalid line. The ids."""
-    service, command = begin("--trouble", "ok-with-error-code:#1")
+@pytest.fixture(scope="module")
+def made(begin_once: Begin, ids: Ids) -> Job:
+    service, command = begin_once("--trouble", "ok-with-error-code:#1")
     flows = ids(4)
     one, two, three, four = flows
     lines = (f"{one},", f"{two},cams-a1", f"{three},cams-a1", f"{four},", "two words,")
     command.write("flows.csv", "FlowId,CustSpaceId", *lines)
     command.delete("--concurrency", "1", "--limit", "3", "flows.csv")
     return command, service, flows
+
+
+@pytest.fixture
+def job(made: Job, copied: Callable[[Command], Command]) -> Job:
+    """Flows: refused, deleted and of a space, deleted and of that space, pending; and an invalid line. The ids."""
+    command, service, flows = made
+    return copied(command), service, flows
 
 
 @pytest.mark.parametrize(

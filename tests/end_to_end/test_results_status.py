@@ -15,16 +15,23 @@ from tests.end_to_end.command import FLOWREAPER, Command, Service, ended, wait_f
 
 Ids = Callable[[int], list[str]]
 Begin = Callable[..., tuple[Service, Command]]
+Copied = Callable[[Command], Command]
 
 
-@pytest.fixture
-def job(begin: Begin, ids: Ids) -> tuple[Command, list[str]]:
-    """A job with a flow deleted, one refused, one pending, and an invalid line; the flows' ids."""
-    _, command = begin("--trouble", "ok-with-error-code:#2")
+@pytest.fixture(scope="module")
+def made(begin_once: Begin, ids: Ids) -> tuple[Command, list[str]]:
+    _, command = begin_once("--trouble", "ok-with-error-code:#2")
     flows = ids(3)
     command.write("flows.txt", "two words", *flows)
     command.delete("--concurrency", "1", "--limit", "2", "flows.txt")
     return command, flows
+
+
+@pytest.fixture
+def job(made: tuple[Command, list[str]], copied: Copied) -> tuple[Command, list[str]]:
+    """A job with a flow deleted, one refused, one pending, and an invalid line; the flows' ids."""
+    command, flows = made
+    return copied(command), flows
 
 
 def test_results_are_one_json_object_a_flow_in_the_order_of_reading(job: tuple[Command, list[str]]) -> None:
@@ -61,14 +68,22 @@ def test_an_invalid_line_is_never_listed_as_an_id(job: tuple[Command, list[str]]
     assert (alone.status, alone.out, alone.err) == (0, "", listed.err)
 
 
-@pytest.fixture
-def spaced(begin: Begin, ids: Ids) -> tuple[Command, Service, list[str]]:
-    """A job with a flow of the account's own and two of a space, two refused, one pending; the ids."""
-    service, command = begin("--trouble", "ok-with-error-code:#1,ok-with-error-code:#2")
+@pytest.fixture(scope="module")
+def made_spaced(begin_once: Begin, ids: Ids) -> tuple[Command, Service, list[str]]:
+    service, command = begin_once("--trouble", "ok-with-error-code:#1,ok-with-error-code:#2")
     own, spaced, left = flows = ids(3)
     command.write("flows.csv", "FlowId,CustSpaceId", f"{own},", f"{spaced},cams-a1", f"{left},cams-b2")
     command.delete("--concurrency", "1", "--limit", "2", "flows.csv")
     return command, service, flows
+
+
+@pytest.fixture
+def spaced(
+    made_spaced: tuple[Command, Service, list[str]], copied: Copied
+) -> tuple[Command, Service, list[str]]:
+    """A job with a flow of the account's own and two of a space, two refused, one pending; the ids."""
+    command, service, flows = made_spaced
+    return copied(command), service, flows
 
 
 @pytest.mark.parametrize("states", [(), ("refused",), ("pending",), ("pending", "refused")])

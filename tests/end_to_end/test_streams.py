@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.end_to_end.command import FLOWREAPER, Command
+from tests.end_to_end.command import FLOWREAPER, Command, Service
 
 Ids = Callable[[int], list[str]]
 
@@ -22,12 +22,18 @@ WRITES = [
 ]
 
 
-@pytest.fixture
-def job(command: Command, ids: Ids) -> Command:
-    """A finished job of three flows."""
+@pytest.fixture(scope="module")
+def made(begin_once: Callable[..., tuple[Service, Command]], ids: Ids) -> Command:
+    _, command = begin_once()
     command.write("flows.txt", *ids(3))
     command.delete("flows.txt")
     return command
+
+
+@pytest.fixture
+def job(made: Command, copied: Callable[[Command], Command]) -> Command:
+    """A finished job of three flows."""
+    return copied(made)
 
 
 def line(words: tuple[str, ...]) -> str:

@@ -83,6 +83,7 @@ def test_two_runs_share_the_pace_and_are_not_throttled(begin: Begin, ids: Ids) -
     assert codes == ["OK"] * 80
 
 
+@pytest.mark.long
 @parts_are_known
 def test_two_runs_keep_the_pace_while_somebody_holds_the_lock_of_their_file(
     begin: Begin, ids: Ids, folder: Path
@@ -104,6 +105,7 @@ def test_two_runs_keep_the_pace_while_somebody_holds_the_lock_of_their_file(
     assert all(run.err.count("The pace is shared") == 1 for run in found)
 
 
+@pytest.mark.long
 @parts_are_known
 def test_two_runs_keep_the_pace_while_their_folder_vanishes_and_cannot_be_made_again(
     begin: Begin, ids: Ids, folder: Path
