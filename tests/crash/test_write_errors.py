@@ -214,6 +214,7 @@ def limit(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.long
 def test_a_process_that_may_not_write_on_stops_with_status_3_and_goes_on_when_it_may(
     command: Command, service: Process, ids: Callable[[int], list[str]]
 ) -> None:

@@ -204,10 +204,11 @@ def test_a_key_of_a_profile_that_is_no_text_is_a_clear_error(
             "the proxy answered HTTP 407",
         ),
         (lambda head: b"HTTP/1.1 %b\r\n\r\n" % head.replace(b"\r\n", b" "), "the answer is not valid HTTP"),
-        (lambda head: head + b"\r\n", "the answer is not valid HTTP"),
-        (
+        pytest.param(lambda head: head + b"\r\n", "the answer is not valid HTTP", marks=pytest.mark.long),
+        pytest.param(
             lambda head: b"HTTP/1.1 200 OK\r\nContent-Length: 9\x00\r\n%b\r\n" % head,
             "the answer is not valid HTTP",
+            marks=pytest.mark.long,
         ),
         (lambda head: b"HTTP/1.1 407 OK\r\n%b" % head.partition(b"\n")[2], "the connection was closed"),
     ],
