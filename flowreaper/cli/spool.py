@@ -1,7 +1,7 @@
 """What a slow reader has not taken yet: kept in a nameless temporary file, so that its writer need not wait.
 
-Whoever reads a checkpoint keeps a run from starting on it. A pipe that is full would make it do so for as long as the
-pipe's reader likes: for ever, if that reader is the run that waits to start.
+A run cannot start on a checkpoint that is being read. A full pipe would make the reading last as long as the pipe's
+reader likes: for ever, if that reader is the run that waits to start.
 """
 
 import os

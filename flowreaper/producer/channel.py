@@ -10,7 +10,7 @@ from flowreaper.producer.producer import Deliver
 class Channel:
     """Passes on what its feeders deliver, and ends once it is closed and the last of them has left.
 
-    `stopping` is called when the run wants no more: feeders deliver what they have read already, and leave.
+    `stopping` is called when the run reads no more: feeders deliver what they have read already, and leave.
     """
 
     def __init__(self, deliver: Deliver, stopping: Callable[[], None] = lambda: None) -> None:

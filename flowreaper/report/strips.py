@@ -29,7 +29,7 @@ class Strip:
         self.permitted += minute.permitted_per_s * seconds * share
 
     def per_s(self, amount: float) -> float:
-        """Return an amount of this strip as so many a second."""
+        """Return an amount of this strip divided by its seconds."""
         return amount / self.seconds
 
 

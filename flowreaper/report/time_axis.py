@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _MOST_EMPTY = 0.3  # of the time that is drawn to scale may be gaps; beyond, the longest gaps are shortened
-_ALIKE = 3  # a gap that is up to so many times shorter than a shortened one is shortened, too
+_ALIKE = 3  # a gap of at least a third of a shortened one is shortened, too
 _PAUSE_WIDTH = 26.0
 _MOST_PAUSES = 0.3  # of the width go to shortened pauses
 

@@ -57,7 +57,7 @@ class Line(NamedTuple):
 
 
 def lay_out(view: View, columns: int) -> Line:
-    """Return what fits into so many columns: the most important of what there is, and a bar if room is left."""
+    """Return what fits into `columns`: the most important of what there is, and a bar if room is left."""
     line = Line(0, view.done, view.total, ())
     for wordings in _by_priority(view):
         for wording in wordings:

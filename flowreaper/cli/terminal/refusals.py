@@ -69,7 +69,7 @@ def _line(word: str, event: Event) -> str:
 
 
 def _cut(text: str, columns: int) -> str:
-    """Return as much of a text as fits into so many columns, with an ellipsis where that is not all."""
+    """Return a text cut to a number of columns, with an ellipsis where something is left out."""
     ends = list(accumulate(map(_width, text)))
     if not ends or ends[-1] <= columns:
         return text
