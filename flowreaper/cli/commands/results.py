@@ -1,5 +1,6 @@
 """``flowreaper results``: what is recorded of each flow."""
 
+import contextlib
 import itertools
 import os
 import stat
@@ -105,20 +106,21 @@ def command(
         _values("--space", space),
         None if since is None else parse_since(since, "--since", datetime.now(UTC)),
     )
-    selected = read_selected(checkpoint, wanted)
-    first = next(selected, None)  # a checkpoint that cannot be read must not leave an empty file behind
-    records: Iterator[Record] = itertools.chain([first] if first else [], selected)
-    if shape is RecordFormat.IDS:
-        if has_space(checkpoint, wanted):
-            raise _needs_spaces()
-        records = _with_ids(records)
-    warn_of_what_is_missing(checkpoint)
-    with new_file(output) as out:
-        if _may_wait(out):
-            with Spool(out) as spool:
-                _write(spool.write, shape, records)
-        else:
-            _write(out.write, shape, records)
+    # Closed in the end, whatever happens: else it would hold the checkpoint until somebody collects it.
+    with contextlib.closing(read_selected(checkpoint, wanted)) as selected:
+        first = next(selected, None)  # a checkpoint that cannot be read must not leave an empty file behind
+        records: Iterator[Record] = itertools.chain([first] if first else [], selected)
+        if shape is RecordFormat.IDS:
+            if has_space(checkpoint, wanted):
+                raise _needs_spaces()
+            records = _with_ids(records)
+        warn_of_what_is_missing(checkpoint)
+        with new_file(output) as out:
+            if _may_wait(out):
+                with Spool(out) as spool:
+                    _write(spool.write, shape, records)
+            else:
+                _write(out.write, shape, records)
     for note in _notes(checkpoint, wanted, found=first is not None):
         write_line(f"Note: {note}")
 

@@ -8,7 +8,7 @@ example, keeps SQLite's lock on the file.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -171,7 +171,7 @@ def read_records(
     return read_selected(path, Selection(tuple(states), tuple(codes), tuple(spaces), since_ms))
 
 
-def read_selected(path: str | os.PathLike[str], wanted: Selection) -> Iterator[Record]:
+def read_selected(path: str | os.PathLike[str], wanted: Selection) -> Generator[Record, None, None]:
     """Yield the records that a selection wants, as `read_records`."""
     condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
