@@ -1,11 +1,9 @@
 """What a run writes into its job's history, in virtual time."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -15,7 +13,6 @@ from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.summary import Snapshot
 from flowreaper.model import Ending, State
 from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
-from flowreaper.store.sqlite.database import Database
 from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.writer import Writer
 from tests.samples import PAST_RUN
@@ -29,7 +26,6 @@ class Kept(History):
     """Keeps rows in memory; fails where it is told to."""
 
     def __init__(self) -> None:
-        super().__init__(Database(Path("c"), sqlite3.connect(":memory:")))
         self.run = PAST_RUN
         self.minutes: dict[int, Minute] = {}
         self.saves = 0

@@ -1,5 +1,6 @@
 """The numbers of states, which no version may change."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -19,12 +20,11 @@ def test_a_states_number_in_the_file_never_changes() -> None:
 @pytest.mark.parametrize("state", states.STATES)
 def test_each_comparison_holds_for_its_states_alone(state: State) -> None:
     number = states.NUMBER[state]
-    holds = {
-        comparison: bool(
-            sqlite3.connect(":memory:").execute(f"SELECT ? {comparison}", (number,)).fetchone()[0]
-        )
-        for comparison in (states.IS_PENDING, states.IS_CLAIMED, states.IS_UNFINISHED, states.IS_FINAL)
-    }
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        holds = {
+            comparison: bool(db.execute(f"SELECT ? {comparison}", (number,)).fetchone()[0])
+            for comparison in (states.IS_PENDING, states.IS_CLAIMED, states.IS_UNFINISHED, states.IS_FINAL)
+        }
     assert holds == {
         states.IS_PENDING: state is State.PENDING,
         states.IS_CLAIMED: state is State.CLAIMED,
