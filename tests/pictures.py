@@ -29,7 +29,7 @@ _ERASE = "\x1b[J"
 
 
 def shown(flows: int, rate: float, moments: tuple[str, ...] = MOMENTS, port: int = ANY_PORT) -> str:
-    """Return what a run of so many flows sent to a terminal, until it had shown all `moments`, one after the other."""
+    """Return what a run sent to a terminal, until it had shown all `moments`, one after the other."""
     with tempfile.TemporaryDirectory() as name:
         bare = Command(Path(name), clean_environment(Path(name)))
         ids = [str(926000000000007919 + 7919 * number) for number in range(flows)]

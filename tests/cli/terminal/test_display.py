@@ -46,7 +46,7 @@ def shown(
     interval_s: float = 60.0,
     meanwhile: Callable[[Display], None] = lambda _display: None,
 ) -> list[View]:
-    """Return what is told in so many seconds; `meanwhile` happens at their end."""
+    """Return what is told while this time passes; `meanwhile` is called at its end."""
     told: list[View] = []
     display = Display(going_on, told.append, status_line=line, interval_s=interval_s, clock=lambda: NOON)
 

@@ -106,16 +106,17 @@ def test_an_overview_is_of_one_moment_while_a_run_writes(
     path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish(checkpoint, *[(State.REFUSED, REFUSAL)] * 2)
+    checkpoint.add(entries("91", space="cams-x"))
 
     def while_it_is_read(*_: object) -> dict[str, int]:
-        finish(checkpoint, *[(State.REFUSED, REFUSAL)] * 3)
+        checkpoint.add(entries("92", "93", space="cams-x"))
         return {}
 
     monkeypatch.setattr("flowreaper.store.sqlite.causes.flows_by_source", while_it_is_read)
     overview = read_overview(path)
-    assert overview.status.states == {State.REFUSED: 2}
-    assert overview.spaces == {"": 2}
-    assert checkpoint.counts() == {State.REFUSED: 5}
+    assert overview.status.states == {State.REFUSED: 2, State.PENDING: 1}
+    assert overview.spaces == {"": 2, "cams-x": 1}
+    assert checkpoint.counts() == {State.REFUSED: 2, State.PENDING: 3}
 
 
 def test_sources_are_named_as_in_the_records(path: Path, checkpoint: Checkpoint) -> None:
