@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -83,6 +84,17 @@ class Finished:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+class Process(subprocess.Popen[str]):
+    """A process that a failing test leaves behind killed: one that is stopped (SIGSTOP) would be waited for."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
+
+
 @dataclass
 class Command:
     """Runs commands in a folder of their own, without a terminal."""
@@ -97,7 +109,7 @@ class Command:
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
         }
-        return subprocess.Popen(
+        return Process(
             words,
             cwd=self.folder,
             env=self.environment | dict(env or {}),

@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from tests.end_to_end.command import Command, ended, wait_until_deleting
+from tests.end_to_end.command import Command, ended, wait_for, wait_until_deleting
 from tests.end_to_end.terminal import Terminal
 
 Ids = Callable[[int], list[str]]
@@ -46,12 +47,10 @@ def test_on_a_terminal_a_watch_leaves_the_warning_of_a_missing_log_to_be_seen(
 
 def test_a_run_that_was_stopped_is_not_shown_at_full_pace(command: Command, ids: Ids) -> None:
     """Its last minute is set back: nobody waits for a quarter of a minute."""
-    command.write("flows.txt", *ids(60))
+    command.write("flows.txt", *ids(400))
     with command.flowreaper("delete", "--yes", "--rate", "20", "flows.txt", stderr=subprocess.DEVNULL) as run:
         wait_until_deleting(command)
-        run.send_signal(signal.SIGSTOP)
-        with contextlib.closing(sqlite3.connect(command.folder / "flows.txt.ckpt")) as db, db:
-            db.execute("UPDATE run SET seen_at_ms = seen_at_ms - 20000")
+        wait_for(lambda: stopped_and_set_back(run, command.folder / "flows.txt.ckpt"))
         told = command.run("status", "flows.txt.ckpt").out
         run.kill()
     assert " ago: it hangs, or was stopped (Ctrl-Z)" in told
@@ -70,6 +69,21 @@ def test_a_run_that_is_asked_to_stop_says_when(command: Command, ids: Ids) -> No
     assert began["expected_s"] <= 1
     assert progress["left_s"] <= 1
     assert abs(moment(progress["ends_at"]) - moment(began["stops_at"])) <= timedelta(seconds=2)
+
+
+def stopped_and_set_back(run: subprocess.Popen[str], checkpoint: Path) -> bool:
+    """Stop a run and set its last minute back; a run that stopped while it wrote goes on, to be stopped again."""
+    run.send_signal(signal.SIGSTOP)
+    with contextlib.closing(sqlite3.connect(checkpoint, timeout=0.1)) as db:
+        try:
+            with db:
+                db.execute("UPDATE run SET seen_at_ms = seen_at_ms - 20000")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            run.send_signal(signal.SIGCONT)
+            return False
+    return True
 
 
 def moment(text: str) -> datetime:
