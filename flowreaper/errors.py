@@ -45,6 +45,11 @@ class Advice(StrEnum):
     NAME_SPACE_FIELD = "name_space_field"
     READ_AS_TEXT = "read_as_text"
     READ_AS_JSON_LINES = "read_as_json_lines"
+    WITHOUT_STATUS = "without_status"  # what works where flows may not be looked at (GetFlow)
+    WITHOUT_TEMPLATES = "without_templates"  # the same where templates may not be read
+    WITHOUT_JSON = "without_json"  # the same where a flow's JSON may not be read
+    WITHOUT_LIST = "without_list"  # the same where flows may not be listed
+    WITHOUT_SPACES = "without_spaces"  # the same where the spaces may not be listed
 
 
 class FlowreaperError(Exception):

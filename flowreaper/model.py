@@ -18,6 +18,7 @@ class State(StrEnum):
     CLAIMED = "claimed"  # a request may have been sent
     DELETED = "deleted"  # Code OK; or inferred: absent after a call without a reply
     ABSENT = "absent"  # did not exist
+    KEPT = "kept"  # left alone by a safeguard; never sent
     REFUSED = "refused"  # rejected by the service for good
     GAVE_UP = "gave_up"  # attempts used up on transient errors
     INVALID = "invalid"  # the input line is no flow id; never sent
@@ -35,7 +36,7 @@ FINAL = tuple(state for state in State if state.final)
 """States of flows and lines that have their outcome."""
 
 FAILED = (State.REFUSED, State.GAVE_UP, State.INVALID)
-"""Final states of what was neither deleted nor absent."""
+"""Final states of what should have been deleted and was not."""
 
 
 class Flow(NamedTuple):
@@ -174,6 +175,17 @@ class Classification(NamedTuple):
     doubt: bool = False
 
 
+class Finding(NamedTuple):
+    """What a look at a flow, just before its deletion, found.
+
+    `state` is None where it may be deleted; else the state that it ends in without a call, and `reply` says why: the
+    service's own reply, or one that stands for the safeguard's reason (`code` and `message`, status 0).
+    """
+
+    state: State | None
+    reply: Reply = Reply(0)
+
+
 class Outcome(NamedTuple):
     """A flow's final state, with the reply that decided it. `finished_at_ms` is since the epoch."""
 
@@ -184,6 +196,12 @@ class Outcome(NamedTuple):
     attempts: int
     reply: Reply
     finished_at_ms: int
+
+
+class Unsent(NamedTuple):
+    """The outcome of a flow that was only looked at, and never claimed by this run; its claim's row is unfinished."""
+
+    outcome: Outcome
 
 
 class Requeue(NamedTuple):
@@ -201,8 +219,8 @@ class Reopen(NamedTuple):
     earlier: int = 0
 
 
-Change = Outcome | Requeue | Reopen
-"""What a reply changes in the store."""
+Change = Outcome | Unsent | Requeue | Reopen
+"""What a reply, or a look at a flow, changes in the store."""
 
 
 class Record(NamedTuple):
@@ -256,7 +274,7 @@ class Ending(StrEnum):
 
 
 _ENDINGS = {
-    Ending.FINISHED: "every flow that was taken is deleted or absent",
+    Ending.FINISHED: "every flow that was taken is deleted, absent or kept",
     Ending.INCOMPLETE: "nothing is left to do, but some flows were refused, invalid or given up",
     Ending.LIMIT: "the limit of flows was reached; flows or input are left",
     Ending.TIME_UP: "the time was up; flows or input are left",

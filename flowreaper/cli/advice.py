@@ -22,6 +22,13 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NAME_SPACE_FIELD: "Name the right one with --space-field",
     Advice.READ_AS_TEXT: "If each line is a bare id: --input-format text",
     Advice.READ_AS_JSON_LINES: "If each line is a flow: --input-format jsonl",
+    Advice.WITHOUT_STATUS: "Without this permission: leave out --only-drafts, --backup, --canary and --status;"
+    " flows can still be deleted and listed",
+    Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
+    " names; with `flowreaper list`, leave out --unused",
+    Advice.WITHOUT_JSON: "Without this permission: leave out --backup",
+    Advice.WITHOUT_LIST: "Without this permission: give the ids of the flows from another source",
+    Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
 }
 
 _FLAGS = {

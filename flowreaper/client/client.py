@@ -17,7 +17,7 @@ from flowreaper.client import actions, messages
 from flowreaper.client.deadline import Deadline
 from flowreaper.client.endpoint import Endpoint
 from flowreaper.client.proxy import proxy_for
-from flowreaper.client.redaction import redact
+from flowreaper.client.redaction import concealed
 from flowreaper.client.sent_hook import (
     HeldBackError,
     HookedConnector,
@@ -41,7 +41,6 @@ CONNECT_S = 10.0
 _LATEST_S = 32_503_680_000.0
 # The year 3000. A server may send any date, and one past the year 9999 could not be written into a request.
 
-_SHORT = 40  # a request id has 36 characters
 _SKIPPED_HEADERS = ("Content-Type", "Accept-Encoding")
 _USER_AGENT = "flowreaper"
 
@@ -72,7 +71,7 @@ class CredentialSource(Protocol):
 
 
 class Client:
-    """Sends DeleteFlow calls of one account through one session, from `__aenter__` to `__aexit__`.
+    """Sends one account's calls to one endpoint through one session, from `__aenter__` to `__aexit__`.
 
     - `timeout_s` bounds a whole call; `connections` bounds the open connections.
     - Each call is sent once. Whatever goes wrong becomes a Reply that says how far the call came.
@@ -135,7 +134,17 @@ class Client:
         sent: Callable[[], None] = lambda: None,
         may_send: Callable[[], bool] = lambda: True,
     ) -> Reply:
-        """Sign a DeleteFlow call now, send it, and return the reply.
+        """Delete a flow: as `call`, with the reply alone."""
+        return (await self.call(actions.delete_flow(flow), timeout_s, sent, may_send)).reply
+
+    async def call(
+        self,
+        action: actions.Action,
+        timeout_s: float | None = None,
+        sent: Callable[[], None] = lambda: None,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> messages.Answer:
+        """Sign a call now, send it, and return the answer.
 
         - `timeout_s` shortens the client's own timeout for this call.
         - `may_send` is asked right before the call is sent. If it returns False, nothing is sent and the reply
@@ -151,8 +160,7 @@ class Client:
             raise unsupported()
         credentials = await self._credentials.get()
         # The clock is read after this: fetching credentials can take seconds.
-        request = actions.delete_flow(
-            flow,
+        request = action.signed(
             credentials,
             host=self._host,
             now_s=self._clock() + self._clock_offset_s,
@@ -162,22 +170,25 @@ class Client:
         sending.set(call)
         within_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
         try:
-            return _concealed(await self._attempt(request, call, within_s), request, credentials)
+            reply, content = await self._attempt(action, request, call, within_s)
+            return messages.Answer(concealed(reply, request.secrets, credentials), content)
         except HeldBackError:
-            return HELD_BACK
+            return messages.Answer(HELD_BACK, {})
         finally:
             if call.connected and not call.begun:
                 # It may have been sent, so it counts as sent.
                 self._hook_missed = True
                 sent()
 
-    async def _attempt(self, request: messages.Request, call: Sending, within_s: float) -> Reply:
+    async def _attempt(
+        self, action: actions.Action, request: messages.Request, call: Sending, within_s: float
+    ) -> messages.Answer:
         """Send a signed request once, and return what came back or what went wrong."""
         # DNS, TCP and TLS get less time than the whole call: a failed connection then shows as one, "never sent".
         connect_s = min(CONNECT_S, 0.8 * within_s)
         try:
             with Deadline(call, connect_s=connect_s, total_s=within_s):
-                reply = await self._exchange(request)
+                answer = await self._exchange(action, request)
         except aiohttp.ClientConnectorCertificateError as error:
             untrusted = printable(str(error))
         except aiohttp.ClientHttpProxyError as error:
@@ -186,16 +197,16 @@ class Client:
         except TimeoutError:
             if call.never_sent:
                 return _no_connection(f"none within {connect_s:g} s")
-            return Reply(0, message=f"no answer within {within_s:g} s", readable=False)
+            return _lost(f"no answer within {within_s:g} s")
         except (aiohttp.ClientError, OSError) as error:
             if call.never_sent:
                 # A proxy's failures before the tunnel stands end here, too.
                 return _no_connection(_describe(error))
-            return Reply(0, message=f"the answer was lost: {_describe(error)}", readable=False)
+            return _lost(f"the answer was lost: {_describe(error)}")
         else:
             # This reply says what became of the flow, so it counts; no other call is made.
             self._hook_missed |= not call.begun
-            return reply
+            return answer
         # Raised outside the except clause: that exception may hold the proxy's URL, and would be the context.
         raise UntrustedServerError(
             f"the certificate of {self._host} cannot be trusted: {untrusted}. "
@@ -231,7 +242,7 @@ class Client:
         """Seconds that the service's clock is ahead of this machine's; 0 until `correct_clock` is called."""
         return self._clock_offset_s
 
-    async def _exchange(self, request: messages.Request) -> Reply:
+    async def _exchange(self, action: actions.Action, request: messages.Request) -> messages.Answer:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
         # encoded=True: the query is sent byte for byte as it was signed.
@@ -240,36 +251,30 @@ class Client:
             url, headers=request.headers, allow_redirects=False, proxy=self._proxy
         ) as answer:
             try:
-                body, complete = await _read_bounded(answer)
+                body, complete = await _read_bounded(answer, action.answer_limit)
             except aiohttp.ClientPayloadError:
                 body, complete = b"", False
-            return messages.read_reply(answer.status, answer.headers, body, complete=complete)
+            return messages.read_answer(
+                answer.status, answer.headers, body, complete=complete, coded=action.coded
+            )
 
 
-async def _read_bounded(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    body = b""
+async def _read_bounded(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    body = bytearray()
     while chunk := await answer.content.readany():
         body += chunk
-        if len(body) > messages.BODY_LIMIT:
+        if len(body) > limit:
             answer.close()
-            return body[: messages.BODY_LIMIT], False
-    return body, True
+            return bytes(body[:limit]), False
+    return bytes(body), True
 
 
-def _concealed(reply: Reply, request: messages.Request, credentials: Credentials) -> Reply:
-    """Redact this call's own secrets in a reply: a gateway may echo the request."""
-    if reply.code == "OK" and len(reply.message) < _SHORT and len(reply.request_id) < _SHORT:
-        return reply  # nearly every reply
-    key_id, masked = credentials.access_key_id, credentials.masked_id
-    code, message, request_id, date = (
-        redact(text, request.secrets).replace(key_id, masked)
-        for text in (reply.code, reply.message, reply.request_id, reply.date)
-    )
-    return reply._replace(code=code, message=message, request_id=request_id, date=date)
+def _no_connection(why: str) -> messages.Answer:
+    return messages.Answer(Reply(0, message=f"no connection: {why}", readable=False, reached=False), {})
 
 
-def _no_connection(why: str) -> Reply:
-    return Reply(0, message=f"no connection: {why}", readable=False, reached=False)
+def _lost(why: str) -> messages.Answer:
+    return messages.Answer(Reply(0, message=why, readable=False), {})
 
 
 def _describe(error: Exception) -> str:

@@ -8,12 +8,13 @@ the user's `overrides` come before everything but success.
 import re
 from collections.abc import Mapping
 
-from flowreaper.client.meanings import known_meaning
+from flowreaper.client.meanings import known_meaning, remedy_of
 from flowreaper.errors import Advice
 from flowreaper.escaping import printable
 from flowreaper.model import Classification, Reply, ReplyClass
 
 OK = "OK"
+DELETE_FLOW = "DeleteFlow"
 
 TREATABLE = (
     ReplyClass.THROTTLED,
@@ -115,19 +116,25 @@ def _unlisted(reply: Reply, *, in_doubt: bool) -> ReplyClass:
     return ReplyClass.ABSENT if in_doubt and _SAYS_GONE.search(reply.message) else ReplyClass.REFUSED
 
 
+def is_answer(reply: Reply) -> bool:
+    """Return whether the service itself answered: readable, and no server error."""
+    return reply.readable and reply.status < _SERVER_ERROR
+
+
 def advice_for(reply: Reply) -> Advice | None:
     """Return what else can be done about a reply that stops the run: a code that is not known can be treated."""
     return None if known_meaning(reply.code) else Advice.TREAT_CODE
 
 
-def explain(reply: Reply) -> str:
+def explain(reply: Reply, operation: str = DELETE_FLOW) -> str:
     """Return why a reply stops the run, and what to do: the message of a FatalReplyError."""
-    known = known_meaning(reply.code)
     remedy = (
-        known.remedy if known else "look up the code; if it concerns single flows only, treat it as refused"
+        remedy_of(reply.code, operation)
+        or "look up the code; if it concerns single flows only, treat it as refused"
     )
+    calls = "every call" if operation == DELETE_FLOW else f"{operation}"
     return (
-        f"the service refuses every call: {printable(reply.code)} (HTTP {reply.status},"
+        f"the service refuses {calls}: {printable(reply.code)} (HTTP {reply.status},"
         f" request id {printable(reply.request_id) or 'unknown'}): {printable(reply.message)}\n"
         f"What to do: {remedy}"
     )

@@ -24,6 +24,7 @@ _GRANT = Meaning(
     "the RAM user or role may not delete flows",
     "grant the RAM user or role the action cams:DeleteFlow on the resource *",
 )
+# The action stands there once for each operation; see `remedy_of`.
 
 BY_CODE = {
     "System.LimitControl": _THROTTLED,
@@ -68,6 +69,7 @@ BY_STATE: Mapping[State, Meaning] = {
         "the service said that the flow does not exist, and no earlier call of this job may have deleted it",
         "nothing, if it was deleted before; else check the account, the region and the space",
     ),
+    State.KEPT: Meaning("a safeguard left the flow alone: nothing was sent", "nothing, if it is to stay"),
     State.REFUSED: Meaning(
         "the service rejected the call for good; it deleted nothing",
         "look at its message in the results; a published flow, for one, cannot be deleted",
@@ -82,6 +84,20 @@ BY_STATE: Mapping[State, Meaning] = {
 }
 """By state, outcomes first: what is so whatever the code."""
 
+_BY_OWN_CODE = {
+    "Status": Meaning(
+        "the flow is no draft; its status stands after the dot", "nothing, if it is to stay published"
+    ),
+    "Template": Meaning(
+        "a message template opens the flow; the template's code stands after the dot",
+        "take the flow out of the template first, or nothing, if it is to stay",
+    ),
+    "Backup": Meaning(
+        "the flow could not be saved, so it was not deleted", "look at its message in the results"
+    ),
+}
+"""By what stands before the first ``.`` of a code that flowreaper gave itself, to a flow that it did not send."""
+
 _CONFIRMED = Meaning("the service confirmed the deletion", "nothing")
 _INFERRED = Meaning("a call had no answer, and the next one found that the flow is gone", "nothing")
 
@@ -95,6 +111,19 @@ def known_meaning(code: str) -> Meaning | None:
     return None
 
 
+def is_permission(code: str) -> bool:
+    """Return whether a code says that the RAM user or role lacks a permission."""
+    return known_meaning(code) is _GRANT
+
+
+def remedy_of(code: str, operation: str) -> str | None:
+    """Return what to do where an operation is refused with this code; None where the code is not known."""
+    known = known_meaning(code)
+    if known is None:
+        return None
+    return known.remedy.replace("cams:DeleteFlow", f"cams:{operation}")
+
+
 def meaning_of(state: State, code: str, *, inferred: bool = True) -> Meaning:
     """Return what it means that flows ended in this final state with this code, which may be empty.
 
@@ -102,6 +131,8 @@ def meaning_of(state: State, code: str, *, inferred: bool = True) -> Meaning:
     """
     if state is State.DELETED:
         return _INFERRED if inferred else _CONFIRMED
+    if state in (State.KEPT, State.GAVE_UP) and (own := _BY_OWN_CODE.get(code.partition(".")[0])):
+        return own
     found = known_meaning(code) if state in (State.REFUSED, State.GAVE_UP) else None
     # What is said of a throttled call is untrue of a flow that is final, because the user treats the code so.
     return found if found and found is not _THROTTLED else BY_STATE[state]

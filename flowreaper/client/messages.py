@@ -21,6 +21,14 @@ BODY_LIMIT = 64 * 1024
 _MESSAGE_LIMIT = 2000
 _WORD_LIMIT = 200
 _CUT = " [cut]"
+_SUCCESS = 200
+
+
+class Answer(NamedTuple):
+    """The answer to one call: the reply, and the whole JSON object, empty where the reply is not readable."""
+
+    reply: Reply
+    content: Mapping[str, object]
 
 
 class Request(NamedTuple):
@@ -47,6 +55,7 @@ def signed_request(
     host: str,
     now_s: float,
     nonce: str,
+    version: str = VERSION,
 ) -> Request:
     """Build one signed call of an operation (`action`); all its parameters go into the query.
 
@@ -58,7 +67,7 @@ def signed_request(
     headers = {
         "host": host,
         "x-acs-action": action,
-        "x-acs-version": VERSION,
+        "x-acs-version": version,
         "x-acs-date": timestamp(now_s),
         "x-acs-signature-nonce": nonce,
         "x-acs-content-sha256": signing.EMPTY_BODY_SHA256,
@@ -83,8 +92,17 @@ def _timestamp(now_s: int) -> str:
     return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete: bool = True) -> Reply:
+def read_answer(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    complete: bool = True,
+    coded: bool = True,
+) -> Answer:
     """Read an HTTP answer. `headers` must find names in any case; `complete` is False for a cut body.
+
+    `coded` is False where a success has no Code (STS): HTTP 200 without one then counts as OK.
 
     Never raises: whatever is not the service's JSON object is a reply that is not `readable`.
     """
@@ -95,15 +113,18 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete
         said = _cut(body[:_MESSAGE_LIMIT].decode(errors="backslashreplace"), _MESSAGE_LIMIT)
         what = "the answer is no JSON object" if complete else "the answer was cut short"
         more = _CUT if len(body) > _MESSAGE_LIMIT else ""
-        return Reply(
+        reply = Reply(
             status,
             message=f"{what}: {said!r}{more}",
             readable=False,
             retry_after_ms=retry_after_ms,
             date=date,
         )
+        return Answer(reply, {})
     code = _word(answer, "Code", _WORD_LIMIT)
-    return Reply(
+    if not (code or coded) and status == _SUCCESS:
+        code = "OK"
+    reply = Reply(
         status,
         code,
         _word(answer, "Message", _MESSAGE_LIMIT),
@@ -113,6 +134,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, complete
         retry_after_ms=retry_after_ms,
         date=date,
     )
+    return Answer(reply, answer if code else {})
 
 
 def _json_object(body: bytes) -> dict[str, object] | None:

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+from flowreaper.model import Credentials, Reply
+
 REDACTED = "[redacted]"
+
+_SHORT = 40  # a request id has 36 characters
 
 _PIECE = 8
 # Characters of a secret that are redacted wherever they occur in a row. An echo may be cut, escaped or encoded, so
@@ -35,3 +39,15 @@ def _cover(text: str, hidden: bytearray) -> str:
         elif i == 0 or not hidden[i - 1]:
             shown.append(REDACTED)
     return "".join(shown)
+
+
+def concealed(reply: Reply, secrets: tuple[str, str], credentials: Credentials) -> Reply:
+    """Redact a call's own secrets in its reply: a gateway may echo the request."""
+    if reply.code == "OK" and len(reply.message) < _SHORT and len(reply.request_id) < _SHORT:
+        return reply  # nearly every reply
+    key_id, masked = credentials.access_key_id, credentials.masked_id
+    code, message, request_id, date = (
+        redact(text, secrets).replace(key_id, masked)
+        for text in (reply.code, reply.message, reply.request_id, reply.date)
+    )
+    return reply._replace(code=code, message=message, request_id=request_id, date=date)

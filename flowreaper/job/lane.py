@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from flowreaper.client.repair import Repair, Signer
 from flowreaper.events import Log
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
@@ -20,8 +21,7 @@ from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.ports import Signer, Transport
-from flowreaper.workers.repair import Repair
+from flowreaper.workers.ports import Transport
 from flowreaper.workers.reply_handler import ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 

@@ -24,7 +24,7 @@ DEFAULT_OUTAGE_LIMIT_S = 3600.0
 DEFAULT_MAX_REFUSALS = 50
 DEFAULT_MAX_ABSENT = 50
 
-RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT)
+RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT, State.KEPT)
 """The final states that a user may ask to take again."""
 
 _MIN_RATE, _MAX_RATE = 0.001, 100_000
@@ -39,7 +39,8 @@ _MAX_DURATION_S = 10 * 365 * 86_400
 class Settings:
     """How a job runs.
 
-    `rate` is in calls per second for the account; `concurrency` bounds the calls in progress; `timeout_s` bounds a
+    `rate` is in calls per second for the account, `read_rate` the same for each operation beside DeleteFlow;
+    `concurrency` bounds the calls in progress; `timeout_s` bounds a
     whole call; `max_attempts` counts calls of one flow that met transient trouble; `outage_limit_s` ends a run that
     gets no answers; `max_refusals` one in which this many flows in a row are refused with the same code (0: never),
     `max_absent` one in which that many flows in a row do not exist and none was ever deleted (0: never); `limit` ends
@@ -51,6 +52,7 @@ class Settings:
     endpoint: Endpoint
     sandbox: bool = False
     rate: float = DEFAULT_RATE
+    read_rate: float = DEFAULT_RATE
     concurrency: int = 50
     timeout_s: float = DEFAULT_TIMEOUT_S
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
@@ -70,6 +72,12 @@ class Settings:
                 _MIN_RATE <= self.rate <= _MAX_RATE,
                 "rate",
                 self.rate,
+                f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)",
+            ),
+            (
+                _MIN_RATE <= self.read_rate <= _MAX_RATE,
+                "read_rate",
+                self.read_rate,
                 f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)",
             ),
             (

@@ -123,7 +123,7 @@ class Summary:
         return sum(self.counts.get(state, 0) for state in FAILED)
 
     def raise_for_outcomes(self) -> None:
-        """Return if all flows of this run are deleted or absent; outcomes of earlier runs do not count.
+        """Return if all flows of this run are deleted, absent or kept; outcomes of earlier runs do not count.
 
         Raises:
             OutcomesError: flows of this run were refused, invalid or given up, are left, or may be, as the run ended

@@ -64,9 +64,13 @@ def shared_folder() -> Path:
     return (memory if memory.is_dir() else Path("/tmp")) / f"flowreaper-{os.geteuid()}"  # noqa: S108 -- as above
 
 
-def account_of(endpoint: str, access_key_id: str) -> str:
-    """Return a name for an account at an endpoint that does not reveal its access key."""
-    return hashlib.sha256(f"{endpoint} {access_key_id}".encode()).hexdigest()[:16]
+def account_of(endpoint: str, account: str, operation: str = "") -> str:
+    """Return a name for an account at an endpoint, and one of its operations, empty for DeleteFlow.
+
+    `account` is its number or one of its access key ids, which the name does not reveal.
+    """
+    named = f"{endpoint} {account} {operation}" if operation else f"{endpoint} {account}"
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 class FileSharedPace:

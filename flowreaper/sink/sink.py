@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from flowreaper.model import Change, Claim, Entry, Flow, InvalidEntry, Outcome, Record, Requeue, State
+from flowreaper.model import (
+    Change,
+    Claim,
+    Entry,
+    Flow,
+    InvalidEntry,
+    Outcome,
+    Record,
+    Requeue,
+    State,
+    Unsent,
+)
 from flowreaper.store.records import record_of, record_of_invalid
 from flowreaper.store.store import Store
 
@@ -94,6 +105,18 @@ class Sink:
         """
         return await self._write_soon(new, rows)
 
+    async def look(self, new: int, rows: Sequence[int]) -> list[Claim]:
+        """Return flows that may be claimed, as `Store.look`; an outcome that was put before is recorded then.
+
+        Raises:
+            RunError: they could not be read.
+        """
+        if self._group:
+            await self._write_soon()
+        if self._broken:
+            raise self._broken
+        return await self._guard(self._store.look(new, rows))
+
     def put(self, change: Change) -> None:
         """Record a change with the next group."""
         if self._broken:
@@ -146,6 +169,11 @@ class Sink:
 
     def _record(self, change: Change) -> None:
         """Count a change that is in the store, and stream it."""
+        if isinstance(change, Unsent):
+            claim = change.outcome.claim
+            if claim.in_doubt and claim.row not in self._doubtful_rows:
+                self._in_doubt = max(0, self._in_doubt - 1)  # it was counted at the start
+            change = change.outcome
         if isinstance(change, Outcome):
             self._doubtful_rows.discard(change.claim.row)
             self.recorded[change.state] += 1

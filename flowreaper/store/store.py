@@ -27,17 +27,29 @@ class Store(Protocol):
         """
         ...
 
+    async def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
+        """Return the flows that `write` would claim, without claiming them; they come once, as there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a checkpoint belongs to; a run with another endpoint or kind of service refuses it.
+    """What a checkpoint belongs to; a run of another account, endpoint or kind of service refuses it.
 
-    `access_key` is masked. It may change, since keys are rotated.
+    `access_key` is masked. It may change, since keys are rotated. `account` is the account's number and `arn` says who
+    of it makes the calls; both are empty where nobody asked.
     """
 
     endpoint: str
     sandbox: bool
     access_key: str
+    account: str = ""
+    arn: str = ""
+
+    @property
+    def caller(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Who makes the calls, as the checkpoint keeps it: names and values."""
+        return (("account", self.account), ("arn", self.arn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,8 @@ class Holder:
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
-    `in_doubt` counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and
+    `account` and `arn` are empty where no run has asked for them. `in_doubt` counts the unfinished flows that had a
+    call without a reply. `codes` maps each state to its codes and
     their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `holder` is that run,
     None where its note cannot be read, and `under_way` counts the flows that it has claimed; these are in doubt only if
     an earlier run left them so.
@@ -69,6 +82,8 @@ class Status:
     inferred: int
     in_doubt: int
     codes: dict[State, dict[str, int]]
+    account: str = ""
+    arn: str = ""
     live: bool = False
     holder: Holder | None = None
     under_way: int = 0

@@ -23,7 +23,6 @@ FIRST_ANSWER_S = 60.0
 
 _FIRST_PROBE_S = 1.0
 _ENOUGH_FLOWS = 5
-_SERVER_ERROR = 500
 _MINUTES_FROM_S = 120
 
 
@@ -55,11 +54,6 @@ Decision = Closed | Probe | Wait | GiveUp
 
 _CLOSED = Closed()
 _PROBE = Probe()
-
-
-def is_answer(reply: Reply) -> bool:
-    """Return whether the service itself answered: readable, and no server error."""
-    return reply.readable and reply.status < _SERVER_ERROR
 
 
 class CircuitBreaker:

@@ -6,7 +6,7 @@ Parameters are positional only, so an implementation may give them names of its 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from flowreaper.model import Change, Claim, Flow, Reply
+from flowreaper.model import Change, Claim, Finding, Flow, Reply
 
 
 class Permit(Protocol):
@@ -73,19 +73,15 @@ class Transport(Protocol):
         ...
 
 
-class Signer(Protocol):
-    """What one account's calls are signed with: the credentials, and the time."""
+class Guard(Protocol):
+    """Looks at flows before they are deleted."""
 
-    async def renew_credentials(self) -> None:
-        """Fetch the credentials again.
+    async def examine(self, claim: Claim, /) -> Finding:
+        """Look at a flow that is about to be claimed; several are looked at at once.
 
         Raises:
-            RunError: there are none.
+            RunError: something concerns every flow.
         """
-        ...
-
-    def correct_clock(self, date: str, /) -> bool:
-        """Sign with the time of the service's Date header; return whether that changes anything."""
         ...
 
 
@@ -97,6 +93,14 @@ class OutcomeSink(Protocol):
 
         Raises:
             RunError: the checkpoint cannot be written.
+        """
+        ...
+
+    async def look(self, new: int, rows: Sequence[int], /) -> list[Claim]:
+        """Return what `claim` would claim, without claiming it.
+
+        Raises:
+            RunError: the checkpoint cannot be read.
         """
         ...
 

@@ -5,15 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from flowreaper.client.codes import advice_for, classify, explain
+from flowreaper.client.codes import advice_for, classify, explain, is_answer
+from flowreaper.client.repair import Repair
 from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
 from flowreaper.model import Claim, Outcome, Reopen, Reply, ReplyClass, Requeue, State
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
-from flowreaper.workers.circuit_breaker import CircuitBreaker, is_answer
+from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.ports import OutcomeSink, RateLimiter
-from flowreaper.workers.repair import Repair
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
 _LONGEST_WAIT_S = 300.0

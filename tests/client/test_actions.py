@@ -19,7 +19,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def delete_flow(flow: Flow) -> Request:
-    return actions.delete_flow(flow, KEY, host=HOST, now_s=0.0, nonce="n1")
+    return actions.delete_flow(flow).signed(KEY, host=HOST, now_s=0.0, nonce="n1")
 
 
 def test_the_operation_is_delete_flow() -> None:

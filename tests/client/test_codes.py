@@ -369,7 +369,7 @@ def test_doubt_turns_refused_into_absent_and_changes_nothing_else(
 @unhurried
 @given(body=st.binary(), status=statuses)
 def test_noise_from_the_wire_is_in_doubt_or_turned_away(body: bytes, status: int) -> None:
-    classification = classify(messages.read_reply(status, {}, body))
+    classification = classify(messages.read_answer(status, {}, body).reply)
     assert classification in (
         Classification(ReplyClass.TRANSIENT, doubt=True),
         Classification(ReplyClass.THROTTLED),

@@ -45,7 +45,7 @@ def signed(
 def read(
     body: bytes, *, status: int = 200, complete: bool = True, headers: dict[str, str] | None = None
 ) -> Reply:
-    return messages.read_reply(status, CIMultiDict(headers or {}), body, complete=complete)
+    return messages.read_answer(status, CIMultiDict(headers or {}), body, complete=complete).reply
 
 
 def test_request_with_a_lasting_key_holds_exactly_the_eight_headers() -> None:

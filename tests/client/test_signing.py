@@ -161,7 +161,7 @@ def test_authorization_is_the_vectors(vector: Vector) -> None:
 @pytest.mark.parametrize("vector", DERIVED.values(), ids=DERIVED)
 def test_delete_flow_signs_to_the_vectors(vector: Vector) -> None:
     flow = Flow(vector.parameters["FlowId"], vector.parameters.get("CustSpaceId", ""))
-    request = actions.delete_flow(flow, vector.credentials, host=CAMS, now_s=NOW_S, nonce=NONCE)
+    request = actions.delete_flow(flow).signed(vector.credentials, host=CAMS, now_s=NOW_S, nonce=NONCE)
     assert request.headers["authorization"] == vector.authorization
 
 
@@ -252,7 +252,9 @@ def test_official_signer_agrees_on_any_flow_and_credentials(
     flow_id: str, space: str, token: str, secret: str
 ) -> None:
     credentials = Credentials("YourAccessKeyId", secret, token)
-    request = actions.delete_flow(Flow(flow_id, space), credentials, host=CAMS, now_s=NOW_S, nonce=NONCE)
+    request = actions.delete_flow(Flow(flow_id, space)).signed(
+        credentials, host=CAMS, now_s=NOW_S, nonce=NONCE
+    )
     parameters = {"FlowId": flow_id} | ({"CustSpaceId": space} if space else {})
     assert request.headers["authorization"] == _official(request, parameters, credentials)
 

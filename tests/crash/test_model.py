@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from flowreaper.client.repair import Repair
 from flowreaper.job.settings import RETRYABLE
 from flowreaper.model import Change, Claim, Outcome, Record, Retry, State
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
@@ -33,7 +34,6 @@ from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.ports import Permit
-from flowreaper.workers.repair import Repair
 from flowreaper.workers.reply_handler import ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 from tests.crash.rig import How, NeverAsked, Service, Silence, hasty

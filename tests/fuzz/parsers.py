@@ -8,14 +8,15 @@ import contextlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from flowreaper.client import actions
 from flowreaper.client.codes import classify, explain
-from flowreaper.client.messages import read_reply
+from flowreaper.client.messages import read_answer
 from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
-from flowreaper.model import AnyEntry, Entry, ReplyClass, Requeue, Retry, State
+from flowreaper.model import AnyEntry, Entry, Flow, ReplyClass, Requeue, Retry, State
 from flowreaper.producer.flow_ids import why_invalid, why_invalid_space
 from flowreaper.producer.formats import Format, InputSettings, parse_entries
 from flowreaper.sink.formats import RecordFormat, writer_for
@@ -63,14 +64,28 @@ def _read(chunks: list[bytes], settings: InputSettings) -> list[AnyEntry]:
     return found
 
 
+def _check_content(content: Mapping[str, object]) -> None:
+    """Read an answer's content in every way: whatever it holds becomes text that can be stored."""
+    flow = Flow("1")
+    texts = [actions.read_flow_json(content), actions.read_created(content), *actions.read_identity(content)]
+    texts += [actions.read_flow(content, flow).name, actions.read_flow(content, flow).status]
+    texts += [
+        text for listed in actions.read_listed(content, "") for text in (listed.flow.flow_id, listed.name)
+    ]
+    texts += [text for space in actions.read_spaces(content) for text in space]
+    texts += [text for template in actions.read_templates(content) for text in template]
+    "".join([*texts, *actions.read_flow_buttons(content)]).encode()
+
+
 def check_answer(data: bytes) -> None:
     """Read an answer: the first byte chooses status and doubt, the next how much of the rest is a header."""
     choice, length = (*data[:1], 0)[0], (*data[1:2], 0)[0] % 32
     header, body = data[2 : 2 + length].decode("latin-1"), data[2 + length :]
     status, in_doubt = _STATUSES[choice % len(_STATUSES)], choice >= 128
-    reply = read_reply(
+    reply, content = read_answer(
         status, {"x-acs-retry-after": header, "Date": header}, body, complete=choice % 64 != 63
     )
+    _check_content(content)
     (reply.code + reply.message + reply.request_id).encode()
     assert len(reply.code) + len(reply.message) + len(reply.request_id) < 4 * 2100
     classification = classify(reply, in_doubt=in_doubt)

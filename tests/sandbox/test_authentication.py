@@ -108,7 +108,7 @@ def incoming(
     credentials: Credentials = VENDOR,
     **changed: str,
 ) -> Incoming:
-    request = actions.delete_flow(flow, credentials, host=CAMS, now_s=now_s, nonce=nonce)
+    request = actions.delete_flow(flow).signed(credentials, host=CAMS, now_s=now_s, nonce=nonce)
     parameters = parse_qsl(request.query, keep_blank_values=True)
     return Incoming("POST", "/", parameters, {**request.headers, **changed})
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flowreaper.client.backoff import CAP_S, backoff_s
 from flowreaper.model import Reply
-from flowreaper.workers.attempts import CAP_S, RetryPolicy, backoff_s
+from flowreaper.workers.attempts import RetryPolicy
 
 # No test is timed: the first text that Hypothesis draws builds its tables of Unicode.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowreaper.client.codes import is_answer
 from flowreaper.model import Reply
 from flowreaper.workers.circuit_breaker import (
     FIRST_ANSWER_S,
@@ -14,7 +15,6 @@ from flowreaper.workers.circuit_breaker import (
     GiveUp,
     Probe,
     Wait,
-    is_answer,
 )
 
 LOST = Reply(0, message="the answer was lost", readable=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flowreaper.client.repair import Repair
 from flowreaper.errors import (
     Advice,
     CheckpointError,
@@ -24,7 +25,6 @@ from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
 from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.repair import Repair
 from flowreaper.workers.reply_handler import ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 from tests.virtual import run_virtual

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from flowreaper.client.repair import Repair
 from flowreaper.errors import ConsecutiveAbsencesError, ConsecutiveRefusalsError, FatalReplyError, RunError
 from flowreaper.model import Change, Claim, Flow, Outcome, Reopen, Reply, ReplyClass, Requeue, State
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import SILENT_CALLS, CircuitBreaker
 from flowreaper.workers.ports import Permit
-from flowreaper.workers.repair import Repair
 from flowreaper.workers.reply_handler import FINAL_STATES, ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 from tests.virtual import run_virtual

@@ -26,6 +26,7 @@ from flowreaper.model import (
     Requeue,
     Retry,
     State,
+    Unsent,
 )
 from flowreaper.store.sqlite import (
     columns,
@@ -75,10 +76,10 @@ class Checkpoint:
     def clear(self) -> None:
         """Forget every flow and every note; keep what the checkpoint belongs to, and which run has it."""
         with self._transaction() as db:
-            for table in ("flow", "invalid", "source", "run", "minute"):
+            for table in ("flow", "invalid", "source", "run", "minute", "verification", "remaining"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names from the line above
-            kept = ("endpoint", "sandbox", "access_key", run_mark.NAME, run_mark.RUN)
-            db.execute("DELETE FROM job WHERE name NOT IN (?, ?, ?, ?, ?)", kept)
+            kept = ("endpoint", "sandbox", "access_key", "account", "arn", run_mark.NAME, run_mark.RUN)
+            db.execute(f"DELETE FROM job WHERE name NOT IN ({', '.join('?' * len(kept))})", kept)  # noqa: S608 -- question marks
 
     def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
         """Claim from now on only flows that this run's input lists, and finished ones of them that `retry` names."""
@@ -127,20 +128,24 @@ class Checkpoint:
         with self._transaction() as db:
             outcomes = [statements.outcome_row(change) for change in changes if isinstance(change, Outcome)]
             self._expect(len(outcomes), statements.FINISH.run(db, outcomes))
+            unsent = [statements.outcome_row(c.outcome) for c in changes if isinstance(c, Unsent)]
+            self._expect(len(unsent), statements.FINISH_UNSENT.run(db, unsent))
             released = [(c.row, c.attempts, c.in_doubt) for c in changes if isinstance(c, Requeue)]
             self._expect(len(released), statements.RELEASE.run(db, released))
             reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
             if reopened:
                 self._expect(len(reopened), statements.reopen_rows(db, reopened))
-            claims = [self._claim_row(db, row) for row in rows]
-            listed_up_to, known = self._next_listed(db, new)
-            pending = self._next_pending(db, new - len(known))
-            claims += known + pending
+            claims, places = self._next(db, new, rows)
             if claims:
                 self._expect(len(claims), statements.claim(db, [claim.row for claim in claims]))
-        self._listed_up_to = listed_up_to
-        if pending:
-            self._read_up_to = pending[-1].row
+        self._listed_up_to, self._read_up_to = places
+        return claims
+
+    def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
+        """Return what `write` would claim, without claiming it."""
+        with self._transaction() as db:
+            claims, places = self._next(db, new, rows)
+        self._listed_up_to, self._read_up_to = places
         return claims
 
     def mark_claimed_in_doubt(self) -> list[int]:
@@ -193,6 +198,16 @@ class Checkpoint:
         source = self._sources.number(db, entry.source)
         row = (entry.text, entry.reason, source, entry.line, int(time.time() * 1000))
         return db.execute(statements.ADD_INVALID, row).rowcount == 1
+
+    def _next(
+        self, db: sqlite3.Connection, new: int, rows: Sequence[int]
+    ) -> tuple[list[Claim], tuple[int, int]]:
+        """Return the flows of `rows` and up to `new` others, and up to where the listed and the pending are taken."""
+        claims = [self._claim_row(db, row) for row in rows]
+        listed_up_to, known = self._next_listed(db, new)
+        pending = self._next_pending(db, new - len(known))
+        read_up_to = pending[-1].row if pending else self._read_up_to
+        return claims + known + pending, (listed_up_to, read_up_to)
 
     def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
         found = statements.unfinished_row(db, row)

@@ -10,7 +10,7 @@ from flowreaper.store.sqlite import columns
 from flowreaper.store.sqlite.database import Database
 from flowreaper.store.sqlite.schema import version
 
-_FIRST_WITH_HISTORY = 2
+_FIRST_WITH_HISTORY, _FIRST_WITH_KEPT = 2, 3
 
 _STATES = tuple(state.value for state in FINAL)
 _RUN = ", ".join(
@@ -54,7 +54,8 @@ def runs(db: sqlite3.Connection) -> tuple[PastRun, ...]:
     """Return the runs in their order; none of a checkpoint of version 1."""
     if version(db) < _FIRST_WITH_HISTORY:
         return ()
-    return tuple(map(_run, db.execute(f"SELECT id, {_RUN} FROM run ORDER BY id").fetchall()))  # noqa: S608 -- as above
+    columns = _RUN if version(db) >= _FIRST_WITH_KEPT else _RUN.replace("kept", "0")
+    return tuple(map(_run, db.execute(f"SELECT id, {columns} FROM run ORDER BY id").fetchall()))  # noqa: S608 -- as above
 
 
 def minutes(db: sqlite3.Connection) -> tuple[Minute, ...]:

@@ -17,10 +17,13 @@ from flowreaper.store.store import Identity
 APPLICATION_ID = 0x666C7270
 """SQLite's application id of a checkpoint: "flrp"."""
 
-VERSION = 2
-"""What this flowreaper writes. Version 1 had no history; it is read as it is, and migrated when a run opens it."""
+VERSION = 3
+"""What this flowreaper writes. An older one is read as it is, and migrated when a run opens it.
 
-_READABLE = (1, VERSION)
+Version 1 had no history, version 2 neither kept flows nor verifications.
+"""
+
+_READABLE = (1, 2, VERSION)
 
 # A flow's identity is (flow_id, cust_space_id); `id` is the order of reading. The index `progress` finds unfinished
 # flows and counts by state and code without reading the table. Invalid lines have a table of their own: their escaped
@@ -78,7 +81,8 @@ _HISTORY = (
         absent INTEGER NOT NULL,
         refused INTEGER NOT NULL,
         gave_up INTEGER NOT NULL,
-        invalid INTEGER NOT NULL
+        invalid INTEGER NOT NULL,
+        kept INTEGER NOT NULL DEFAULT 0
     )""",
     """CREATE TABLE minute (
         run INTEGER NOT NULL,
@@ -94,6 +98,22 @@ _HISTORY = (
     ) WITHOUT ROWID""",
 )
 
+# What looking at the flows again said of them: a row a verification, and the flows that the latest of them still found.
+_VERIFICATION = (
+    """CREATE TABLE verification (
+        id INTEGER PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        method TEXT NOT NULL,
+        known INTEGER NOT NULL,
+        checked INTEGER NOT NULL,
+        gone INTEGER NOT NULL,
+        remain INTEGER NOT NULL,
+        unknown INTEGER NOT NULL,
+        settled_deleted INTEGER NOT NULL,
+        settled_pending INTEGER NOT NULL
+    )""",
+    "CREATE TABLE remaining (flow INTEGER PRIMARY KEY)",
+)
 
 COUNT_IN_DOUBT = (
     f"SELECT (SELECT count(*) FROM flow WHERE state {IS_CLAIMED})"  # noqa: S608 -- constants
@@ -111,7 +131,7 @@ COUNT_IN_DOUBT_DURING_A_RUN = (
 def create(db: sqlite3.Connection) -> None:
     """Make the tables in an empty database, in one transaction."""
     with transaction(db):
-        for table in (*_TABLES, *_HISTORY):
+        for table in (*_TABLES, *_HISTORY, *_VERIFICATION):
             db.execute(table)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
@@ -135,7 +155,12 @@ def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
             _migrate(db)
         db.executemany(
             "INSERT OR REPLACE INTO job (name, value) VALUES (?, ?)",
-            [("endpoint", identity.endpoint), ("sandbox", sandbox), ("access_key", identity.access_key)],
+            [
+                ("endpoint", identity.endpoint),
+                ("sandbox", sandbox),
+                ("access_key", identity.access_key),
+                *((name, value) for name, value in identity.caller if value),
+            ],
         )
 
 
@@ -148,6 +173,14 @@ def check_identity(known: Mapping[str, str], name: str, identity: Identity) -> N
     sandbox = "yes" if identity.sandbox else "no"
     if known.get("sandbox", sandbox) != sandbox:
         raise _refused(name, f"was made for {'the real service' if identity.sandbox else 'the sandbox'}")
+    account = known.get("account")
+    if account and identity.account and account != identity.account:
+        theirs, mine = printable(account), printable(identity.account)
+        raise CheckpointRefusedError(
+            f"the checkpoint {name} belongs to the account {theirs}, and the access key to the account {mine}: use a"
+            f" key of the account {theirs}",
+            Advice.OTHER_CHECKPOINT,
+        )
     if known.get("endpoint", identity.endpoint) != identity.endpoint:
         theirs, mine = printable(known["endpoint"]), printable(identity.endpoint)
         raise _refused(name, f"was made for {theirs}, not for {mine}")
@@ -196,8 +229,13 @@ def job(db: sqlite3.Connection) -> dict[str, str]:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    """Bring version 1 to version 2, inside the caller's transaction."""
-    for table in _HISTORY:
+    """Bring an older version to this one, inside the caller's transaction."""
+    if version(db) == 1:
+        for table in _HISTORY:
+            db.execute(table)
+    else:
+        db.execute("ALTER TABLE run ADD COLUMN kept INTEGER NOT NULL DEFAULT 0")
+    for table in _VERIFICATION:
         db.execute(table)
     db.execute(f"PRAGMA user_version = {VERSION}")
 

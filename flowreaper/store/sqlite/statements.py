@@ -75,13 +75,14 @@ RELEASE = ManyRows(
 
 _OUTCOME = "state, inferred, in_doubt, attempts, http_status, code, message, request_id, finished_at_ms"
 
-FINISH = ManyRows(
+_FINISH = (
     f"WITH given (id, {_OUTCOME}) AS (VALUES {{rows}})"  # noqa: S608 -- constants
     f" UPDATE flow SET ({_OUTCOME}) = (SELECT {_OUTCOME} FROM given WHERE given.id = flow.id)"
-    f" WHERE id IN (SELECT id FROM given) AND +state {IS_CLAIMED}",
-    10,
-    64,
+    " WHERE id IN (SELECT id FROM given) AND +state "
 )
+FINISH = ManyRows(_FINISH + IS_CLAIMED, 10, 64)
+FINISH_UNSENT = ManyRows(_FINISH + IS_UNFINISHED, 10, 64)
+"""For flows that this run did not claim."""
 
 
 CLAIM_COLUMNS = "id, flow_id, cust_space_id, attempts, in_doubt, source, line"

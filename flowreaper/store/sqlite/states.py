@@ -5,7 +5,15 @@ The numbers of unfinished states are below those of final ones, so one compariso
 
 from flowreaper.model import FINAL, State
 
-STATES = (State.PENDING, State.CLAIMED, State.DELETED, State.ABSENT, State.REFUSED, State.GAVE_UP)
+STATES = (
+    State.PENDING,
+    State.CLAIMED,
+    State.DELETED,
+    State.ABSENT,
+    State.REFUSED,
+    State.GAVE_UP,
+    State.KEPT,
+)
 """A state's place here is its number in the file. Invalid lines have a table of their own."""
 
 NUMBER = {state: number for number, state in enumerate(STATES)}

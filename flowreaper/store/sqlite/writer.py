@@ -33,6 +33,12 @@ class Writer:
             self._thread, self._checkpoint.write, changes, new, rows
         )
 
+    async def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
+        """Return what `write` would claim, as `Store.look`."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._checkpoint.look, new, rows
+        )
+
     async def note(self, name: str, value: str) -> None:
         """Keep a value about the whole job; durable when it returns."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.note, name, value)

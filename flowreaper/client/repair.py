@@ -1,10 +1,27 @@
 """Repairs what concerns every call, once: renews the credentials, or follows the service's clock."""
 
+from typing import Protocol
+
 from flowreaper.client.codes import advice_for, explain
 from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
 from flowreaper.model import Reply, ReplyClass
-from flowreaper.workers.ports import Signer
+
+
+class Signer(Protocol):
+    """What one account's calls are signed with: the credentials, and the time."""
+
+    async def renew_credentials(self) -> None:
+        """Fetch the credentials again.
+
+        Raises:
+            RunError: there are none.
+        """
+        ...
+
+    def correct_clock(self, date: str, /) -> bool:
+        """Sign with the time of the service's Date header; return whether that changes anything."""
+        ...
 
 
 class Repair:

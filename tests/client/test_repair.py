@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from flowreaper.client.repair import Repair
 from flowreaper.errors import CredentialsError, FatalReplyError, RunError
 from flowreaper.model import Reply, ReplyClass
-from flowreaper.workers.repair import Repair
 from tests.virtual import run_virtual
 
 STALE = Reply(400, "InvalidSecurityToken.Expired", "expired", "R-1")
