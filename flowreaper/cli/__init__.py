@@ -23,6 +23,7 @@ from flowreaper.escaping import printable
 _COMMANDS = {
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
+    "verify": "Check whether the flows that CHECKPOINT records as deleted are gone; settle those in doubt.",
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
     "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",

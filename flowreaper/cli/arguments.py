@@ -9,14 +9,15 @@ from typing import Any
 import click
 
 from flowreaper.cli.times import parse_moment, parse_span
-from flowreaper.client.endpoint import parse_endpoint, region_endpoint
+from flowreaper.client.endpoint import Endpoint, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 
-ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
+SHARED_ENDPOINT = "FLOWREAPER_ENDPOINT"
+ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", SHARED_ENDPOINT)
 """The first that is set counts."""
 
 _REHEARSAL = ".sandbox.ckpt"
@@ -65,18 +66,7 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         raise ConfigurationError(
             "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
         )
-    # A region that was typed comes before an endpoint of the environment.
-    typed_region = typed(ctx, "region") and not typed(ctx, "endpoint")
-    named = None if options["sandbox"] or typed_region else options["endpoint"]
-    # click takes an empty variable for none: that would be the real service.
-    variable = next((name for name in ENDPOINT_VARIABLES if name in os.environ), "")
-    where = "--endpoint" if typed(ctx, "endpoint") else variable
-    given = options["endpoint"] if where == "--endpoint" else os.environ.get(variable)
-    if given == "" and not (options["sandbox"] or typed_region):
-        raise ConfigurationError(
-            f"{where} is empty: name an endpoint, or leave it out for the service itself"
-        )
-    endpoint = parse_endpoint(named) if named else region_endpoint(options["region"])
+    endpoint = _endpoint_of(ctx, options, ENDPOINT_VARIABLES, rehearsal=options["sandbox"])
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:
         # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
@@ -102,3 +92,36 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         retry_codes=options["retry_code"],
         treat=parse_treat(options["treat"]),
     )
+
+
+def reading_settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
+    """Return the settings of a command that deletes nothing; raises ConfigurationError."""
+    read_rate = options["read_rate"]
+    return Settings(
+        endpoint=_endpoint_of(
+            ctx, options, (f"FLOWREAPER_{(ctx.info_name or '').upper()}_ENDPOINT", SHARED_ENDPOINT)
+        ),
+        read_rate=read_rate,
+        concurrency=default_concurrency(read_rate) if math.isfinite(read_rate) else 1,
+        timeout_s=options["timeout"],
+        outage_limit_s=options["outage_limit"],
+        treat=parse_treat(options["treat"]),
+    )
+
+
+def _endpoint_of(
+    ctx: click.Context, options: dict[str, Any], variables: tuple[str, ...], *, rehearsal: bool = False
+) -> Endpoint:
+    """Return the endpoint that the options name; `variables` are those that --endpoint reads, the first that is set."""
+    # A region that was typed comes before an endpoint of the environment.
+    typed_region = typed(ctx, "region") and not typed(ctx, "endpoint")
+    named = None if rehearsal or typed_region else options["endpoint"]
+    # click takes an empty variable for none: that would be the real service.
+    variable = next((name for name in variables if name in os.environ), "")
+    where = "--endpoint" if typed(ctx, "endpoint") else variable
+    given = options["endpoint"] if where == "--endpoint" else os.environ.get(variable)
+    if given == "" and not (rehearsal or typed_region):
+        raise ConfigurationError(
+            f"{where} is empty: name an endpoint, or leave it out for the service itself"
+        )
+    return parse_endpoint(named) if named else region_endpoint(options["region"])
