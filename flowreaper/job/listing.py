@@ -90,7 +90,7 @@ class Listing:
                 if decision.verdict is Verdict.SELECTED:
                     held.add(listed)
                 else:
-                    yield self._decided(listed, "", decision)
+                    yield self._counted(FoundFlow(*listed, "", decision))
 
     async def _look_closer(self, space: str, held: HeldFlows) -> AsyncGenerator[FoundFlow, None]:
         uses: Mapping[str, TemplateUse] = {}
@@ -108,13 +108,12 @@ class Listing:
             if self._rules.statuses and decision.verdict is Verdict.SELECTED:
                 status, by_status = await self._by_status(listed.flow)
                 decision = decision.also(by_status)
-            return FoundFlow(listed.flow, listed.name, listed.categories, status, decision)
+            return FoundFlow(*listed, status, decision)
 
         async with aclosing(in_order(held, decide)) as decided:
             async for found in decided:
                 self._tally.to_look_at -= 1
-                self._tally.decisions[found.decision.verdict, found.decision.kind] += 1
-                yield found
+                yield self._counted(found)
 
     async def _by_status(self, flow: Flow) -> tuple[str, Decision]:
         answer = await self._operations.get_flow(flow)
@@ -127,6 +126,6 @@ class Listing:
             self._tally.unknown += 1
         return answer.status, self._rules.by_status(answer.status)
 
-    def _decided(self, listed: ListedFlow, status: str, decision: Decision) -> FoundFlow:
-        self._tally.decisions[decision.verdict, decision.kind] += 1
-        return FoundFlow(listed.flow, listed.name, listed.categories, status, decision)
+    def _counted(self, found: FoundFlow) -> FoundFlow:
+        self._tally.decisions[found.decision.verdict, found.decision.kind] += 1
+        return found
