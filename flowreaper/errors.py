@@ -50,6 +50,7 @@ class Advice(StrEnum):
     WITHOUT_JSON = "without_json"  # the same where a flow's JSON may not be read
     WITHOUT_LIST = "without_list"  # the same where flows may not be listed
     WITHOUT_SPACES = "without_spaces"  # the same where the spaces may not be listed
+    WITHOUT_IDENTITY = "without_identity"  # leave the account's number unchecked
 
 
 class FlowreaperError(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flowreaper.cli.service_options import identity_settings
 from flowreaper.cli.times import parse_moment, parse_span
 from flowreaper.client.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
@@ -101,4 +102,5 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         retry=tuple(State(s) for s in options["retry"]),
         retry_codes=options["retry_code"],
         treat=parse_treat(options["treat"]),
+        **identity_settings(options),
     )

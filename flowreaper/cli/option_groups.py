@@ -21,6 +21,7 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "dry_run",
         "sandbox",
         "yes",
+        "expect_account",
         "max_consecutive_refusals",
         "max_consecutive_absent",
         "outage_limit",
@@ -34,6 +35,6 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "log_level",
         "log_format",
     ),
-    "Service": ("endpoint", "region", "profile", "treat"),
+    "Service": ("endpoint", "region", "profile", "no_identity", "sts_endpoint", "treat"),
 }
 """Heading to parameters. A test compares it with the command."""
