@@ -94,4 +94,4 @@ def test_final_states_are_all_but_pending_and_claimed() -> None:
 
 def test_every_state_is_unfinished_or_final_and_what_failed_is_final() -> None:
     assert sorted((*UNFINISHED, *FINAL)) == sorted(State)
-    assert set(FINAL) - set(FAILED) == {State.DELETED, State.ABSENT}
+    assert set(FINAL) - set(FAILED) == {State.DELETED, State.ABSENT, State.KEPT}

@@ -39,6 +39,8 @@ def cause_commands(cause: Cause, checkpoint: Path, delete: str) -> CauseCommands
     are written to a file that is its source: without one, everything unfinished would be taken, and of a pipe nobody
     could be told beforehand what is in it, nor go on after an interruption.
     """
+    # What a safeguard kept is offered to nobody for deletion.
+    offered = cause.state in RETRYABLE and cause.state is not State.KEPT
     # Invalid lines have no code to choose by.
     chosen = (cause.state, None if cause.state is State.INVALID else cause.code)
     again = records_file(checkpoint, ".jsonl", *chosen)
@@ -46,5 +48,5 @@ def cause_commands(cause: Cause, checkpoint: Path, delete: str) -> CauseCommands
     return CauseCommands(
         list=list_command(checkpoint, *chosen),
         export=write_command(checkpoint, ".csv", *chosen),
-        retry=retry if delete and cause.state in RETRYABLE else None,
+        retry=retry if delete and offered else None,
     )

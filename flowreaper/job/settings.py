@@ -72,19 +72,10 @@ class Settings:
     expect_account: str | None = None
 
     def __post_init__(self) -> None:
+        rates = f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)"
         checks = (
-            (
-                _MIN_RATE <= self.rate <= _MAX_RATE,
-                "rate",
-                self.rate,
-                f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)",
-            ),
-            (
-                _MIN_RATE <= self.read_rate <= _MAX_RATE,
-                "read_rate",
-                self.read_rate,
-                f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)",
-            ),
+            (_MIN_RATE <= self.rate <= _MAX_RATE, "rate", self.rate, rates),
+            (_MIN_RATE <= self.read_rate <= _MAX_RATE, "read_rate", self.read_rate, rates),
             (
                 1 <= self.concurrency <= _MAX_CONCURRENCY,
                 "concurrency",

@@ -82,11 +82,11 @@ class Status:
     inferred: int
     in_doubt: int
     codes: dict[State, dict[str, int]]
-    account: str = ""
-    arn: str = ""
     live: bool = False
     holder: Holder | None = None
     under_way: int = 0
+    account: str = ""
+    arn: str = ""
 
     @property
     def run(self) -> str:

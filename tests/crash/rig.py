@@ -152,6 +152,10 @@ class Store:
     async def add(self, entries: Sequence[AnyEntry]) -> Added:
         return self.checkpoint.add(entries)
 
+    async def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
+        await asyncio.sleep(0.001)
+        return self.checkpoint.look(new, rows)
+
     async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
         await asyncio.sleep(0.001)
         return self.checkpoint.write(changes, new, rows)

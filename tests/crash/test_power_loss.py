@@ -88,6 +88,7 @@ def version_1() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "VERSION", 1)
         patch.setattr(schema, "_HISTORY", ())
+        patch.setattr(schema, "_VERIFICATION", ())
         yield
 
 

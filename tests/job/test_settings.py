@@ -238,7 +238,7 @@ def test_values_at_the_edge_of_their_range_are_taken(options: dict[str, Any]) ->
         ({"limit": 0}, "^limit must be .*, not 0"),
         ({"limit": -1}, "^limit must be .*, not -1"),
         ({"retry": (State.DELETED,)}, "deleted are never called again"),
-        ({"retry": (State.REFUSED, State.PENDING)}, "retry takes refused, gave_up or absent"),
+        ({"retry": (State.REFUSED, State.PENDING)}, "retry takes refused, gave_up, absent or kept"),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(options: dict[str, Any], says: str) -> None:

@@ -17,10 +17,17 @@ from flowreaper.model import (
     Reopen,
     Requeue,
     State,
+    Unsent,
 )
 from flowreaper.sink.sink import GROUP_S, GROUP_SIZE, Sink
 from tests.samples import claim, entries, invalid, outcome
 from tests.virtual import run_virtual
+
+
+def row_of(change: Outcome | Unsent | Requeue) -> int:
+    if isinstance(change, Unsent):
+        return change.outcome.claim.row
+    return change.claim.row if isinstance(change, Outcome) else change.row
 
 
 class FakeStore:
@@ -39,10 +46,14 @@ class FakeStore:
         bad = tuple(e for e in entries if isinstance(e, InvalidEntry))
         return Added(len(entries) - len(bad) - 1, 1, bad)
 
+    async def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
+        if self.error:
+            raise self.error
+        self.events.append(f"looked for {new}")
+        return [claim(row) for row in rows]
+
     async def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
-        changed = [
-            c.claim.row if isinstance(c, Outcome) else c.row for c in changes if not isinstance(c, Reopen)
-        ]
+        changed = [row_of(c) for c in changes if not isinstance(c, Reopen)]
         self.writes.append((changed, new, list(rows)))
         self.at.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.takes_s)

@@ -37,6 +37,9 @@ class Store:
         self.pending += len(entries)
         return Added(len(entries), 0, ())
 
+    async def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
+        raise AssertionError(f"nothing is looked at without a guard: {new}, {rows}")
+
     async def write(self, changes: Sequence[Change], new: int = 0, again: Sequence[int] = ()) -> list[Claim]:
         assert not again
         self.transactions += 1

@@ -20,7 +20,19 @@ from flowreaper.errors import (
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.shared_pace import SharedPace, Slot
 from flowreaper.limiter.sliding_window import Pace
-from flowreaper.model import HELD_BACK, Change, Claim, Ending, Flow, Outcome, Reopen, Reply, ReplyClass, State
+from flowreaper.model import (
+    HELD_BACK,
+    Change,
+    Claim,
+    Ending,
+    Flow,
+    Outcome,
+    Reopen,
+    Reply,
+    ReplyClass,
+    State,
+    Unsent,
+)
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
@@ -69,10 +81,21 @@ class Ledger:
             self.rows[row] = State.CLAIMED
         return [Claim(r, Flow(str(r)), self.attempts[r], self.in_doubt[r], "ids", r) for r in claimed]
 
+    async def look(self, new: int, again: Sequence[int]) -> list[Claim]:
+        before = dict(self.rows)
+        seen = await self.claim(new, again)
+        self.rows = before
+        return seen
+
     def put(self, change: Change) -> None:
         if isinstance(change, Reopen):
             assert all(self.rows[row] is State.ABSENT for row in change.rows)
             self.rows |= dict.fromkeys(change.rows, State.PENDING)
+            return
+        if isinstance(change, Unsent):
+            assert not self.rows[change.outcome.claim.row].final
+            self.rows[change.outcome.claim.row] = change.outcome.state
+            self.outcomes.append(change.outcome)
             return
         row = change.claim.row if isinstance(change, Outcome) else change.row
         assert self.rows[row] is State.CLAIMED

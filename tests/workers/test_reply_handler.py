@@ -41,6 +41,9 @@ class Sink:
     async def claim(self, new: int, rows: Sequence[int]) -> list[Claim]:
         raise AssertionError((new, rows))
 
+    async def look(self, new: int, rows: Sequence[int]) -> list[Claim]:
+        raise AssertionError((new, rows))
+
     def put(self, change: Change) -> None:
         self.changes.append(change)
 

@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from flowreaper.errors import CheckpointError
 from flowreaper.escaping import printable
@@ -39,6 +38,7 @@ from flowreaper.store.sqlite import (
 from flowreaper.store.sqlite.database import DAMAGE, Database, GuardedDatabase, what_failed
 from flowreaper.store.sqlite.history import History
 from flowreaper.store.sqlite.known_flows import KnownFlows
+from flowreaper.store.sqlite.next_flows import NextFlows
 from flowreaper.store.sqlite.outcomes import Outcomes
 from flowreaper.store.sqlite.sources import Sources
 from flowreaper.store.store import Identity
@@ -67,10 +67,7 @@ class Checkpoint:
         self.known = KnownFlows(db, self._database)
         self.outcomes = Outcomes(db, self._database)
         self._sources = Sources()
-        self._read_up_to = 0
-        self._left_claimed: frozenset[int] = frozenset()
-        self._last_known: int | None = None  # the last row before this run's own; None: all rows are taken
-        self._listed_up_to = 0
+        self._next = NextFlows(printable(str(path)), self._sources)
         self._retry = Retry()
 
     def clear(self) -> None:
@@ -84,7 +81,7 @@ class Checkpoint:
     def take_listed(self, retry: Retry = Retry()) -> None:  # noqa: B008 -- an immutable value
         """Claim from now on only flows that this run's input lists, and finished ones of them that `retry` names."""
         with self._transaction() as db:
-            self._last_known = self._read_up_to = listed_flows.begin(db)
+            self._next.last_known = self._next.read_up_to = listed_flows.begin(db)
             self._retry = retry
 
     def unfinished(self, count: int) -> list[Flow]:
@@ -94,17 +91,17 @@ class Checkpoint:
 
     def list_known(self, flows: Sequence[Flow]) -> int:
         """Note that the input lists these unfinished flows; return how many were not noted before."""
-        if self._last_known is None:
+        if self._next.last_known is None:
             return 0
         with self._transaction() as db:
-            return listed_flows.enter(db, flows, self._last_known)
+            return listed_flows.enter(db, flows, self._next.last_known)
 
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
-        if self._last_known is None:
+        if self._next.last_known is None:
             return 0
         with self._database.errors():
-            return listed_flows.count_unlisted(self._db, self._last_known)
+            return listed_flows.count_unlisted(self._db, self._next.last_known)
 
     def add(self, entries: Sequence[AnyEntry]) -> Added:
         """Keep what was read; only count what is known already."""
@@ -117,10 +114,10 @@ class Checkpoint:
             ]
             new = statements.ADD.run(db, flows)
             resumed, reopened = 0, {}
-            if self._last_known is not None and new < len(flows):
+            if self._next.last_known is not None and new < len(flows):
                 named = [e.flow for e in entries if isinstance(e, Entry)]
-                reopened = listed_flows.reopen(db, named, self._last_known, self._retry)
-                resumed = listed_flows.enter(db, named, self._last_known)
+                reopened = listed_flows.reopen(db, named, self._next.last_known, self._retry)
+                resumed = listed_flows.enter(db, named, self._next.last_known)
         return Added(new, len(entries) - new - len(invalid), invalid, resumed, reopened)
 
     def write(self, changes: Sequence[Change], new: int = 0, rows: Sequence[int] = ()) -> list[Claim]:
@@ -135,18 +132,18 @@ class Checkpoint:
             reopened = [row for change in changes if isinstance(change, Reopen) for row in change.rows]
             if reopened:
                 self._expect(len(reopened), statements.reopen_rows(db, reopened))
-            claims, places = self._next(db, new, rows)
-            if claims:
-                self._expect(len(claims), statements.claim(db, [claim.row for claim in claims]))
-        self._listed_up_to, self._read_up_to = places
-        return claims
+            found = self._next.find(db, new, rows)
+            if found.claims:
+                self._expect(len(found.claims), statements.claim(db, [claim.row for claim in found.claims]))
+        self._next.took(found)
+        return found.claims
 
     def look(self, new: int, rows: Sequence[int] = ()) -> list[Claim]:
         """Return what `write` would claim, without claiming it."""
         with self._transaction() as db:
-            claims, places = self._next(db, new, rows)
-        self._listed_up_to, self._read_up_to = places
-        return claims
+            found = self._next.find(db, new, rows)
+        self._next.took(found)
+        return found.claims
 
     def mark_claimed_in_doubt(self) -> list[int]:
         """Put every flow that an earlier run left claimed in doubt; return their rows in order of reading.
@@ -155,7 +152,7 @@ class Checkpoint:
         """
         with self._transaction() as db:
             rows = statements.mark_claimed_in_doubt(db)
-        self._left_claimed = frozenset(rows)
+        self._next.left_claimed = frozenset(rows)
         return rows
 
     def reopen(self, retry: Retry) -> int:
@@ -198,45 +195,6 @@ class Checkpoint:
         source = self._sources.number(db, entry.source)
         row = (entry.text, entry.reason, source, entry.line, int(time.time() * 1000))
         return db.execute(statements.ADD_INVALID, row).rowcount == 1
-
-    def _next(
-        self, db: sqlite3.Connection, new: int, rows: Sequence[int]
-    ) -> tuple[list[Claim], tuple[int, int]]:
-        """Return the flows of `rows` and up to `new` others, and up to where the listed and the pending are taken."""
-        claims = [self._claim_row(db, row) for row in rows]
-        listed_up_to, known = self._next_listed(db, new)
-        pending = self._next_pending(db, new - len(known))
-        read_up_to = pending[-1].row if pending else self._read_up_to
-        return claims + known + pending, (listed_up_to, read_up_to)
-
-    def _claim_row(self, db: sqlite3.Connection, row: int) -> Claim:
-        found = statements.unfinished_row(db, row)
-        if found is None:
-            raise CheckpointError(
-                f"{printable(str(self.path))}: row {row} is not to be called again: the checkpoint was changed"
-                " by something else while this run went on"
-            )
-        return self._claim(db, found)
-
-    def _next_listed(self, db: sqlite3.Connection, count: int) -> tuple[int, list[Claim]]:
-        if self._last_known is None or count <= 0:
-            return self._listed_up_to, []
-        place, found = listed_flows.next_rows(db, self._listed_up_to, count)
-        return place, [self._claim(db, row) for row in found]
-
-    def _next_pending(self, db: sqlite3.Connection, count: int) -> list[Claim]:
-        if count <= 0:
-            return []
-        found = statements.next_pending(db, self._read_up_to, count + len(self._left_claimed))
-        # Rows that a crash left claimed are claimed by naming them alone, also after they were requeued.
-        fresh = [row for row in found if row[0] not in self._left_claimed]
-        return [self._claim(db, row) for row in fresh[:count]]
-
-    def _claim(self, db: sqlite3.Connection, found: Sequence[Any]) -> Claim:
-        row, flow_id, space, attempts, in_doubt, source, line = found
-        name = self._sources.name(db, source)
-        flow = columns.flow(flow_id, space)
-        return Claim(row, flow, columns.number(attempts), bool(in_doubt), name, columns.number(line))
 
     def _expect(self, count: int, changed: int) -> None:
         if changed != count:

@@ -87,7 +87,7 @@ def test_an_error_before_anything_was_sent_tells_usage_from_the_rest(
 
 def test_a_finished_run_is_three_facts_and_no_more() -> None:
     assert told(counts={State.DELETED: 30}) == [
-        "Finished: every flow that was taken is deleted or absent.",
+        "Finished: every flow that was taken is deleted, absent or kept.",
         "This run: 30 deleted; 30 calls in 6 s (4.84/s)",
         "Nothing left to do. Checkpoint: ids.txt.ckpt",
     ]

@@ -695,7 +695,7 @@ def newer(path: Path) -> None:
     with opened(path):
         pass
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
 
 
 def foreign_database(path: Path) -> None:
@@ -717,7 +717,7 @@ def of(identity: Identity) -> Callable[[Path], None]:
         (lambda path: path.write_text("346699123\n" * 1000), "is not a flowreaper checkpoint"),
         (lambda path: path.write_text("7"), "is not a flowreaper checkpoint"),
         (foreign_database, "is not a flowreaper checkpoint"),
-        (newer, "of version 3, and this flowreaper knows versions up to 2: use"),
+        (newer, "of version 4, and this flowreaper knows versions up to 3: use"),
         (
             of(Identity("https://else.example", sandbox=False, access_key="k")),
             "was made for https://else.example, not for https://cams.example. Use the same endpoint",

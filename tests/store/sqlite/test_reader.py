@@ -625,7 +625,7 @@ def test_an_error_that_is_held_holds_no_lock_on_the_file(
         ("flow", "flow_id", "1\n2"),
         ("flow", "cust_space_id", "\x1b[2J"),
         ("flow", "state", -1),
-        ("flow", "state", 6),
+        ("flow", "state", 7),
         ("flow", "state", "deleted"),
         ("flow", "attempts", "many"),
         ("flow", "http_status", b"\0"),

@@ -3,11 +3,16 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from flowreaper.errors import CheckpointRefusedError
+from flowreaper.job.history import run_that_begins
 from flowreaper.store.sqlite import history, schema
+from flowreaper.store.sqlite.database import Database
+from flowreaper.store.sqlite.history import History
 from flowreaper.store.store import Identity
 from tests.samples import IDENTITY
 
@@ -80,7 +85,7 @@ def test_an_empty_database_is_no_checkpoint_to_a_reader(db: sqlite3.Connection) 
         schema.check(db, "c")
 
 
-@pytest.mark.parametrize("version", [0, 3, -1])
+@pytest.mark.parametrize("version", [0, 4, -1])
 def test_another_version_is_refused(db: sqlite3.Connection, version: int) -> None:
     schema.create(db)
     db.execute(f"PRAGMA user_version = {version}")
@@ -91,7 +96,7 @@ def test_another_version_is_refused(db: sqlite3.Connection, version: int) -> Non
 def make_version_1(db: sqlite3.Connection) -> None:
     """Make what flowreaper 0.1.0 left: version 1 had the same tables, but no history."""
     schema.prepare(db, "c", IDENTITY)
-    for table in ("run", "minute"):
+    for table in ("run", "minute", "verification", "remaining"):
         db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 1")
     db.execute("INSERT INTO flow (flow_id, cust_space_id, source, line) VALUES ('7', '', 1, 1)")
@@ -103,7 +108,7 @@ def test_version_1_is_read_as_it_is_and_migrated_when_a_run_opens_it(db: sqlite3
     assert (history.runs(db), history.minutes(db)) == ((), ())
     assert schema.version(db) == 1
     schema.prepare(db, "c", IDENTITY)
-    assert schema.version(db) == 2
+    assert schema.version(db) == schema.VERSION
     assert (history.runs(db), history.minutes(db)) == ((), ())
     assert db.execute("SELECT flow_id FROM flow").fetchall() == [("7",)]
 
@@ -138,3 +143,46 @@ def test_a_migrated_checkpoint_has_the_tables_of_a_new_one(db: sqlite3.Connectio
         schema.prepare(fresh, "c", IDENTITY)
         tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
         assert db.execute(tables).fetchall() == fresh.execute(tables).fetchall()
+
+
+def make_version_2(db: sqlite3.Connection) -> None:
+    """Make what version 2 was: no flow was kept, and nothing verified."""
+    schema.prepare(db, "c", IDENTITY)
+    History(Database(Path("c"), db)).begin(run_that_begins("LTAI****", 5.0))
+    db.execute("ALTER TABLE run DROP COLUMN kept")
+    for table in ("verification", "remaining"):
+        db.execute(f"DROP TABLE {table}")
+    db.execute("PRAGMA user_version = 2")
+
+
+def test_version_2_is_read_as_it_is_and_migrated_when_a_run_opens_it(db: sqlite3.Connection) -> None:
+    make_version_2(db)
+    (before,) = history.runs(db)
+    assert schema.version(db) == 2
+    schema.prepare(db, "c", IDENTITY)
+    assert schema.version(db) == schema.VERSION
+    assert history.runs(db) == (before,)
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        schema.prepare(fresh, "c", IDENTITY)
+        for table in ("run", "minute", "verification", "remaining"):
+            columns = f"SELECT name, type FROM pragma_table_info('{table}')"  # noqa: S608 -- names from the line above
+            assert db.execute(columns).fetchall() == fresh.execute(columns).fetchall()
+
+
+def test_another_account_is_refused_by_number(db: sqlite3.Connection) -> None:
+    mine = replace(IDENTITY, account="1000000000000001", arn="acs:ram::1000000000000001:user/a")
+    schema.prepare(db, "c", mine)
+    with pytest.raises(
+        CheckpointRefusedError, match=r"account 1000000000000001, .* account 2000000000000002"
+    ):
+        schema.prepare(db, "c", replace(mine, account="2000000000000002"))
+    assert schema.job(db)["account"] == "1000000000000001"
+
+
+def test_a_checkpoint_without_a_number_gets_it_and_a_run_without_one_leaves_it(
+    db: sqlite3.Connection,
+) -> None:
+    schema.prepare(db, "c", IDENTITY)
+    schema.prepare(db, "c", replace(IDENTITY, account="1", arn="a"))
+    schema.prepare(db, "c", IDENTITY)
+    assert (schema.job(db)["account"], schema.job(db)["arn"]) == ("1", "a")

@@ -10,7 +10,7 @@ from flowreaper.store.sqlite import states
 
 
 def test_a_states_number_in_the_file_never_changes() -> None:
-    names = ["pending", "claimed", "deleted", "absent", "refused", "gave_up"]
+    names = ["pending", "claimed", "deleted", "absent", "refused", "gave_up", "kept"]
     assert [state.value for state in states.STATES] == names
     assert {state.value: number for state, number in states.NUMBER.items()} == {
         name: number for number, name in enumerate(names)
