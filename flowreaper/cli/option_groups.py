@@ -22,6 +22,7 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "sandbox",
         "yes",
         "expect_account",
+        "max_delete",
         "max_consecutive_refusals",
         "max_consecutive_absent",
         "outage_limit",

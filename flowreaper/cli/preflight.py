@@ -139,6 +139,16 @@ def unknown_retry_codes(checkpoint: Path, settings: Settings) -> list[str]:
     return unknown_codes(settings.retry_codes, printable(str(checkpoint)), read_status(checkpoint))
 
 
+def refuse_too_many(settings: Settings, to_call: int) -> None:
+    """Refuse more flows than may be called, where that is a number: the run counts what a share is reckoned from.
+
+    Raises:
+        TooManyFlowsError: these are more.
+    """
+    if settings.max_delete and settings.max_delete.percent is None:
+        settings.max_delete.require(to_call)
+
+
 def unusual_settings(settings: Settings, region: str) -> list[Warned]:
     """Return warnings of settings that are allowed, but outside of what the service documents."""
     warnings: list[Warned] = []

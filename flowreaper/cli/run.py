@@ -20,7 +20,7 @@ from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.input import Input
 from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.resume import is_piped, resume_command, retry_command
-from flowreaper.cli.service import CredentialsOf, caller_of, open_service
+from flowreaper.cli.service import CredentialsOf, caller_if_told, caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.summary_file import SummaryFile
 from flowreaper.cli.terminal import confirm
@@ -32,7 +32,7 @@ from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
 from flowreaper.client.actions import CallerIdentity
-from flowreaper.errors import ConfigurationError, CredentialsError, RunError
+from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.job.dry_run import Plan
 from flowreaper.job.run import Beside, Run
 from flowreaper.job.settings import Settings
@@ -103,10 +103,14 @@ class DeleteCommand:
                 credentials: Credentials | None = await source.get()
             except CredentialsError:
                 credentials = None
-            caller, unknown = await caller_if_told(settings, source, self._options, self._reporter.log)
+            caller, unknown = None, ""
+            if credentials:
+                caller, unknown = await caller_if_told(settings, source, self._options, self._reporter.log)
             start = self._start(settings, credentials, source.origin, caller)
             start = replace(start, caller_unknown=unknown)
-            self._reporter.planned(replace(start, found=self._plan(caller)))
+            start = replace(start, found=self._plan(caller))
+            self._reporter.planned(start)
+            preflight.refuse_too_many(settings, start.to_call)
 
     async def _run(self, terminal: int | None) -> int:
         """Ask on the terminal, if there is one; run, report the end, and return the exit status."""
@@ -121,6 +125,7 @@ class DeleteCommand:
                 if isinstance(answer, ExitStatus):
                     return answer
                 start = replace(answer, stops_at=_stops_at(settings))  # a question may wait for hours
+            preflight.refuse_too_many(settings, start.to_call)
             for event, fields in preflight.unusual_settings(settings, self._options["region"]):
                 self._reporter.log.warning(event, **fields)
             try:
@@ -180,6 +185,7 @@ class DeleteCommand:
                 status = ExitStatus.INCOMPLETE if found.failed else ExitStatus.DONE
                 self._summary_file.write_refusal("nothing was left to do", status, self._checkpoint)
                 return status
+            preflight.refuse_too_many(self._settings, start.to_call)
             if confirm.confirmed(terminal, text):
                 return start
         self._reporter.say("Nothing was sent.")

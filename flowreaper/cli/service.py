@@ -10,7 +10,7 @@ from flowreaper.cli.advice import shown
 from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.credentials import ChainSource, StaticSource, find_source
 from flowreaper.client.endpoint import parse_endpoint
-from flowreaper.errors import CredentialsError, RunError
+from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.identity import identify
 from flowreaper.job.settings import DEFAULT_RATE, Settings
@@ -56,7 +56,5 @@ async def caller_if_told(
     """
     try:
         return await caller_of(settings, source, options, log), ""
-    except CredentialsError:
-        return None, ""  # the lack of a key is shown as such
     except RunError as error:
-        return None, shown(error)
+        return None, shown(error).replace("\n", " ")

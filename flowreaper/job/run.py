@@ -13,6 +13,7 @@ from flowreaper.client.client import Client, CredentialSource
 from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
+from flowreaper.job.existing import count_existing
 from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.lookup import Lookup
@@ -195,6 +196,11 @@ class Run:
             timeout_s=settings.timeout_s,
             connections=settings.concurrency,
         )
+
+        async def existing() -> int:
+            spaces = await writer.spaces()
+            return await count_existing(settings, self._credentials, spaces, account=account, log=self._log)
+
         pace = learned_pace(settings.rate, start.pace)
         lane = build_lane(
             settings,
@@ -220,6 +226,7 @@ class Run:
             to_call=start.to_call,
             expires_at=credentials.expires_at,
             input_read=self._input_read,
+            count_existing=existing,
             log=self._log,
         )
         return _Active(lane, supervisor)

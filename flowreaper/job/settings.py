@@ -14,6 +14,7 @@ from flowreaper.client.codes import TREATABLE
 from flowreaper.client.endpoint import Endpoint, sts_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
+from flowreaper.job.max_delete import MaxDelete
 from flowreaper.model import ReplyClass, Retry, State
 
 DEFAULT_RATE = 5.0
@@ -42,7 +43,8 @@ class Settings:
     """How a job runs.
 
     `sts_endpoint` is where STS is asked whose the access key is, None: where it is for `endpoint`; `expect_account` is
-    the number of the account that the key must belong to, None: any. `rate` is in calls per second for the account,
+    the number of the account that the key must belong to, None: any. `max_delete` is how many flows the run may call:
+    where it would call more, it calls none (None: any number; for a rehearsal a share counts as that). `rate` is in calls per second for the account,
     `read_rate` the same for each operation beside DeleteFlow; `concurrency` bounds the calls in progress; `timeout_s`
     bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble; `outage_limit_s` ends a run that
     gets no answers; `max_refusals` one in which this many flows in a row are refused with the same code (0: never),
@@ -70,6 +72,7 @@ class Settings:
     treat: Mapping[str, ReplyClass] = field(default_factory=dict)
     sts_endpoint: Endpoint | None = None
     expect_account: str | None = None
+    max_delete: MaxDelete | None = None
 
     def __post_init__(self) -> None:
         rates = f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)"

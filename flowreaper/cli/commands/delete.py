@@ -158,6 +158,11 @@ _EXAMPLES = (
     is_flag=True,
     help="Go on with a checkpoint whose -wal file is lost: every flow without an outcome counts as in doubt.",
 )
+@click.option(
+    "--max-delete",
+    metavar="N|P%",
+    help="Delete nothing where this run would call more than N flows, or more than P% of those in their spaces.",
+)
 @click.option("--limit", type=int, metavar="N", help="Stop after N flows.")
 @click.option("--max-duration", metavar="SPAN", help="Stop after this time, as in 5h30m.")
 @click.option("--stop-at", metavar="TIME", help="Stop at this time, as in 06:00 (local) or 2026-11-26T06:00.")
