@@ -4,6 +4,7 @@
     ├── OutcomesError           flows of a run were refused, invalid, given up, or are left
     ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
     │   ├── InputError          an input file is missing, unreadable or not in its format
+    │   ├── TooManyFlowsError   more flows would be called than may be
     │   └── CheckpointRefusedError  the checkpoint belongs to another job
     │       └── CheckpointInUseError  another run has the checkpoint
     └── RunError                trouble that concerns every flow; the job can be resumed
@@ -46,11 +47,15 @@ class Advice(StrEnum):
     NAME_SPACE_FIELD = "name_space_field"
     READ_AS_TEXT = "read_as_text"
     READ_AS_JSON_LINES = "read_as_json_lines"
+    USE_PLAN = "use_plan"  # say that the file is a plan
+    REPLACE_PLAN = "replace_plan"
     WITHOUT_STATUS = "without_status"  # what works where flows may not be looked at (GetFlow)
     WITHOUT_TEMPLATES = "without_templates"  # the same where templates may not be read
     WITHOUT_JSON = "without_json"  # the same where a flow's JSON may not be read
     WITHOUT_LIST = "without_list"  # the same where flows may not be listed
     WITHOUT_SPACES = "without_spaces"  # the same where the spaces may not be listed
+    ALLOW_MORE = "allow_more"  # raise the limit of flows that may be called
+    WITHOUT_IDENTITY = "without_identity"  # leave the account's number unchecked
 
 
 class FlowreaperError(Exception):
@@ -78,6 +83,10 @@ class ConfigurationError(FlowreaperError):
 
 class InputError(ConfigurationError):
     """An input cannot be opened, or is not in its format."""
+
+
+class TooManyFlowsError(ConfigurationError):
+    """More flows would be called than may be; none was."""
 
 
 class CheckpointRefusedError(ConfigurationError):

@@ -22,6 +22,8 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NAME_SPACE_FIELD: "Name the right one with --space-field",
     Advice.READ_AS_TEXT: "If each line is a bare id: --input-format text",
     Advice.READ_AS_JSON_LINES: "If each line is a flow: --input-format jsonl",
+    Advice.USE_PLAN: "Name it with --plan",
+    Advice.REPLACE_PLAN: "To replace it: --force",
     Advice.WITHOUT_STATUS: "Without this permission: leave out --only-drafts, --backup, --canary and --status;"
     " flows can still be deleted and listed",
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
@@ -29,10 +31,13 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.WITHOUT_JSON: "Without this permission: leave out --backup",
     Advice.WITHOUT_LIST: "Without this permission: give the ids of the flows from another source",
     Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
+    Advice.ALLOW_MORE: "If all of them are meant: raise --max-delete",
+    Advice.WITHOUT_IDENTITY: "To leave the account's number unchecked: --no-identity",
 }
 
 _FLAGS = {
     "rate": "--rate",
+    "read_rate": "--read-rate",
     "concurrency": "--concurrency",
     "timeout_s": "--timeout",
     "max_attempts": "--max-attempts",
@@ -43,6 +48,8 @@ _FLAGS = {
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",
+    "max_delete": "--max-delete",
+    "expect_account": "--expect-account",
 }
 """The flag of each setting that an error may name."""
 

@@ -51,6 +51,10 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "max_consecutive_absent": ("7", 7),
     "retry_code": ("A.B C", ("A.B", "C")),
     "accept_lost_log": ("1", True),
+    "expect_account": ("1000000000000001", "1000000000000001"),
+    "max_delete": ("10%", "10%"),
+    "no_identity": ("1", True),
+    "sts_endpoint": ("sts.example.com", "sts.example.com"),
 }
 
 

@@ -29,6 +29,9 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "rate.above_documented_quota": lambda e: (
         f"{e['rate']:g} calls/s are more than the documented quota of {e['documented']:g}"
     ),
+    "max_delete.counting": lambda e: (
+        f"Counting the flows that exist in {e['spaces']:,} space{'' if e['spaces'] == 1 else 's'}, for --max-delete"
+    ),
     "region.undocumented": lambda e: f"The service documents no endpoint in this region: {e['endpoint']}",
     "checkpoint.on_network_file_system": lambda e: (
         f"The checkpoint is on a network file system ({e['type']}), where locks may not hold: {e['checkpoint']}"
