@@ -110,6 +110,7 @@ def reading_settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings
         timeout_s=options["timeout"],
         outage_limit_s=options["outage_limit"],
         treat=parse_treat(options["treat"]),
+        **identity_settings(options),
     )
 
 

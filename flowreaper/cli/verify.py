@@ -14,7 +14,7 @@ from flowreaper.cli.document import verification_summary
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.new_file import STDOUT, check_new, new_file
 from flowreaper.cli.preflight import former_key
-from flowreaper.cli.service import CredentialsOf, open_service
+from flowreaper.cli.service import caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.terminal.log import LogFormat, make_log
 from flowreaper.cli.terminal.screen import Screen
@@ -45,7 +45,7 @@ class VerifyCommand:
         self._checkpoint = checkpoint
         self._settings = settings
         self._extent = extent
-        self._profile: str | None = options["profile"]
+        self._options = options
         self._combined: Path | None = options["combined"]
         self._as_json: bool = options["as_json"]
         self._screen = Screen(sys.stderr)
@@ -76,8 +76,14 @@ class VerifyCommand:
             raise
 
     async def _run(self, stack: contextlib.ExitStack) -> int:
-        async with open_service(self._settings, self._profile) as (settings, source):
-            await self._note_another_key(source)
+        async with open_service(self._settings, self._options["profile"]) as (settings, source):
+            log = make_log(self._screen, LogFormat.TEXT, "info")
+            caller = await caller_of(settings, source, self._options, log)
+            if key := former_key(self._checkpoint, await source.get(), caller):
+                self._say(
+                    f"Note: the checkpoint was last used with the access key {printable(key)}. To a key of another account"
+                    " every flow looks gone"
+                )
 
             def opened(scope: Scope) -> None:
                 self._scope = scope
@@ -90,19 +96,13 @@ class VerifyCommand:
                 self._extent,
                 checkpoint=self._checkpoint,
                 credentials=source,
-                log=make_log(self._screen, LogFormat.TEXT, "info"),
+                log=log,
+                account=caller.account if caller else "",
                 opened=opened,
                 checked=self._checked,
             )
             verified = await self._supervise(run)
         return self._report(verified)
-
-    async def _note_another_key(self, source: CredentialsOf) -> None:
-        if key := former_key(self._checkpoint, await source.get()):
-            self._say(
-                f"Note: the checkpoint was last used with the access key {printable(key)}. Of another account, every flow"
-                " looks gone"
-            )
 
     async def _supervise(self, run: VerificationRun) -> Verified:
         """Check while signals are listened to and the progress is shown."""

@@ -9,6 +9,7 @@ import click
 from flowreaper.cli.exit_status import VERIFYING
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument
+from flowreaper.cli.service_options import identity_options
 from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.job import settings
 
@@ -21,7 +22,8 @@ _EXAMPLES = (
 _GROUPS = {
     "What": ("sample", "seed", "by_listing", "treat"),
     "Output": ("combined", "as_json"),
-    "Service": ("endpoint", "region", "profile", "read_rate", "timeout", "outage_limit"),
+    "Safety": ("expect_account", "no_identity"),
+    "Service": ("endpoint", "sts_endpoint", "region", "profile", "read_rate", "timeout", "outage_limit"),
 }
 _MOST_SEEDS = 10**6
 
@@ -91,6 +93,7 @@ _MOST_SEEDS = 10**6
     metavar="S",
     help="Stop when nothing has answered for S seconds; until then, wait. Where nothing ever answered: 60 at most.",
 )
+@identity_options("verify")
 @click.pass_context
 def command(ctx: click.Context, /, checkpoint: Path, **options: Any) -> None:
     """Check whether the flows that CHECKPOINT records as deleted or absent are gone, without deleting anything.
