@@ -39,13 +39,13 @@ async def identify(settings: Settings, credentials: CredentialSource, log: Log) 
             found = await _ask(settings, credentials, log)
     except TimeoutError:
         raise OutageError(
-            f"whose the access key is, could not be asked: {host} gave no usable answer within {PATIENCE_S:.0f}"
-            " seconds. Check the network and the proxy",
+            f"{host} does not say whose the access key is: GetCallerIdentity had no usable answer within"
+            f" {PATIENCE_S:.0f} seconds",
             Advice.WITHOUT_IDENTITY,
         ) from None
     except OutageError as error:
         raise OutageError(
-            f"whose the access key is, could not be asked at {host}: {error}", Advice.WITHOUT_IDENTITY
+            f"{host} does not say whose the access key is: {error}", Advice.WITHOUT_IDENTITY
         ) from None
     if isinstance(found, Refusal):
         raise RunError(
