@@ -18,8 +18,8 @@ Schema 1. Times are UTC, ISO 8601; what is not known is null. Of a job:
 
     remaining                   how many flows a verification found there although they are deleted or absent
     verifications               what each verification found: at, method (look or listing), complete, known (deleted or
-                                absent flows), wanted (how many of these were to be checked), checked, remain, proves
-                                (nothing is there that should be gone, nothing was left open), checks (by what was found)
+                                absent flows), wanted (of these to be checked), checked, remain, proves (nothing is
+                                there that should be gone, nothing was left open), checks (flows by what was found)
 
 Of several jobs: schema, checkpoints (a list of these). A summary has these, unless its checkpoint cannot be read, and
 of its run:
@@ -51,7 +51,7 @@ from flowreaper.model import FINAL, UNFINISHED, Cause, State
 from flowreaper.store.history import PastRun
 from flowreaper.store.overview import Overview
 from flowreaper.store.records import utc_time
-from flowreaper.store.verification import Check, Verification, Verified
+from flowreaper.store.verification import CheckResult, Verification, Verified
 
 SCHEMA = 1
 """The version of these documents: it grows when a name goes or changes its sense, not when one is added."""
@@ -124,7 +124,7 @@ def verification_document(verification: Verification) -> dict[str, Any]:
         "checked": v.checked,
         "remain": v.remain,
         "proves": v.proves,
-        "checks": {check.value: v.count(check) for check in Check},
+        "checks": {check.value: v.count(check) for check in CheckResult},
     }
 
 
@@ -139,8 +139,8 @@ def verification_summary(
         "exit_status": int(status),
         "error": shown(verified.error) if verified.error else None,
         **verification_document(v),
-        "resume": commands.resume if v.count(Check.REOPENED, Check.SETTLED_PENDING) else None,
-        "delete_remaining": commands.delete if v.count(Check.REMAINS) else None,
+        "resume": commands.resume if v.count(CheckResult.REOPENED, CheckResult.SETTLED_PENDING) else None,
+        "delete_remaining": commands.delete if v.count(CheckResult.REMAINS) else None,
     }
 
 

@@ -56,7 +56,7 @@ class VerifyCommand:
         self._unclear: list[Checked] = []
 
     def execute(self) -> int:
-        """Check, report, and return the exit status.
+        """CheckResult, report, and return the exit status.
 
         Raises:
             FlowreaperError: nothing was checked, or the file of --combined cannot be written.

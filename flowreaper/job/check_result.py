@@ -5,23 +5,23 @@ from itertools import pairwise
 
 from flowreaper.model import State
 from flowreaper.safeguards.verify import NO_PATIENCE, PATIENCE_S, Gone, Sighting, There
-from flowreaper.store.verification import Check, Suspect
+from flowreaper.store.verification import CheckResult, Suspect
 
 
-def check_result(suspect: Suspect, sighting: Sighting) -> Check:
+def check_result(suspect: Suspect, sighting: Sighting) -> CheckResult:
     """Return what was found of a flow, from what is recorded of it and what looking for it found.
 
     A deletion that the service confirmed is final, whatever is there. One that was only inferred is no confirmation.
     """
     if suspect.state is State.KEPT:
-        gone, there, unknown = Check.KEPT_GONE, Check.KEPT, Check.KEPT_UNKNOWN
+        gone, there, unknown = CheckResult.KEPT_GONE, CheckResult.KEPT, CheckResult.KEPT_UNKNOWN
     elif suspect.state in (State.DELETED, State.ABSENT):
         by_inference = suspect.state is State.DELETED and suspect.inferred
-        gone, unknown = Check.GONE, Check.UNKNOWN
-        there = Check.REOPENED if by_inference else Check.REMAINS
+        gone, unknown = CheckResult.GONE, CheckResult.UNKNOWN
+        there = CheckResult.REOPENED if by_inference else CheckResult.REMAINS
     else:
-        gone, unknown = Check.SETTLED_DELETED, Check.STILL_IN_DOUBT
-        there = Check.SETTLED_REFUSED if suspect.state is State.REFUSED else Check.SETTLED_PENDING
+        gone, unknown = CheckResult.SETTLED_DELETED, CheckResult.STILL_IN_DOUBT
+        there = CheckResult.SETTLED_REFUSED if suspect.state is State.REFUSED else CheckResult.SETTLED_PENDING
     if isinstance(sighting, Gone):
         return gone
     return there if isinstance(sighting, There) else unknown

@@ -26,13 +26,13 @@ from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
 from flowreaper.store.sqlite.reader import is_begun, read_status
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.store.verification import (
-    Check,
     Checked,
+    CheckResult,
     Extent,
-    Method,
     Scope,
     Suspect,
     Verification,
+    VerificationMethod,
     Verified,
 )
 
@@ -72,7 +72,7 @@ class VerificationRun:
         self._now = now
         self._stopped = False
         self._verifier: Verifier | None = None
-        self._counts: Counter[Check] = Counter()
+        self._counts: Counter[CheckResult] = Counter()
 
     async def run(self) -> Verified:
         """Check until all are checked, `stop`, or trouble that concerns every flow.
@@ -170,7 +170,7 @@ class VerificationRun:
         async def look(flow: Flow, /, *, patience: Sequence[float]) -> Sighting:
             return await is_gone(operations, flow, patience=patience, treat=self._settings.treat)
 
-        return look if self._extent.method is Method.LOOK else ListedLook(operations, look)
+        return look if self._extent.method is VerificationMethod.LOOK else ListedLook(operations, look)
 
     async def _settle(
         self, checkpoint: Checkpoint, writer: Writer, sightings: Sequence[tuple[Suspect, Sighting]]

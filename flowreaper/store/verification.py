@@ -9,7 +9,7 @@ from flowreaper.errors import ConfigurationError, RunError
 from flowreaper.model import Flow, Reply, State
 
 
-class Method(StrEnum):
+class VerificationMethod(StrEnum):
     """How a verification finds out whether flows are there."""
 
     LOOK = "look"  # at each flow
@@ -20,7 +20,7 @@ class Method(StrEnum):
 class Extent:
     """What a verification checks and how: all flows or `sample` of them, which `seed` chooses; by which method."""
 
-    method: Method = Method.LOOK
+    method: VerificationMethod = VerificationMethod.LOOK
     sample: int | None = None
     seed: int = 0
 
@@ -41,7 +41,7 @@ class Scope(NamedTuple):
     total: int
 
 
-class Check(StrEnum):
+class CheckResult(StrEnum):
     """What checking one flow says of what is recorded of it."""
 
     GONE = "gone"  # deleted or absent, and gone
@@ -57,13 +57,18 @@ class Check(StrEnum):
     KEPT_UNKNOWN = "kept_unknown"  # left alone by a safeguard, and could not be looked at
 
 
-RECORDED_GONE = (Check.GONE, Check.REMAINS, Check.REOPENED, Check.UNKNOWN)
+RECORDED_GONE = (CheckResult.GONE, CheckResult.REMAINS, CheckResult.REOPENED, CheckResult.UNKNOWN)
 """What a check can say of a flow that is recorded as deleted or absent."""
 
-STILL_THERE = (Check.REMAINS, Check.REOPENED, Check.SETTLED_PENDING, Check.SETTLED_REFUSED)
+STILL_THERE = (
+    CheckResult.REMAINS,
+    CheckResult.REOPENED,
+    CheckResult.SETTLED_PENDING,
+    CheckResult.SETTLED_REFUSED,
+)
 """What a check says of a flow that should be gone, or may have been, and is there."""
 
-UNCLEAR = (Check.UNKNOWN, Check.STILL_IN_DOUBT, Check.KEPT_UNKNOWN)
+UNCLEAR = (CheckResult.UNKNOWN, CheckResult.STILL_IN_DOUBT, CheckResult.KEPT_UNKNOWN)
 """What a check says of a flow that could not be looked at."""
 
 
@@ -83,7 +88,7 @@ class Checked(NamedTuple):
     """A flow that was checked; `reply` is the one that decided, or stands for it."""
 
     suspect: Suspect
-    check: Check
+    check: CheckResult
     reply: Reply = Reply(0)
 
 
@@ -97,18 +102,18 @@ class Verification:
     """
 
     at_ms: int
-    method: Method
+    method: VerificationMethod
     complete: bool
     known: int
     wanted: int
-    counts: Mapping[Check, int] = field(default_factory=dict)
+    counts: Mapping[CheckResult, int] = field(default_factory=dict)
 
     @property
     def is_sample(self) -> bool:
         """Whether it was to check some of the flows only."""
         return self.wanted < self.known
 
-    def count(self, *checks: Check) -> int:
+    def count(self, *checks: CheckResult) -> int:
         """Return how many flows any of these was said of."""
         return sum(self.counts.get(check, 0) for check in checks)
 
@@ -120,7 +125,7 @@ class Verification:
     @property
     def remain(self) -> int:
         """How many of these are there all the same."""
-        return self.count(Check.REMAINS, Check.REOPENED)
+        return self.count(CheckResult.REMAINS, CheckResult.REOPENED)
 
     @property
     def proves(self) -> bool:

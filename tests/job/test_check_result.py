@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flowreaper.job.check_result import check_result, patience_for, sample_of
 from flowreaper.model import Flow, Reply, State
 from flowreaper.safeguards.verify import NO_PATIENCE, PATIENCE_S, Gone, There, Unknown
-from flowreaper.store.verification import Check, Suspect
+from flowreaper.store.verification import CheckResult, Suspect
 
 GONE, THERE, UNKNOWN = Gone(Reply(404)), There("DRAFT"), Unknown(Reply(400))
 
@@ -23,18 +23,38 @@ def suspect(state: State, *, inferred: bool = False) -> Suspect:
 @pytest.mark.parametrize(
     ("of", "gone", "there", "unknown"),
     [
-        (suspect(State.DELETED), Check.GONE, Check.REMAINS, Check.UNKNOWN),
-        (suspect(State.DELETED, inferred=True), Check.GONE, Check.REOPENED, Check.UNKNOWN),
-        (suspect(State.ABSENT), Check.GONE, Check.REMAINS, Check.UNKNOWN),
-        (suspect(State.PENDING), Check.SETTLED_DELETED, Check.SETTLED_PENDING, Check.STILL_IN_DOUBT),
-        (suspect(State.CLAIMED), Check.SETTLED_DELETED, Check.SETTLED_PENDING, Check.STILL_IN_DOUBT),
-        (suspect(State.GAVE_UP), Check.SETTLED_DELETED, Check.SETTLED_PENDING, Check.STILL_IN_DOUBT),
-        (suspect(State.REFUSED), Check.SETTLED_DELETED, Check.SETTLED_REFUSED, Check.STILL_IN_DOUBT),
-        (suspect(State.KEPT), Check.KEPT_GONE, Check.KEPT, Check.KEPT_UNKNOWN),
+        (suspect(State.DELETED), CheckResult.GONE, CheckResult.REMAINS, CheckResult.UNKNOWN),
+        (suspect(State.DELETED, inferred=True), CheckResult.GONE, CheckResult.REOPENED, CheckResult.UNKNOWN),
+        (suspect(State.ABSENT), CheckResult.GONE, CheckResult.REMAINS, CheckResult.UNKNOWN),
+        (
+            suspect(State.PENDING),
+            CheckResult.SETTLED_DELETED,
+            CheckResult.SETTLED_PENDING,
+            CheckResult.STILL_IN_DOUBT,
+        ),
+        (
+            suspect(State.CLAIMED),
+            CheckResult.SETTLED_DELETED,
+            CheckResult.SETTLED_PENDING,
+            CheckResult.STILL_IN_DOUBT,
+        ),
+        (
+            suspect(State.GAVE_UP),
+            CheckResult.SETTLED_DELETED,
+            CheckResult.SETTLED_PENDING,
+            CheckResult.STILL_IN_DOUBT,
+        ),
+        (
+            suspect(State.REFUSED),
+            CheckResult.SETTLED_DELETED,
+            CheckResult.SETTLED_REFUSED,
+            CheckResult.STILL_IN_DOUBT,
+        ),
+        (suspect(State.KEPT), CheckResult.KEPT_GONE, CheckResult.KEPT, CheckResult.KEPT_UNKNOWN),
     ],
 )
 def test_what_is_seen_settles_what_is_recorded(
-    of: Suspect, gone: Check, there: Check, unknown: Check
+    of: Suspect, gone: CheckResult, there: CheckResult, unknown: CheckResult
 ) -> None:
     assert [check_result(of, seen) for seen in (GONE, THERE, UNKNOWN)] == [gone, there, unknown]
 

@@ -108,11 +108,11 @@ def command(ctx: click.Context, /, checkpoint: Path, **options: Any) -> None:
     # These take a fifth of a second, which help and completion need not wait.
     from flowreaper.cli.arguments import reading_settings_of
     from flowreaper.cli.verify import VerifyCommand
-    from flowreaper.store.verification import Extent, Method
+    from flowreaper.store.verification import Extent, VerificationMethod
 
     seed = options["seed"]
     extent = Extent(
-        method=Method.LISTING if options["by_listing"] else Method.LOOK,
+        method=VerificationMethod.LISTING if options["by_listing"] else VerificationMethod.LOOK,
         sample=options["sample"],
         seed=random.randrange(_MOST_SEEDS) if seed is None else seed,  # noqa: S311 -- chooses a sample
     )

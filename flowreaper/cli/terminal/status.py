@@ -11,7 +11,7 @@ from flowreaper.escaping import printable
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
 from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.overview import Overview
-from flowreaper.store.verification import Check
+from flowreaper.store.verification import CheckResult
 
 _NAMES_SHOWN = 5
 _RUNS_SHOWN = 10
@@ -43,7 +43,7 @@ def _verifications(overview: Overview) -> list[str]:
         return []
     last = overview.verifications[-1]
     lines = [f"Verified: {describe_verification(last)}"]
-    if overview.remaining.flows > last.count(Check.REMAINS):
+    if overview.remaining.flows > last.count(CheckResult.REMAINS):
         lines.append(f"  with earlier verifications: {overview.remaining.flows:,} remain")
     return lines
 

@@ -1,4 +1,4 @@
-"""A verification for a person: its start, how far it is, its end, and the line about it that other commands show. Pure."""
+"""A verification for a person: its start, how far it is, its end, and the line that other commands show. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,26 +13,34 @@ from flowreaper.durations import duration
 from flowreaper.errors import RunError
 from flowreaper.escaping import printable
 from flowreaper.store.store import Status
-from flowreaper.store.verification import UNCLEAR, Check, Checked, Extent, Method, Scope, Verification
+from flowreaper.store.verification import (
+    UNCLEAR,
+    Checked,
+    CheckResult,
+    Extent,
+    Scope,
+    Verification,
+    VerificationMethod,
+)
 
 SIGNS = {
-    Check.GONE: "-",
-    Check.SETTLED_DELETED: "-",
-    Check.REMAINS: "+",
-    Check.REOPENED: "+",
-    Check.SETTLED_PENDING: "+",
-    Check.SETTLED_REFUSED: "+",
-    Check.UNKNOWN: "?",
-    Check.STILL_IN_DOUBT: "?",
-    Check.KEPT_UNKNOWN: "?",
-    Check.KEPT: "=",
-    Check.KEPT_GONE: "!",
+    CheckResult.GONE: "-",
+    CheckResult.SETTLED_DELETED: "-",
+    CheckResult.REMAINS: "+",
+    CheckResult.REOPENED: "+",
+    CheckResult.SETTLED_PENDING: "+",
+    CheckResult.SETTLED_REFUSED: "+",
+    CheckResult.UNKNOWN: "?",
+    CheckResult.STILL_IN_DOUBT: "?",
+    CheckResult.KEPT_UNKNOWN: "?",
+    CheckResult.KEPT: "=",
+    CheckResult.KEPT_GONE: "!",
 }
 """The sign of each flow in the file of --combined."""
 
 _METHODS = {
-    Method.LOOK: "looked at each",
-    Method.LISTING: "listed, and looked at each that a listing shows",
+    VerificationMethod.LOOK: "looked at each",
+    VerificationMethod.LISTING: "listed, and looked at each that a listing shows",
 }
 _SHOWN = 3
 
@@ -76,7 +84,7 @@ def describe_scope(scope: Scope, extent: Extent, read_rate: float, checkpoint: P
     also = f" and {others:,} {more}" if others else ""
     lasts = (
         f"about {duration(scope.total / read_rate)} at {read_rate:g} calls/s"
-        if extent.method is Method.LOOK
+        if extent.method is VerificationMethod.LOOK
         else "by listing their spaces"
     )
     return f"Verifying {printable(str(checkpoint))}: {what}{also}, {lasts}"
@@ -98,9 +106,9 @@ def describe_verification(verification: Verification) -> str:
         how.append(f"a sample of {v.wanted:,} of {v.known:,}")
     if not v.complete:
         how.append(f"cut short, {v.wanted - v.checked:,} not checked")
-    if unclear := v.count(Check.UNKNOWN):
+    if unclear := v.count(CheckResult.UNKNOWN):
         how.append(f"{unclear:,} could not be looked at")
-    looked_at = v.checked - v.count(Check.UNKNOWN)
+    looked_at = v.checked - v.count(CheckResult.UNKNOWN)
     verb = "remains" if v.remain == 1 else "remain"
     return f"{v.remain:,} of {_flows(looked_at, 'deleted or absent flows')} {verb} ({'; '.join([*how, f'{at:%Y-%m-%d %H:%M}'])})"
 
@@ -127,7 +135,7 @@ def describe_end(
 
 
 def _remaining(verification: Verification, commands: VerifyCommands) -> list[str]:
-    remain = verification.count(Check.REMAINS)
+    remain = verification.count(CheckResult.REMAINS)
     if not remain:
         return []
     return [
@@ -142,16 +150,16 @@ def _remaining(verification: Verification, commands: VerifyCommands) -> list[str
 
 def _doubts(verification: Verification, commands: VerifyCommands) -> list[str]:
     v = verification
-    reopened, pending = v.count(Check.REOPENED), v.count(Check.SETTLED_PENDING)
+    reopened, pending = v.count(CheckResult.REOPENED), v.count(CheckResult.SETTLED_PENDING)
     lines = []
     if reopened:
         lines.append(f"  {_flows(reopened, 'flows')}, deleted by inference only, will be called again")
     settled = [
         f"{v.count(check):,} {words}"
         for check, words in (
-            (Check.SETTLED_DELETED, "deleted, by inference"),
-            (Check.SETTLED_PENDING, "still there, to be called again"),
-            (Check.SETTLED_REFUSED, "still there, as the refusal said"),
+            (CheckResult.SETTLED_DELETED, "deleted, by inference"),
+            (CheckResult.SETTLED_PENDING, "still there, to be called again"),
+            (CheckResult.SETTLED_REFUSED, "still there, as the refusal said"),
         )
         if v.count(check)
     ]
@@ -165,9 +173,9 @@ def _doubts(verification: Verification, commands: VerifyCommands) -> list[str]:
 def _kept(verification: Verification) -> list[str]:
     v = verification
     lines = []
-    if v.count(Check.KEPT):
-        lines.append(f"Kept, and there: {_flows(v.count(Check.KEPT), 'flows')}")
-    if gone := v.count(Check.KEPT_GONE):
+    if v.count(CheckResult.KEPT):
+        lines.append(f"Kept, and there: {_flows(v.count(CheckResult.KEPT), 'flows')}")
+    if gone := v.count(CheckResult.KEPT_GONE):
         lines.append(
             f"Kept, but gone: {_flows(gone, 'flows')}. This job did not delete {'it' if gone == 1 else 'them'}: something"
             " else did, or the access key is of another account"

@@ -11,7 +11,14 @@ from flowreaper.store.sqlite.database import Database
 from flowreaper.store.sqlite.schema import version
 from flowreaper.store.sqlite.statements import IS_REMAINING, REOPEN
 from flowreaper.store.sqlite.states import IS_CLAIMED, IS_UNFINISHED, NUMBER
-from flowreaper.store.verification import Check, Checked, Method, Remaining, Suspect, Verification
+from flowreaper.store.verification import (
+    Checked,
+    CheckResult,
+    Remaining,
+    Suspect,
+    Verification,
+    VerificationMethod,
+)
 
 SAMPLE = 40
 """How many of the remaining flows `remaining` returns."""
@@ -32,7 +39,7 @@ _ANY = f"({_IN_DOUBT} OR +state IN ({_DELETED}, {_ABSENT}, {_KEPT}))"
 _THESE = f"id IN (SELECT value FROM json_each(?)) AND {_GONE} ORDER BY id"  # noqa: S608 -- constants
 _SUSPECT = "SELECT id, flow_id, cust_space_id, state, inferred FROM flow"
 
-_CHECKS = ", ".join(Check)
+_CHECKS = ", ".join(CheckResult)
 _ROW = f"at_ms, method, complete, known, wanted, {_CHECKS}"
 
 _SETTLE_DELETED = (
@@ -40,9 +47,9 @@ _SETTLE_DELETED = (
     f" request_id = ?, finished_at_ms = ? WHERE id = ? AND {_IN_DOUBT}"
 )
 _SETTLE = {
-    Check.REOPENED: f"{REOPEN}, in_doubt = 0 WHERE id = ? AND +state = {_DELETED} AND inferred = 1",
-    Check.SETTLED_PENDING: f"{REOPEN}, in_doubt = 0 WHERE id = ? AND {_IN_DOUBT} AND +state <> {_REFUSED}",
-    Check.SETTLED_REFUSED: f"UPDATE flow SET in_doubt = 0 WHERE id = ? AND {_IN_DOUBT} AND +state = {_REFUSED}",  # noqa: S608 -- constants
+    CheckResult.REOPENED: f"{REOPEN}, in_doubt = 0 WHERE id = ? AND +state = {_DELETED} AND inferred = 1",
+    CheckResult.SETTLED_PENDING: f"{REOPEN}, in_doubt = 0 WHERE id = ? AND {_IN_DOUBT} AND +state <> {_REFUSED}",
+    CheckResult.SETTLED_REFUSED: f"UPDATE flow SET in_doubt = 0 WHERE id = ? AND {_IN_DOUBT} AND +state = {_REFUSED}",  # noqa: S608 -- constants
 }
 
 
@@ -84,7 +91,7 @@ class Verifications:
         """Keep what was found of these flows at this time, in milliseconds since the epoch."""
         with self._database.transaction() as db:
             for each in checked:
-                if each.check is Check.SETTLED_DELETED:
+                if each.check is CheckResult.SETTLED_DELETED:
                     reply = each.reply
                     said = (
                         reply.status or None,
@@ -95,8 +102,8 @@ class Verifications:
                     self._expect(db.execute(_SETTLE_DELETED, (*said, at_ms, each.suspect.row)))
                 elif statement := _SETTLE.get(each.check):
                     self._expect(db.execute(statement, (each.suspect.row,)))
-            told = [each.suspect.row for each in checked if each.check is not Check.UNKNOWN]
-            remain = [each.suspect.row for each in checked if each.check is Check.REMAINS]
+            told = [each.suspect.row for each in checked if each.check is not CheckResult.UNKNOWN]
+            remain = [each.suspect.row for each in checked if each.check is CheckResult.REMAINS]
             db.execute(
                 "DELETE FROM remaining WHERE flow IN (SELECT value FROM json_each(?))", (json.dumps(told),)
             )
@@ -109,7 +116,14 @@ class Verifications:
     def add(self, verification: Verification) -> None:
         """Keep that a verification has ended."""
         v = verification
-        row = (v.at_ms, v.method.value, int(v.complete), v.known, v.wanted, *(v.count(c) for c in Check))
+        row = (
+            v.at_ms,
+            v.method.value,
+            int(v.complete),
+            v.known,
+            v.wanted,
+            *(v.count(c) for c in CheckResult),
+        )
         marks = ", ".join("?" * len(row))
         with self._database.transaction() as db:
             db.execute(f"INSERT INTO verification ({_ROW}) VALUES ({marks})", row)  # noqa: S608 -- names from above
@@ -161,9 +175,9 @@ def _verification(row: Sequence[object]) -> Verification:
     at_ms, method, complete, known, wanted, *counts = row
     return Verification(
         at_ms=columns.time_ms(at_ms),
-        method=Method(columns.text(method)),
+        method=VerificationMethod(columns.text(method)),
         complete=bool(columns.number(complete)),
         known=columns.number(known),
         wanted=columns.number(wanted),
-        counts={check: columns.number(n) for check, n in zip(Check, counts, strict=True) if n},
+        counts={check: columns.number(n) for check, n in zip(CheckResult, counts, strict=True) if n},
     )

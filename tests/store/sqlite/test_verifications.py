@@ -18,13 +18,13 @@ from flowreaper.store.sqlite import schema, verifications
 from flowreaper.store.sqlite.database import Database
 from flowreaper.store.sqlite.states import NUMBER, STATES
 from flowreaper.store.sqlite.verifications import Verifications
-from flowreaper.store.verification import Check, Checked, Method, Suspect, Verification
+from flowreaper.store.verification import Checked, CheckResult, Suspect, Verification, VerificationMethod
 from tests.samples import AT_MS, IDENTITY
 
 GONE = Gone(Reply(404, "Flow.NotExist", "no such flow", "R-9"))
 UNKNOWN = Unknown(Reply(400, "Odd.Code", "odd", "R-8"))
 SIGHTINGS = st.sampled_from([GONE, There("DRAFT"), UNKNOWN])
-VERIFICATION = Verification(at_ms=AT_MS, method=Method.LOOK, complete=True, known=3, wanted=3)
+VERIFICATION = Verification(at_ms=AT_MS, method=VerificationMethod.LOOK, complete=True, known=3, wanted=3)
 
 Row = tuple[State, bool, bool]  # state, inferred, in doubt
 ROWS = st.tuples(st.sampled_from(STATES), st.booleans(), st.booleans())
@@ -96,12 +96,12 @@ def test_whatever_is_seen_no_confirmed_deletion_changes_and_what_changes_is_sett
         for each in checked:
             row, now = each.suspect.row, state_of(db, each.suspect.row)
             match each.check:
-                case Check.SETTLED_DELETED:
+                case CheckResult.SETTLED_DELETED:
                     assert now == (State.DELETED, True, True)
-                case Check.SETTLED_PENDING | Check.REOPENED:
+                case CheckResult.SETTLED_PENDING | CheckResult.REOPENED:
                     assert now == (State.PENDING, False, False)
                     assert whole(db, row)[9:14] == (None,) * 5
-                case Check.SETTLED_REFUSED:
+                case CheckResult.SETTLED_REFUSED:
                     assert now == (State.REFUSED, rows[row - 1][1], False)
                 case _:
                     assert whole(db, row) == before[row]
@@ -109,14 +109,14 @@ def test_whatever_is_seen_no_confirmed_deletion_changes_and_what_changes_is_sett
                 assert whole(db, row) == before[row]
         untouched = set(before) - {s.row for s in suspects}
         assert {n: whole(db, n) for n in untouched} == {n: before[n] for n in untouched}
-    assert remaining.sample == tuple(c.suspect.flow for c in checked if c.check is Check.REMAINS)
+    assert remaining.sample == tuple(c.suspect.flow for c in checked if c.check is CheckResult.REMAINS)
     assert remaining.flows == len(remaining.sample)
 
 
 def test_a_flow_in_doubt_that_is_gone_gets_the_reply_that_says_so() -> None:
     with job([(State.CLAIMED, False, False)]) as (db, kept):
         (suspect,) = kept.suspects(0, 9)
-        kept.settle([Checked(suspect, Check.SETTLED_DELETED, GONE.reply)], AT_MS + 5)
+        kept.settle([Checked(suspect, CheckResult.SETTLED_DELETED, GONE.reply)], AT_MS + 5)
         assert db.execute(
             "SELECT http_status, code, message, request_id, finished_at_ms, attempts FROM flow"
         ).fetchone() == (404, "Flow.NotExist", "no such flow", "R-9", AT_MS + 5, 4)
@@ -125,9 +125,9 @@ def test_a_flow_in_doubt_that_is_gone_gets_the_reply_that_says_so() -> None:
 def test_no_flow_is_settled_twice() -> None:
     with job([(State.DELETED, True, False)]) as (db, kept):
         (suspect,) = kept.suspects(0, 9)
-        kept.settle([Checked(suspect, Check.REOPENED)], AT_MS)
+        kept.settle([Checked(suspect, CheckResult.REOPENED)], AT_MS)
         with pytest.raises(CheckpointError, match="is not in the checkpoint as it was"):
-            kept.settle([Checked(suspect, Check.REOPENED)], AT_MS)
+            kept.settle([Checked(suspect, CheckResult.REOPENED)], AT_MS)
         assert state_of(db, 1)[0] is State.PENDING
 
 
@@ -137,9 +137,9 @@ def test_a_piece_is_settled_whole_or_not_at_all() -> None:
         with pytest.raises(CheckpointError):
             kept.settle(
                 [
-                    Checked(deleted, Check.REMAINS),
-                    Checked(doubtful, Check.SETTLED_PENDING),
-                    Checked(deleted, Check.REOPENED),
+                    Checked(deleted, CheckResult.REMAINS),
+                    Checked(doubtful, CheckResult.SETTLED_PENDING),
+                    Checked(deleted, CheckResult.REOPENED),
                 ],
                 AT_MS,
             )
@@ -150,14 +150,14 @@ def test_a_piece_is_settled_whole_or_not_at_all() -> None:
 def test_the_latest_look_at_a_flow_says_whether_it_remains() -> None:
     with job([(State.DELETED, False, False)] * 3) as (db, kept):
         one, two, three = kept.suspects(0, 9)
-        kept.settle([Checked(each, Check.REMAINS) for each in (one, two, three)], AT_MS)
-        kept.settle([Checked(one, Check.GONE), Checked(two, Check.UNKNOWN)], AT_MS)
+        kept.settle([Checked(each, CheckResult.REMAINS) for each in (one, two, three)], AT_MS)
+        kept.settle([Checked(one, CheckResult.GONE), Checked(two, CheckResult.UNKNOWN)], AT_MS)
         assert verifications.remaining(db).sample == (Flow("2"), Flow("3"))
 
 
 def test_a_flow_that_was_called_again_no_longer_remains() -> None:
     with job([(State.ABSENT, False, False)]) as (db, kept):
-        kept.settle([Checked(suspect, Check.REMAINS) for suspect in kept.suspects(0, 9)], AT_MS)
+        kept.settle([Checked(suspect, CheckResult.REMAINS) for suspect in kept.suspects(0, 9)], AT_MS)
         db.execute("UPDATE flow SET state = ?, finished_at_ms = finished_at_ms - 1", (NUMBER[State.DELETED],))
         assert verifications.remaining(db).flows == 0
 
@@ -167,11 +167,11 @@ def test_a_flow_that_was_called_again_no_longer_remains() -> None:
         st.builds(
             Verification,
             at_ms=st.integers(0, 2 * 10**12),
-            method=st.sampled_from(Method),
+            method=st.sampled_from(VerificationMethod),
             complete=st.booleans(),
             known=st.integers(0, 2**40),
             wanted=st.integers(0, 2**40),
-            counts=st.dictionaries(st.sampled_from(Check), st.integers(1, 2**40)),
+            counts=st.dictionaries(st.sampled_from(CheckResult), st.integers(1, 2**40)),
         ),
         max_size=3,
     )
@@ -196,7 +196,9 @@ def test_a_forged_row_is_an_error_and_no_verification(forgery: str) -> None:
     with job([]) as (db, kept):
         kept.add(VERIFICATION)
         db.execute(forgery)
-        with pytest.raises(ValueError, match=r"stands where|time of no run|is not a valid Method"):
+        with pytest.raises(
+            ValueError, match=r"stands where|time of no run|is not a valid VerificationMethod"
+        ):
             verifications.verifications(db)
 
 
@@ -210,14 +212,15 @@ def test_an_older_checkpoint_has_none(version: int) -> None:
         assert verifications.remaining(db).flows == 0
 
 
-@given(counts=st.dictionaries(st.sampled_from(Check), st.integers(1, 9)), complete=st.booleans())
+@given(counts=st.dictionaries(st.sampled_from(CheckResult), st.integers(1, 9)), complete=st.booleans())
 def test_a_verification_proves_only_what_it_saw_to_the_end(
-    *, counts: dict[Check, int], complete: bool
+    *, counts: dict[CheckResult, int], complete: bool
 ) -> None:
     made = replace(VERIFICATION, counts=counts, complete=complete)
-    fine = {Check.GONE, Check.SETTLED_DELETED, Check.KEPT, Check.KEPT_GONE}
+    fine = {CheckResult.GONE, CheckResult.SETTLED_DELETED, CheckResult.KEPT, CheckResult.KEPT_GONE}
     assert made.proves == (complete and set(counts) <= fine)
     assert made.checked == sum(
-        counts.get(c, 0) for c in (Check.GONE, Check.REMAINS, Check.REOPENED, Check.UNKNOWN)
+        counts.get(c, 0)
+        for c in (CheckResult.GONE, CheckResult.REMAINS, CheckResult.REOPENED, CheckResult.UNKNOWN)
     )
     assert made.remain <= made.checked
