@@ -123,6 +123,11 @@ class Verification:
         return self.count(*RECORDED_GONE)
 
     @property
+    def looked_at(self) -> int:
+        """How many of these could be looked at, or sought in a listing."""
+        return self.checked - self.count(CheckResult.UNKNOWN)
+
+    @property
     def remain(self) -> int:
         """How many of these are there all the same."""
         return self.count(CheckResult.REMAINS, CheckResult.REOPENED)

@@ -44,7 +44,8 @@ def _verifications(overview: Overview) -> list[str]:
     last = overview.verifications[-1]
     lines = [f"Verified: {describe_verification(last)}"]
     if overview.remaining.flows > last.count(CheckResult.REMAINS):
-        lines.append(f"  with earlier verifications: {overview.remaining.flows:,} remain")
+        flows = overview.remaining.flows
+        lines.append(f"  by earlier verifications: {flows:,} flow{' remains' if flows == 1 else 's remain'}")
     return lines
 
 

@@ -108,9 +108,8 @@ def describe_verification(verification: Verification) -> str:
         how.append(f"cut short, {v.wanted - v.checked:,} not checked")
     if unclear := v.count(CheckResult.UNKNOWN):
         how.append(f"{unclear:,} could not be looked at")
-    looked_at = v.checked - v.count(CheckResult.UNKNOWN)
     verb = "remains" if v.remain == 1 else "remain"
-    return f"{v.remain:,} of {_flows(looked_at, 'deleted or absent flows')} {verb} ({'; '.join([*how, f'{at:%Y-%m-%d %H:%M}'])})"
+    return f"{v.remain:,} of {_flows(v.looked_at, 'deleted or absent flows')} {verb} ({'; '.join([*how, f'{at:%Y-%m-%d %H:%M}'])})"
 
 
 def describe_end(
