@@ -1,8 +1,10 @@
 """``flowreaper verify`` against a sandbox: what is gone, what is there all the same, and what was in doubt."""
 
+import contextlib
 import json
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -250,6 +252,25 @@ def test_an_account_of_another_number_is_refused_before_any_look(bare: Command, 
         assert "2000000000000002" in done.err
         assert looked_at(service) == []
         assert not (command.folder / "signs.txt").exists()
+
+
+def test_another_key_has_to_be_vouched_for_where_the_checkpoint_does_not_know_its_account(
+    begin: Begin, ids: Ids
+) -> None:
+    service, command = begin()
+    delete(command, ids(3), "--no-identity")
+    with contextlib.closing(sqlite3.connect(command.folder / CHECKPOINT, isolation_level=None)) as db:
+        db.execute("UPDATE job SET value = 'LTAI****Gone' WHERE name = 'access_key'")
+    refused = verify(command)
+    assert refused.status == 2
+    assert "LTAI****Gone" in refused.err
+    assert looked_at(service) == []
+    (words,) = (line.partition(": if that is the right one, add ")[2] for line in refused.told)
+    assert words == "--expect-account 1000000000000001"
+    assert verify(command, *words.split()).status == 0
+    unchecked = verify(command, "--no-identity")
+    assert unchecked.status == 0
+    assert "Note: the checkpoint was last used with the access key LTAI****Gone" in unchecked.err
 
 
 def test_a_checkpoint_that_a_run_has_is_left_to_it(begin: Begin, ids: Ids) -> None:
