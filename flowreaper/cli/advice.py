@@ -40,6 +40,8 @@ _FLAGS = {
     "max_refusals": "--max-consecutive-refusals",
     "max_absent": "--max-consecutive-absent",
     "limit": "--limit",
+    "read_rate": "--read-rate",
+    "canary": "--canary",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",

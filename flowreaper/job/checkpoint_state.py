@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flowreaper.errors import RunError
+from flowreaper.job.safeguard_settings import CANARY_NOTE
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.saved_pace import NOTE
 from flowreaper.model import Cause, Flow, State
@@ -38,7 +39,7 @@ class Before:
 class StartState:
     """What a checkpoint holds when a run begins.
 
-    `to_call` counts the flows that will be called for sure. Where only listed flows are called, these are not known
+    `to_call` counts the flows that will be called for sure; `pace` and `proven` are notes of earlier runs. Where only listed flows are called, these are not known
     yet, and the input is searched for `sought`.
     """
 
@@ -46,6 +47,7 @@ class StartState:
     to_call: int
     sought: Sequence[Flow]
     pace: str
+    proven: str
     before: Before
     run: PastRun
 
@@ -72,6 +74,7 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
         to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
         sought=checkpoint.unfinished(_SOUGHT) if listed else [],
         pace=checkpoint.noted(NOTE),
+        proven=checkpoint.noted(CANARY_NOTE),
         before=Before(
             left_claimed=[] if listed else left_claimed,
             has_answer=checkpoint.outcomes.any_answered(),

@@ -15,6 +15,7 @@ from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_
 from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.lookup import Lookup
+from flowreaper.job.safeguards import open_safeguards
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead, Opened, Snapshot, Summary
 from flowreaper.job.supervisor import Supervisor
@@ -176,21 +177,34 @@ class Run:
         account = account_of(settings.endpoint.url, credentials.access_key_id)
         peers = stack.enter_context(Peers(account))
         shared = stack.enter_context(share_pace(account, peers, self._log))
-        client = Client(
-            settings.endpoint,
-            self._credentials,
-            timeout_s=settings.timeout_s,
-            connections=settings.concurrency,
+        client = await stack.enter_async_context(
+            Client(
+                settings.endpoint,
+                self._credentials,
+                timeout_s=settings.timeout_s,
+                connections=settings.concurrency,
+            )
+        )
+        safeguards = await stack.enter_async_context(
+            open_safeguards(
+                settings,
+                client,
+                account=credentials.access_key_id,
+                proven_before=start.proven,
+                note=writer.note,
+                log=self._log,
+            )
         )
         pace = learned_pace(settings.rate, start.pace)
         lane = build_lane(
             settings,
             store=writer,
-            client=await stack.enter_async_context(client),
+            client=client,
             limiter=RateLimiter(pace, shared),
             log=self._log,
             streams=self._streams,
             before=start.before,
+            safeguards=safeguards,
             flush_when_idle=self._flush_when_idle,
         )
         supervisor = Supervisor(

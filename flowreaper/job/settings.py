@@ -13,6 +13,7 @@ from flowreaper.client.codes import TREATABLE
 from flowreaper.client.endpoint import Endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import ReplyClass, Retry, State
 
 DEFAULT_RATE = 5.0
@@ -46,7 +47,7 @@ class Settings:
     `max_absent` one in which that many flows in a row do not exist and none was ever deleted (0: never); `limit` ends
     the run after this many flows, `max_duration_s` after this many seconds, `stop_at` at this moment, None: never;
     `retry` are final states to take again, `retry_codes` the codes of such flows (both given: both must hold); `treat`
-    says what a code means, before the built-in table.
+    says what a code means, before the built-in table; `safeguards` are what surrounds the deletions.
     """
 
     endpoint: Endpoint
@@ -65,6 +66,7 @@ class Settings:
     retry: tuple[State, ...] = ()
     retry_codes: tuple[str, ...] = ()
     treat: Mapping[str, ReplyClass] = field(default_factory=dict)
+    safeguards: SafeguardSettings = field(default_factory=SafeguardSettings)
 
     def __post_init__(self) -> None:
         rates = f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)"

@@ -74,6 +74,14 @@ _EXAMPLES = (
     metavar="N",
     help="Calls per second for the account. More than 5 is for accounts with a raised quota.",
 )
+@click.option(
+    "--read-rate",
+    type=float,
+    default=settings.DEFAULT_RATE,
+    show_default=True,
+    metavar="N",
+    help="Calls per second of each other operation (GetFlow, ListChatappTemplate, ...), beside the deletions.",
+)
 @click.option("--concurrency", type=int, metavar="N", help="Maximum concurrent calls.  [default: 10 x rate]")
 @click.option(
     "--timeout",
@@ -159,6 +167,23 @@ _EXAMPLES = (
 @click.option("--limit", type=int, metavar="N", help="Stop after N flows.")
 @click.option("--max-duration", metavar="SPAN", help="Stop after this time, as in 5h30m.")
 @click.option("--stop-at", metavar="TIME", help="Stop at this time, as in 06:00 (local) or 2026-11-26T06:00.")
+@click.option(
+    "--only-drafts",
+    is_flag=True,
+    help="Look at each flow (GetFlow) just before its deletion; keep what is no draft.",
+)
+@click.option(
+    "--keep-used/--no-keep-used",
+    default=None,
+    help="Keep flows that a message template opens; a draft among them may be live.  [default: with --only-drafts]",
+)
+@click.option(
+    "--canary",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Prove with GetFlow that the first N deletions happened, before the rest starts.",
+)
 @click.option("--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
 @click.option("--sandbox", is_flag=True, help="Run against a sandbox that is started for this run.")
