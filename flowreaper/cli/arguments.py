@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from flowreaper.cli.service_options import identity_settings
 from flowreaper.cli.times import parse_moment, parse_span
 from flowreaper.client.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
+from flowreaper.job.max_delete import parse_max_delete
 from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
@@ -106,4 +108,6 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         safeguards=SafeguardSettings(
             only_drafts=options["only_drafts"], keep_used=options["keep_used"], canary=options["canary"]
         ),
+        max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
+        **identity_settings(options),
     )

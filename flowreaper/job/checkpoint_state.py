@@ -39,8 +39,8 @@ class Before:
 class StartState:
     """What a checkpoint holds when a run begins.
 
-    `to_call` counts the flows that will be called for sure; `pace` and `proven` are notes of earlier runs. Where only listed flows are called, these are not known
-    yet, and the input is searched for `sought`.
+    `to_call` counts the flows that will be called for sure. Where only listed flows are called, these are not known
+    yet, and the input is searched for `sought`. `pace` and `proven` are notes of earlier runs.
     """
 
     counts: dict[State, int]

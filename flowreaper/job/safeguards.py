@@ -31,10 +31,10 @@ class FamilyClient(Sender, Signer, Protocol):
 async def open_safeguards(
     settings: Settings,
     client: FamilyClient,
-    *,
     account: str,
     proven_before: str,
     note: Callable[[str, str], Awaitable[None]],
+    *,
     log: Log,
 ) -> AsyncIterator[Safeguards]:
     """Yield the safeguards that the settings ask for; their calls go through `client`, each operation at its own pace.
