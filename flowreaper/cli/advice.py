@@ -44,6 +44,7 @@ _FLAGS = {
     "limit": "--limit",
     "read_rate": "--read-rate",
     "canary": "--canary",
+    "backup": "--backup",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",

@@ -106,7 +106,11 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         treat=parse_treat(options["treat"]),
         read_rate=options["read_rate"],
         safeguards=SafeguardSettings(
-            only_drafts=options["only_drafts"], keep_used=options["keep_used"], canary=options["canary"]
+            only_drafts=options["only_drafts"],
+            keep_used=options["keep_used"],
+            backup=options["backup"],
+            no_backup=options["no_backup"],
+            canary=options["canary"],
         ),
         max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
         **identity_settings(options),

@@ -199,7 +199,7 @@ class Run:
         )
         await stack.enter_async_context(client)
         shared = _shared_pace(settings, account, self._log, stack)
-        guarded = open_safeguards(settings, client, account, start.proven, writer.note, log=self._log)
+        guarded = open_safeguards(settings, client, account, start, writer.note, log=self._log)
         safeguards = await stack.enter_async_context(guarded)
 
         async def existing() -> int:
