@@ -37,6 +37,7 @@ PURE = (
     "workers/circuit_breaker.py",
     "workers/attempts.py",
     "client/actions.py",
+    "client/asset_url.py",
     "client/codes.py",
     "client/meanings.py",
     "client/endpoint.py",
