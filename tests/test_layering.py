@@ -54,6 +54,8 @@ PURE = (
     "report/strips.py",
     "report/ticks.py",
     "report/time_axis.py",
+    "safeguards/backup_entry.py",
+    "safeguards/backup_readme.py",
     "sink/formats.py",
     "sink/results_note.py",
     "store/history.py",

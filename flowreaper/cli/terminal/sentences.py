@@ -14,6 +14,12 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
         f"Nothing answers ({e['message'] or 'HTTP ' + str(e['http_status'])}): the run waits and tries again"
     ),
     "outage.ended": lambda e: f"The service answers again, after {duration(e['seconds'])}",
+    "backup.outage_began": lambda e: (
+        f"The files of the flows cannot be fetched ({e['message']}): the run waits and tries again"
+    ),
+    "backup.outage_ended": lambda e: (
+        f"The files of the flows can be fetched again, after {duration(e['seconds'])}"
+    ),
     "pace.waiting": lambda e: f"The service asks to wait {duration(e['seconds'])} ({e['code']})",
     "pace.quota_shared": lambda e: (
         f"Another client of the account seems to take about {e['others_per_s']:g} calls/s of its quota"

@@ -10,7 +10,12 @@ from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.causes import describe_causes, describe_causes_briefly, state_words
 from flowreaper.cli.terminal.start import left_alone
 from flowreaper.durations import duration
-from flowreaper.errors import CheckpointInUseError, CheckpointTouchedError, ConfigurationError
+from flowreaper.errors import (
+    BackupInUseError,
+    CheckpointInUseError,
+    CheckpointTouchedError,
+    ConfigurationError,
+)
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State
 
@@ -24,7 +29,7 @@ def exit_status(summary: Summary) -> ExitStatus:
 
 def error_status(error: Exception) -> ExitStatus:
     """Return the exit status of a command that an error ended before it sent anything."""
-    if isinstance(error, CheckpointInUseError):
+    if isinstance(error, CheckpointInUseError | BackupInUseError):
         return ExitStatus.IN_USE
     return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
