@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flowreaper.errors import FatalReplyError as FatalReplyError
     from flowreaper.errors import FlowreaperError as FlowreaperError
     from flowreaper.errors import InputError as InputError
+    from flowreaper.errors import ListingError as ListingError
     from flowreaper.errors import OutageError as OutageError
     from flowreaper.errors import OutcomesError as OutcomesError
     from flowreaper.errors import OutputError as OutputError
@@ -91,6 +92,7 @@ _HOMES = {
         "FatalReplyError",
         "FlowreaperError",
         "InputError",
+        "ListingError",
         "OutageError",
         "OutcomesError",
         "OutputError",

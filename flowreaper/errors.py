@@ -18,6 +18,7 @@
         ├── FatalReplyError     the service gave an answer that every flow would get
         ├── ConsecutiveRefusalsError  many flows in a row were refused with the same code
         ├── ConsecutiveAbsencesError  many flows in a row do not exist, and the job has deleted none
+        ├── ListingError         flows, spaces or templates cannot be listed to the end
         └── OutageError         the service has not answered for too long
 
 An expected answer of the service is a value (`flowreaper.model.Reply`), not an exception.
@@ -136,6 +137,10 @@ class ConsecutiveRefusalsError(RunError):
 
 class ConsecutiveAbsencesError(RunError):
     """Many flows in a row do not exist, and the job has deleted none."""
+
+
+class ListingError(RunError):
+    """The service refused a part of a list, so nobody knows what is missing in it."""
 
 
 class OutageError(RunError):

@@ -67,11 +67,12 @@ class FlowDetails(NamedTuple):
 
 
 class Space(NamedTuple):
-    """A space of the account, from ListInstance."""
+    """An instance of the account, from ListInstance, and its space; `cust_space_id` is empty where it has none."""
 
     cust_space_id: str
     name: str
     state: str
+    instance_id: str = ""
 
 
 class TemplateId(NamedTuple):
@@ -176,11 +177,10 @@ def read_created(content: Mapping[str, object]) -> str:
 
 
 def read_spaces(content: Mapping[str, object]) -> list[Space]:
-    """Return the spaces of a ListInstance answer, in its order; an instance without a space is left out."""
+    """Return the instances of a ListInstance answer, in its order, with their spaces."""
     return [
-        Space(space, _text(item, "InstanceName"), _text(item, "State"))
+        Space(*(_text(item, name) for name in ("CustSpaceId", "InstanceName", "State", "InstanceId")))
         for item in _objects(content, "Data")
-        if (space := _text(item, "CustSpaceId"))
     ]
 
 
@@ -193,11 +193,14 @@ def read_templates(content: Mapping[str, object]) -> list[TemplateId]:
     ]
 
 
-def read_flow_buttons(content: Mapping[str, object]) -> list[str]:
-    """Return the ids of the flows that a template's buttons open, in their order."""
+def read_flow_buttons(content: Mapping[str, object]) -> list[str] | None:
+    """Return the ids of the flows that a template's buttons open, in their order; None without a list of components."""
+    data = _object(content, "Data")
+    if not isinstance(data.get("Components", data.get("components")), list):
+        return None
     return [
         flow_id
-        for component in _objects(_object(content, "Data"), "Components")
+        for component in _objects(data, "Components")
         for button in _objects(component, "Buttons")
         if _text(button, "Type").upper() == "FLOW" and (flow_id := _text(button, "FlowId"))
     ]

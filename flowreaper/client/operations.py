@@ -154,7 +154,7 @@ class Operations:
         return answer if isinstance(answer, Refusal) else actions.read_listed(answer.content, space)
 
     async def list_instance(self, *, index: int, size: int) -> list[Space] | Refusal:
-        """Return one page of the account's spaces; one that has several instances stands there several times."""
+        """Return one page of the account's instances: a space may have several, an instance none."""
         answer = await self._call(actions.list_instance(index=index, size=size))
         return answer if isinstance(answer, Refusal) else actions.read_spaces(answer.content)
 
@@ -163,8 +163,8 @@ class Operations:
         answer = await self._call(actions.list_template(space, index=index, size=size))
         return answer if isinstance(answer, Refusal) else actions.read_templates(answer.content)
 
-    async def get_template(self, space: str, template: TemplateId) -> list[str] | Refusal:
-        """Return the ids of the flows that a template's buttons open."""
+    async def get_template(self, space: str, template: TemplateId) -> list[str] | Refusal | None:
+        """Return the ids of the flows that a template's buttons open; None where the answer has no components."""
         answer = await self._call(actions.get_template(space, template))
         return answer if isinstance(answer, Refusal) else actions.read_flow_buttons(answer.content)
 

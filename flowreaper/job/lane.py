@@ -10,6 +10,7 @@ from typing import Protocol
 
 from flowreaper.client.repair import Repair, Signer
 from flowreaper.events import Log
+from flowreaper.job.checkpoint_state import Before
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
@@ -19,9 +20,13 @@ from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.store import Store
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.canary import Canary
 from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.claimer import Claimer
+from flowreaper.workers.examination import Examination
+from flowreaper.workers.outcomes import Outcomes
 from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.ports import Transport
+from flowreaper.workers.ports import Guard, Transport
 from flowreaper.workers.reply_handler import ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
@@ -45,6 +50,18 @@ class Lane:
         self.workers.stop(Ending.STOPPED, error)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safeguards:
+    """What surrounds a lane's deletions. Without `guard` nothing is looked at, without `canary` nothing held back.
+
+    `repair` is shared with what else calls the service for this account; None: nothing else does.
+    """
+
+    guard: Guard | None = None
+    canary: Canary | None = None
+    repair: Repair | None = None
+
+
 def build_lane(
     settings: Settings,
     *,
@@ -53,37 +70,37 @@ def build_lane(
     limiter: RateLimiter,
     log: Log,
     streams: Sequence[Stream] = (),
-    left_claimed: Sequence[int] = (),
-    has_answered: bool = False,
-    has_deleted: bool = False,
-    absent_before: Sequence[int] = (),
-    in_doubt: int = 0,
+    before: Before = Before(),  # noqa: B008 -- an immutable value
+    safeguards: Safeguards = Safeguards(),
     flush_when_idle: bool = False,
     luck: Callable[[], float] = random.random,
     now: Callable[[], float] = time.time,
 ) -> Lane:
     """Wire one account's parts; nothing is sent before its workers run. What cannot be recorded stops the lane.
 
-    `left_claimed` to `in_doubt` are those of `StartState`. `luck` returns 0 to 1, `now` seconds since the epoch.
+    `luck` returns 0 to 1, `now` seconds since the epoch.
     """
     backlog = Backlog(settings.rate, settings.limit)
-    backlog.take_first(left_claimed)
-    breaker = CircuitBreaker(settings.outage_limit_s, has_answered=has_answered)
-    absences = AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before)
-    sink = Sink(store, streams, lambda e: workers.stop(Ending.STOPPED, e), absences.may_reopen, in_doubt)
+    backlog.take_first(before.left_claimed)
+    breaker = CircuitBreaker(settings.outage_limit_s, has_answered=before.has_answer)
+    absences = AbsenceBrake(settings.max_absent, has_deleted=before.has_deleted, before=before.absent)
+    sink = Sink(
+        store, streams, lambda e: workers.stop(Ending.STOPPED, e), absences.may_reopen, before.in_doubt
+    )
+    streak = RefusalStreak(settings.max_refusals)
+    outcomes = Outcomes(sink, absences, streak, log=log, canary=safeguards.canary, now=now)
     replies = ReplyHandler(
         backlog=backlog,
         sink=sink,
         limiter=limiter,
         breaker=breaker,
         retry=RetryPolicy(settings.max_attempts, luck),
-        repair=Repair(client, log),
-        absences=absences,
-        refusals=RefusalStreak(settings.max_refusals),
+        repair=safeguards.repair or Repair(client, log),
+        outcomes=outcomes,
         overrides=settings.treat,
         log=log,
-        now=now,
     )
+    examination = _examination(safeguards.guard, settings.rate, backlog, outcomes)
     workers = WorkerPool(
         backlog=backlog,
         sink=sink,
@@ -91,10 +108,16 @@ def build_lane(
         breaker=breaker,
         transport=client,
         replies=replies,
+        claimer=Claimer(backlog, sink, examination, safeguards.canary, flush_when_idle=flush_when_idle),
         concurrency=settings.concurrency,
-        flush_when_idle=flush_when_idle,
     )
     return Lane(sink, workers, replies, breaker, limiter)
+
+
+def _examination(
+    guard: Guard | None, rate: float, backlog: Backlog, outcomes: Outcomes
+) -> Examination | None:
+    return Examination(guard, rate, backlog, outcomes) if guard else None
 
 
 def share_pace(account: str, peers: Peers, log: Log) -> FileSharedPace:

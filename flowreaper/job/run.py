@@ -190,11 +190,7 @@ class Run:
             limiter=RateLimiter(pace, shared),
             log=self._log,
             streams=self._streams,
-            left_claimed=start.left_claimed,
-            has_answered=start.has_answer,
-            has_deleted=start.has_deleted,
-            absent_before=start.absent_before,
-            in_doubt=start.in_doubt,
+            before=start.before,
             flush_when_idle=self._flush_when_idle,
         )
         supervisor = Supervisor(

@@ -13,17 +13,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from flowreaper.model import Credentials
-from flowreaper.sandbox.answer import (
-    BAD_DATE,
-    BAD_TOKEN,
-    EXPIRED,
-    MISMATCH,
-    NONCE_USED,
-    UNKNOWN_KEY,
-    Answer,
-    incomplete_signature,
-)
+from flowreaper.sandbox.answer import BAD_DATE, EXPIRED, MISMATCH, UNKNOWN_KEY, Answer
 from flowreaper.sandbox.parameters import is_form
+from flowreaper.sandbox.undocumented import BAD_TOKEN, NONCE_USED, incomplete_signature
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 DATE_TOLERANCE_S = 15 * 60
@@ -59,10 +51,10 @@ class Incoming(NamedTuple):
 
 
 class Verifier:
-    """Knows one key and the nonces that were used with it."""
+    """Knows some keys and the nonces that were used with them."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
+    def __init__(self, *credentials: Credentials) -> None:
+        self._credentials = {key.access_key_id: key for key in credentials}
         self._nonces: OrderedDict[str, float] = OrderedDict()
 
     def refusal(self, incoming: Incoming, now_s: float) -> Answer | None:
@@ -77,11 +69,12 @@ class Verifier:
         names = parts["names"].split(";")
         if complaint := _complaint(names, headers):
             return incomplete_signature(complaint)
-        if parts["key"] != self._credentials.access_key_id:
+        credentials = self._credentials.get(parts["key"])
+        if credentials is None:
             return UNKNOWN_KEY
         body_sha256 = hashlib.sha256(incoming.body).hexdigest()
         canonical = _canonical(incoming, names, body_sha256)
-        expected = _sign(self._credentials.access_key_secret, canonical)
+        expected = _sign(credentials.access_key_secret, canonical)
         if headers["x-acs-content-sha256"] != body_sha256 or not hmac.compare_digest(
             parts["signature"], expected
         ):
@@ -89,7 +82,7 @@ class Verifier:
         return (
             self._date_refusal(headers["x-acs-date"], now_s)
             or self._nonce_refusal(headers["x-acs-signature-nonce"], now_s)
-            or self._token_refusal(headers.get("x-acs-security-token", ""))
+            or _token_refusal(headers.get("x-acs-security-token", ""), credentials)
         )
 
     def _date_refusal(self, date: str, now_s: float) -> Answer | None:
@@ -109,9 +102,10 @@ class Verifier:
             self._nonces.popitem(last=False)
         return None
 
-    def _token_refusal(self, token: str) -> Answer | None:
-        expected = self._credentials.security_token
-        return None if hmac.compare_digest(_bytes(token), _bytes(expected)) else BAD_TOKEN
+
+def _token_refusal(token: str, credentials: Credentials) -> Answer | None:
+    same = hmac.compare_digest(_bytes(token), _bytes(credentials.security_token))
+    return None if same else BAD_TOKEN
 
 
 def _complaint(names: list[str], headers: Mapping[str, str]) -> str:

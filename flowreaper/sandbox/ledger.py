@@ -1,6 +1,7 @@
 """What the sandbox remembers of every call, for users and for tests that judge a client by it."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +14,9 @@ class Call:
     machine's clock, before any jitter. `code` is the Code that was answered, None where the answer held none (yet);
     `http_status` is None where no answer was sent (yet). `deleted`: this very call deleted the flow, whatever the
     client got to hear of it. `trouble` names the trouble that was made, with its code if it has one.
+
+    `parameters` are those of an operation other than DeleteFlow, `header_names` those of a request for a flow's JSON,
+    in lower case; None of any other call.
     """
 
     number: int
@@ -24,14 +28,20 @@ class Call:
     http_status: int | None = None
     deleted: bool = False
     trouble: str | None = None
+    parameters: Mapping[str, str] | None = None
+    header_names: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields for JSON; dataclasses.asdict copies deeply and takes ten times as long."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("parameters", "header_names"):
+            if fields[name] is None:
+                del fields[name]
+        return fields
 
 
 class Ledger:
-    """The newest `limit` calls, in the order of arrival.
+    """The newest `limit` calls of one operation, in the order of arrival.
 
     `total` counts all calls; `redirects_followed` the requests that came to where a redirect pointed.
     """

@@ -3,7 +3,9 @@
 import asyncio
 import functools
 import logging
+import secrets
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -11,12 +13,17 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from flowreaper.errors import ConfigurationError
-from flowreaper.sandbox.api import BODY_LIMIT, Api
+from flowreaper.model import Credentials
+from flowreaper.sandbox.api import BODY_LIMIT, OTHER, Api, Served
+from flowreaper.sandbox.asset_host import AssetHost
+from flowreaper.sandbox.assets import FLOW_JSON, AssetUrls
 from flowreaper.sandbox.authentication import Verifier
 from flowreaper.sandbox.ledger import Ledger
-from flowreaper.sandbox.options import SandboxOptions
-from flowreaper.sandbox.quota import make_quota
-from flowreaper.sandbox.service import Service
+from flowreaper.sandbox.ledger_page import LedgerPage
+from flowreaper.sandbox.operations import DELETE_FLOW, OPERATIONS
+from flowreaper.sandbox.options import SandboxOptions, check
+from flowreaper.sandbox.population import accounts_of
+from flowreaper.sandbox.responder import Responder
 from flowreaper.sandbox.trouble import Script, parse_script
 
 HOST = "127.0.0.1"
@@ -44,16 +51,21 @@ class _Request(web.BaseRequest):
 class Sandbox:
     """A running sandbox: ``async with Sandbox(SandboxOptions(...)) as sandbox: ... sandbox.url ...``.
 
-    `port` 0 takes a free one; with `ssl_context` it speaks https. `ledger` and `service` can be read at any
-    time. Entering raises ConfigurationError for options that cannot be used and for a port that is taken.
+    `port` 0 takes a free one; with `ssl_context` it speaks https. These can be read at any time: `ledgers` by the name
+    of the operation, beside them ``FlowJSON`` and ``other``; `ledger`, which is DeleteFlow's; `accounts` by account id;
+    and `service`, the flows of the options' own account. Entering raises ConfigurationError for options that cannot
+    be used and for a port that is taken.
     """
 
     def __init__(
         self, options: SandboxOptions, *, port: int = 0, ssl_context: ssl.SSLContext | None = None
     ) -> None:
         self.options = options
-        self.ledger = Ledger(options.ledger_limit)
-        self.service = Service(known=options.known, published=options.published, foreign=options.foreign)
+        names = (*OPERATIONS, FLOW_JSON, OTHER)
+        self.ledgers: Mapping[str, Ledger] = {name: Ledger(options.ledger_limit) for name in names}
+        self.ledger = self.ledgers[DELETE_FLOW]
+        self.accounts = accounts_of(options)
+        self.service = self.accounts[options.account_id].service
         self._port = port
         self._ssl_context = ssl_context
         self._stopping = asyncio.Event()
@@ -71,16 +83,8 @@ class Sandbox:
 
     async def __aenter__(self) -> Self:
         options = self.options
-        _check(options)
-        api = Api(
-            options,
-            verifier=Verifier(options.credentials),
-            quota=make_quota(options.window, options.rate),
-            script=Script(parse_script(options.trouble), options.seed),
-            service=self.service,
-            ledger=self.ledger,
-            stopping=self._stopping,
-        )
+        check(options)
+        api = self._api()
         # The bare server: no router, no middleware, no access log; one call costs little more than its check.
         server = web.Server(
             api.handle,
@@ -117,12 +121,36 @@ class Sandbox:
             await self._runner.cleanup()
             self._runner = None
 
-
-def _check(options: SandboxOptions) -> None:
-    for name, value in (
-        ("latency", options.latency_s),
-        ("jitter", options.jitter_s),
-        ("drip", options.drip_s),
-    ):
-        if not 0 <= value < float("inf"):
-            raise ConfigurationError(f"the sandbox's {name} is {value}: give 0 seconds or more")
+    def _api(self) -> Api:
+        options, ledgers = self.options, self.ledgers
+        rules = parse_script(options.trouble)
+        scripts = {
+            # DeleteFlow's chances are the seed's own, so that another operation's rules leave them alone.
+            name: Script(
+                [rule for rule in rules if rule.operation == name],
+                options.seed if name == DELETE_FLOW else f"{options.seed} {name}",
+            )
+            for name in ledgers
+        }
+        responder = Responder(options, self._stopping)
+        keys = (Credentials(key, secret) for key, (secret, _) in options.more_keys.items())
+        return Api(
+            options,
+            verifier=Verifier(options.credentials, *keys),
+            accounts=self.accounts,
+            served={
+                name: Served(name, operation, ledgers[name], scripts[name])
+                for name, operation in OPERATIONS.items()
+            },
+            other=Served(OTHER, None, ledgers[OTHER], scripts[OTHER]),
+            assets=AssetHost(
+                options,
+                urls=AssetUrls(secrets.token_bytes(16), options.asset_life_s),
+                accounts=self.accounts,
+                script=scripts[FLOW_JSON],
+                ledger=ledgers[FLOW_JSON],
+                responder=responder,
+            ),
+            ledger_page=LedgerPage(ledgers),
+            responder=responder,
+        )

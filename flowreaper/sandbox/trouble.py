@@ -9,6 +9,8 @@ from typing import NamedTuple, Self
 
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
+from flowreaper.sandbox.assets import FLOW_JSON
+from flowreaper.sandbox.operations import DELETE_FLOW, OPERATIONS
 
 
 class Trouble(StrEnum):
@@ -59,6 +61,7 @@ _ACTING = frozenset(
         Trouble.HUGE,
     }
 )
+_NAMES = (*OPERATIONS, FLOW_JSON)
 _FORMS = "KIND:PROBABILITY, KIND:#NUMBER, KIND:#FIRST-LAST or KIND:#FIRST-"
 _RULE = re.compile(
     r"(?P<kind>[^:]*)(?::(?P<code>[A-Za-z0-9._-]{1,100}))?"
@@ -70,7 +73,8 @@ _RULE = re.compile(
 class Rule(NamedTuple):
     """`trouble` for the calls `first` to `last`, counted from 1; or, where `first` is 0, with `chance`.
 
-    `code` is what ``Trouble.ANSWER`` answers with, empty for any other trouble.
+    `operation` is whose calls are meant and counted: a name of ``operations.OPERATIONS``, or ``FlowJSON``. `code`
+    is what ``Trouble.ANSWER`` answers with, empty for any other trouble.
     """
 
     trouble: Trouble
@@ -78,6 +82,7 @@ class Rule(NamedTuple):
     last: float = 0
     chance: float = 0.0
     code: str = ""
+    operation: str = DELETE_FLOW
 
     @property
     def name(self) -> str:
@@ -86,12 +91,12 @@ class Rule(NamedTuple):
 
 
 class Script:
-    """Decides call by call; the same seed and numbers give the same decisions.
+    """Decides call by call of one operation; the same seed and numbers give the same decisions.
 
     A rule by number comes before chance, an earlier rule before a later one.
     """
 
-    def __init__(self, rules: Sequence[Rule], seed: int) -> None:
+    def __init__(self, rules: Sequence[Rule], seed: int | str) -> None:
         self._numbered = [rule for rule in rules if rule.first]
         self._chances = [rule for rule in rules if not rule.first]
         self._random = random.Random(seed)  # noqa: S311 -- to be repeated, not to be secret
@@ -114,18 +119,32 @@ def parse_script(text: str) -> tuple[Rule, ...]:
     """Read rules joined by commas: ``reset-after:0.05,html-503:#10-20,deny:#40,throttle:#50-``.
 
     A number between 0 and 1 is a probability, ``#`` a call's number, a range or an open range. ``answer``
-    takes a code: ``answer:Product.Unsubscript:#7``. An empty text is no trouble. Raises ConfigurationError for
-    everything else.
+    takes a code: ``answer:Product.Unsubscript:#7``. A rule is about DeleteFlow, or about the operation that it begins
+    with: ``GetFlow/throttle:0.1``. An empty text is no trouble. Raises ConfigurationError for everything else.
     """
     rules = tuple(_rule(part.strip()) for part in text.split(",") if part.strip())
-    if (total := sum(rule.chance for rule in rules)) > 1 + 1e-9:
-        raise ConfigurationError(
-            f"the probabilities of the trouble script add up to {total:g}: keep them at 1 or less"
-        )
+    for name in {rule.operation for rule in rules}:
+        if (total := sum(rule.chance for rule in rules if rule.operation == name)) > 1 + 1e-9:
+            of = "" if name == DELETE_FLOW else f" for {name}"
+            raise ConfigurationError(
+                f"the probabilities of the trouble script{of} add up to {total:g}: keep them at 1 or less"
+            )
     return rules
 
 
 def _rule(text: str) -> Rule:
+    operation, slash, rest = text.partition("/")
+    if not slash:
+        return _rule_without_operation(text)
+    if operation not in _NAMES:
+        raise ConfigurationError(
+            f"unknown operation '{printable(operation)}' in trouble '{printable(text)}'; choose from "
+            f"{', '.join(_NAMES)}"
+        )
+    return _rule_without_operation(rest)._replace(operation=operation)
+
+
+def _rule_without_operation(text: str) -> Rule:
     kind = text.partition(":")[0]
     try:
         trouble = Trouble(kind)

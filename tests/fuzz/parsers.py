@@ -74,7 +74,7 @@ def _check_content(content: Mapping[str, object]) -> None:
     ]
     texts += [text for space in actions.read_spaces(content) for text in space]
     texts += [text for template in actions.read_templates(content) for text in template]
-    "".join([*texts, *actions.read_flow_buttons(content)]).encode()
+    "".join([*texts, *(actions.read_flow_buttons(content) or ())]).encode()
 
 
 def check_answer(data: bytes) -> None:

@@ -11,8 +11,9 @@ from multidict import CIMultiDict
 from flowreaper.client import actions, signing
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, authentication
-from flowreaper.sandbox.answer import BAD_DATE, BAD_TOKEN, EXPIRED, MISMATCH, NONCE_USED
+from flowreaper.sandbox.answer import BAD_DATE, EXPIRED, MISMATCH
 from flowreaper.sandbox.authentication import Incoming, Verifier
+from flowreaper.sandbox.undocumented import BAD_TOKEN, NONCE_USED
 
 VENDOR = Credentials("YourAccessKeyId", "YourAccessKeySecret")
 FLOW = Flow("1")
@@ -417,10 +418,10 @@ async def test_a_body_that_was_not_signed_is_refused(start: Any) -> None:
 
 async def test_another_action_is_refused(start: Any) -> None:
     client = await start()
-    got = await client.delete("1", action="PublishFlow")
+    got = await client.delete("1", action="ListFlowVersion")
     assert (got.status, got.code) == (404, "InvalidApi.NotFound")
     assert got.message.startswith("Specified api is not found,please check your url and method. (")
-    assert "The sandbox serves only DeleteFlow, version 2020-06-06" in got.message
+    assert "The sandbox serves only DeleteFlow, ListFlow, " in got.message
 
 
 async def test_the_configured_token_is_demanded(start: Any) -> None:

@@ -2,8 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.model import Flow
-from flowreaper.sandbox.answer import FOREIGN, MISSING_FLOW_ID, NOT_EXIST, OK, PUBLISHED
+from flowreaper.sandbox.answer import FOREIGN, OK
 from flowreaper.sandbox.service import Service
+from flowreaper.sandbox.undocumented import MISSING_FLOW_ID, NOT_EXIST, PUBLISHED
 
 flows = st.builds(Flow, st.text("12", min_size=1, max_size=2), st.sampled_from(["", "cams-a", "cams-b"]))
 

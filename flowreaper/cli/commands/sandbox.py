@@ -12,6 +12,9 @@ from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.suggestions import Choice
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
+from flowreaper.sandbox.assets import FLOW_JSON
+from flowreaper.sandbox.operations import DELETE_FLOW, OPERATIONS
+from flowreaper.sandbox.options import ACCOUNT_ID
 from flowreaper.sandbox.trouble import Trouble
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -24,17 +27,26 @@ _KINDS = "\b\n" + "\n".join(
         *(f"  {kind:{_KIND_WIDTH}}  {kind.meaning}" for kind in Trouble),
     )
 )
-
+_OPERATIONS = (
+    f"KIND is about {DELETE_FLOW}. OPERATION/KIND is about another, whose calls are counted by themselves; 'the flow is"
+    " deleted' then means that its work is done. OPERATION is one of "
+    f"{', '.join(name for name in OPERATIONS if name != DELETE_FLOW)}; or {FLOW_JSON}, the request for the JSON at the"
+    " address that GetFlowJSONAssest gives."
+)
 
 _EXAMPLES = (
     "flowreaper sandbox --port 8080 --window sliding",
     "flowreaper sandbox --trouble 'reset-after:0.05,html-503:#10-20'",
     "flowreaper sandbox --trouble 'answer:Product.Unsubscript:#3'",
+    "flowreaper sandbox --seed-flows 2000 --trouble 'GetFlow/throttle:0.1'",
+    "flowreaper sandbox --seed-flows 200 --deny ListChatappTemplate --list-lag 5",
 )
 _STATUSES = {ExitStatus.DONE: "stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP", ExitStatus.USAGE: "bad usage"}
 
 
-@click.command("sandbox", cls=HelpCommand, epilog=_KINDS, examples=_EXAMPLES, statuses=_STATUSES)
+@click.command(
+    "sandbox", cls=HelpCommand, epilog=f"{_KINDS}\n\n{_OPERATIONS}", examples=_EXAMPLES, statuses=_STATUSES
+)
 @click.option(
     "--port",
     metavar="PORT",
@@ -78,6 +90,34 @@ _STATUSES = {ExitStatus.DONE: "stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP", E
 @click.option("--foreign", type=_FILE, help="File of ids that belong to another account.")
 @click.option("--known", type=_FILE, help="File of all ids that exist. [default: every id is a draft]")
 @click.option(
+    "--seed-flows",
+    metavar="N",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    help="Begin with an account of N flows in mixed states and several spaces, and with templates that name some of"
+    " them; --seed makes another. No other flow exists.",
+)
+@click.option(
+    "--list-lag",
+    metavar="S",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="ListFlow notices what was created or deleted this many seconds late.",
+)
+@click.option(
+    "--deny",
+    metavar="NAMES",
+    default="",
+    help="Operations, with commas between them, that answer Ram.PermissionDeny, as to a RAM user without the action.",
+)
+@click.option(
+    "--account-id",
+    metavar="ID",
+    default=ACCOUNT_ID,
+    show_default=True,
+    help="The account that GetCallerIdentity tells.",
+)
+@click.option(
     "--trouble",
     default="",
     metavar="SCRIPT",
@@ -103,6 +143,10 @@ def command(
     published: Path | None,
     foreign: Path | None,
     known: Path | None,
+    seed_flows: int,
+    list_lag: float,
+    deny: str,
+    account_id: str,
     trouble: str,
     clock_offset: float,
     seed: int,
@@ -123,6 +167,10 @@ def command(
         trouble=trouble,
         clock_offset_s=clock_offset,
         seed=seed,
+        seed_flows=seed_flows,
+        list_lag_s=list_lag,
+        deny=frozenset(name.strip() for name in deny.split(",") if name.strip()),
+        account_id=account_id,
     )
     asyncio.run(_serve(options, port))
 
