@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flowreaper.api import Job as Job
     from flowreaper.api import delete_flows as delete_flows
     from flowreaper.api import open_job as open_job
+    from flowreaper.client.actions import CallerIdentity as CallerIdentity
     from flowreaper.client.client import CredentialSource as CredentialSource
     from flowreaper.client.endpoint import Endpoint as Endpoint
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
@@ -38,11 +39,14 @@ if TYPE_CHECKING:
     from flowreaper.errors import OutcomesError as OutcomesError
     from flowreaper.errors import OutputError as OutputError
     from flowreaper.errors import RunError as RunError
+    from flowreaper.errors import TooManyFlowsError as TooManyFlowsError
     from flowreaper.errors import UnsupportedAiohttpError as UnsupportedAiohttpError
     from flowreaper.errors import UntrustedServerError as UntrustedServerError
     from flowreaper.events import Log as Log
     from flowreaper.job.deletion import Deletion as Deletion
     from flowreaper.job.deletion import TaggedRecord as TaggedRecord
+    from flowreaper.job.max_delete import MaxDelete as MaxDelete
+    from flowreaper.job.max_delete import parse_max_delete as parse_max_delete
     from flowreaper.job.run import Run as Run
     from flowreaper.job.settings import Settings as Settings
     from flowreaper.job.summary import InputRead as InputRead
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("Job", "delete_flows", "open_job"),
+    "client.actions": ("CallerIdentity",),
     "client.client": ("CredentialSource",),
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (
@@ -97,11 +102,13 @@ _HOMES = {
         "OutcomesError",
         "OutputError",
         "RunError",
+        "TooManyFlowsError",
         "UnsupportedAiohttpError",
         "UntrustedServerError",
     ),
     "events": ("Log",),
     "job.deletion": ("Deletion", "TaggedRecord"),
+    "job.max_delete": ("MaxDelete", "parse_max_delete"),
     "job.run": ("Run",),
     "job.settings": ("Settings",),
     "job.summary": ("InputRead", "Opened", "Snapshot", "Summary"),

@@ -1,11 +1,12 @@
 """A job as a function, for programs: `open_job`, and `delete_flows`, which does one job and returns its summary."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.credentials import StaticSource, find_source
@@ -14,14 +15,17 @@ from flowreaper.errors import ConfigurationError, FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.events import Log, StdlibLogger, as_log
 from flowreaper.job.deletion import Deletion
-from flowreaper.job.run import Run
+from flowreaper.job.identity import identify as ask_identity
+from flowreaper.job.max_delete import parse_max_delete
+from flowreaper.job.pull_producer import PullProducer
+from flowreaper.job.run import Identify, Run, nobody
 from flowreaper.job.session import Session
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Snapshot, Summary
-from flowreaper.model import Credentials
+from flowreaper.model import AnyEntry, Credentials
 from flowreaper.producer.flow_ids import EntryFactory, compile_pattern
 from flowreaper.producer.items import SOURCE, AnyFlows, entry_of, require_collection
-from flowreaper.producer.pull import pull
+from flowreaper.producer.pull import Pull, pull
 from flowreaper.sink.sink import Stream
 
 
@@ -33,6 +37,9 @@ def open_job(
     streams: Sequence[Stream] = (),
     log: Log | StdlibLogger | None = None,
     id_pattern: str | None = None,
+    identify: bool = True,
+    expect_account: str | None = None,
+    max_delete: int | str | None = None,
 ) -> "Job":
     """Return a job to enter with `async with`; to resume one, open it again with the same checkpoint.
 
@@ -42,19 +49,28 @@ def open_job(
     - `log`: a logger of structlog or of the standard library, or a `Log`; silent by default.
     - `id_pattern`: a regular expression that a whole id must match. By default an id has letters, digits and
       ``_ . : -``, and at least one digit.
+    - `identify`: ask STS for the number of the credentials' account, which takes a call to another host and no
+      permission. A checkpoint of another account is refused then, and the runs of one account share their pace.
+    - `expect_account`: the number of the account that the credentials must belong to.
+    - `max_delete`: as the flows come one by one, nobody can count them before, so this is a limit: the run ends before
+      it calls more flows than this number (`delete_flows` calls none where there are more). No share.
 
-    A job handles no signal and sets up no logging.
+    `expect_account` and `max_delete` come before those of `settings`. A job handles no signal and sets up no logging.
 
     Raises:
-        ConfigurationError: `id_pattern` is no regular expression.
+        ConfigurationError: `id_pattern` is no regular expression, `expect_account` no number or without `identify`,
+            `max_delete` no number.
     """
+    settings = _limited(_guarded(settings, expect_account, max_delete, identify=identify))
+    source = _source(credentials)
     return Job(
-        settings or _default_settings(),
+        settings,
         checkpoint=Path(checkpoint),
-        credentials=_source(credentials),
+        credentials=source,
         streams=streams,
         log=as_log(log),
         id_pattern=id_pattern,
+        identify=_identify(settings, source, as_log(log), ask=identify),
     )
 
 
@@ -80,10 +96,16 @@ class Job:
         streams: Sequence[Stream],
         log: Log,
         id_pattern: str | None,
+        identify: Identify,
     ) -> None:
         self._factory = EntryFactory(SOURCE, "", compile_pattern(id_pattern))
         self._session = Session(
-            settings, checkpoint=checkpoint, credentials=credentials, log=log, streams=streams
+            settings,
+            checkpoint=checkpoint,
+            credentials=credentials,
+            log=log,
+            identify=identify,
+            streams=streams,
         )
 
     async def __aenter__(self) -> Self:
@@ -156,11 +178,17 @@ async def delete_flows(
     streams: Sequence[Stream] = (),
     log: Log | StdlibLogger | None = None,
     id_pattern: str | None = None,
+    identify: bool = True,
+    expect_account: str | None = None,
+    max_delete: int | str | None = None,
 ) -> Summary:
     """Delete flows and return what became of them; to resume, call it again with the same checkpoint.
 
     `flows`: as in `Job.delete`; only these are called. None: everything unfinished in the checkpoint. The other
     parameters are those of `open_job`. What stops the run is the summary's `error`.
+
+    `max_delete`: a number, or a share of the flows in their spaces, as in ``"10%"``. All flows are read first, and
+    where there are more, none is called: the summary's `error` is a TooManyFlowsError.
 
     Raises:
         TypeError: `flows` is a single id, or cannot be iterated.
@@ -169,29 +197,29 @@ async def delete_flows(
         RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
         Exception: what iterating `flows` raised, once the calls in progress have ended and all is recorded.
     """
-    settings = settings or _default_settings()
+    settings = _guarded(settings, expect_account, max_delete, identify=identify)
+    source = _source(credentials)
+    parts: dict[str, Any] = {
+        "checkpoint": Path(checkpoint),
+        "credentials": source,
+        "log": as_log(log),
+        "identify": _identify(settings, source, as_log(log), ask=identify),
+        "streams": streams,
+    }
     if flows is None:
         _check_resumable(Path(checkpoint), settings)
-        return await Run(
-            settings,
-            checkpoint=Path(checkpoint),
-            credentials=_source(credentials),
-            log=as_log(log),
-            streams=streams,
-        ).run()
+        return await Run(settings, **parts).run()
     require_collection(flows)
-    items = pull(flows)
-    session = Session(
-        settings,
-        checkpoint=Path(checkpoint),
-        credentials=_source(credentials),
-        log=as_log(log),
-        streams=streams,
-    )
-    factory = EntryFactory(SOURCE, "", compile_pattern(id_pattern))
+    items, make_entry = pull(flows), partial(entry_of, EntryFactory(SOURCE, "", compile_pattern(id_pattern)))
+    if settings.max_delete:  # all is read before the first call, which a session would not do
+        return await Run(settings, make_producer=partial(PullProducer, items, make_entry), **parts).run()
+    return await _delete_all(Session(settings, **parts), items, make_entry)
+
+
+async def _delete_all(session: Session, items: Pull, make_entry: Callable[[Any, int], AnyEntry]) -> Summary:
     try:
         async with session:
-            async for _ in session.delete(items, partial(entry_of, factory), last=True):
+            async for _ in session.delete(items, make_entry, last=True):
                 pass
     except FlowreaperError as error:
         if error.summary is None or error is not error.summary.error:
@@ -210,6 +238,39 @@ def _check_resumable(checkpoint: Path, settings: Settings) -> None:
 
 def _source(credentials: Credentials | None) -> CredentialSource:
     return StaticSource(credentials) if credentials else find_source(None, os.environ)
+
+
+def _guarded(
+    settings: Settings | None, expect_account: str | None, max_delete: int | str | None, *, identify: bool
+) -> Settings:
+    """Return the settings with what was given beside them."""
+    settings = settings or _default_settings()
+    if expect_account is not None:
+        settings = replace(settings, expect_account=expect_account)
+    if max_delete is not None:
+        settings = replace(settings, max_delete=parse_max_delete(max_delete))
+    if settings.expect_account is not None and not identify:
+        raise ConfigurationError(
+            "expect_account needs to know whose the credentials are: leave out identify=False, or expect_account"
+        )
+    return settings
+
+
+def _limited(settings: Settings) -> Settings:
+    """Return the settings for flows that come one by one: what may be called at most is their limit."""
+    if settings.max_delete is None:
+        return settings
+    most = settings.max_delete.flows
+    if not most:
+        raise ConfigurationError(
+            f"max_delete {settings.max_delete}: flows that come one by one cannot be counted before; give a number of 1"
+            " or more, or all flows to delete_flows"
+        )
+    return replace(settings, limit=min(most, settings.limit or most), max_delete=None)
+
+
+def _identify(settings: Settings, source: CredentialSource, log: Log, *, ask: bool) -> Identify:
+    return partial(ask_identity, settings, source, log) if ask and not settings.sandbox else nobody
 
 
 def _default_settings() -> Settings:

@@ -5,6 +5,7 @@
     ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
     │   ├── InputError          an input file is missing, unreadable or not in its format
     │   ├── BackupInUseError    another process has the backup's folder
+    │   ├── TooManyFlowsError   more flows would be called than may be
     │   └── CheckpointRefusedError  the checkpoint belongs to another job
     │       └── CheckpointInUseError  another run has the checkpoint
     └── RunError                trouble that concerns every flow; the job can be resumed
@@ -54,6 +55,8 @@ class Advice(StrEnum):
     WITHOUT_JSON = "without_json"  # the same where a flow's JSON may not be read
     WITHOUT_LIST = "without_list"  # the same where flows may not be listed
     WITHOUT_SPACES = "without_spaces"  # the same where the spaces may not be listed
+    ALLOW_MORE = "allow_more"  # raise the limit of flows that may be called
+    WITHOUT_IDENTITY = "without_identity"  # leave the account's number unchecked
 
 
 class FlowreaperError(Exception):
@@ -81,6 +84,10 @@ class ConfigurationError(FlowreaperError):
 
 class InputError(ConfigurationError):
     """An input cannot be opened, or is not in its format."""
+
+
+class TooManyFlowsError(ConfigurationError):
+    """More flows would be called than may be; none was."""
 
 
 class CheckpointRefusedError(ConfigurationError):

@@ -45,6 +45,7 @@ PURE = (
     "client/profiles.py",
     "client/redaction.py",
     "client/signing.py",
+    "job/max_delete.py",
     "report/buckets.py",
     "report/filters.py",
     "report/outcomes.py",

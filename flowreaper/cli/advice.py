@@ -30,6 +30,8 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.WITHOUT_JSON: "Without this permission: leave out --backup",
     Advice.WITHOUT_LIST: "Without this permission: give the ids of the flows from another source",
     Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
+    Advice.ALLOW_MORE: "If all of them are meant: raise --max-delete",
+    Advice.WITHOUT_IDENTITY: "To leave the account's number unchecked: --no-identity",
 }
 
 _FLAGS = {
@@ -44,6 +46,8 @@ _FLAGS = {
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",
+    "max_delete": "--max-delete",
+    "expect_account": "--expect-account",
 }
 """The flag of each setting that an error may name."""
 

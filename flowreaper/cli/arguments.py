@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from flowreaper.cli.service_options import identity_settings
 from flowreaper.cli.times import parse_moment, parse_span
 from flowreaper.client.endpoint import parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
+from flowreaper.job.max_delete import parse_max_delete
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
@@ -101,4 +103,6 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         retry=tuple(State(s) for s in options["retry"]),
         retry_codes=options["retry_code"],
         treat=parse_treat(options["treat"]),
+        max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
+        **identity_settings(options),
     )

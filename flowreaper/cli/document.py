@@ -3,6 +3,7 @@
 Schema 1. Times are UTC, ISO 8601; what is not known is null. Of a job:
 
     schema, checkpoint, endpoint, sandbox, access_key (masked)
+    account, arn                the account's number, and who of it made the calls of the last run; null: nobody asked
     total, states               flows and invalid lines, by state
     inferred, in_doubt          deletions without a confirmation; unfinished flows that had a call without a reply
     codes                       for each final state its codes and their counts; "" is none
@@ -56,6 +57,8 @@ def job_document(overview: Overview, checkpoint: Path, delete: str) -> dict[str,
         "endpoint": status.endpoint,
         "sandbox": status.sandbox,
         "access_key": status.access_key,
+        "account": status.account or None,
+        "arn": status.arn or None,
         "total": sum(status.states.values()),
         "states": by_state(status.states, State),
         "inferred": status.inferred,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.job.dry_run import Plan, plan
 from flowreaper.job.run import identity_of
 from flowreaper.job.settings import Settings
@@ -30,13 +31,13 @@ class Input:
         """Return what reads the sources during a run."""
         return FilesProducer(self._sources, self._settings, deliver)
 
-    def plan(self, checkpoint: Path, settings: Settings) -> Plan:
-        """Count what can be read twice; raises ConfigurationError."""
+    def plan(self, checkpoint: Path, settings: Settings, caller: CallerIdentity | None = None) -> Plan:
+        """Count what can be read twice; raises ConfigurationError, also for a checkpoint of another account."""
         readable = [source for source in self._sources if source.rereadable]
         return plan(
             (read_entries(source, self._settings) for source in readable),
             checkpoint,
-            identity_of(settings),
+            identity_of(settings, caller=caller),
             settings.taken_again,
             listed=bool(self._sources),
             afresh=settings.sandbox,

@@ -21,6 +21,8 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "dry_run",
         "sandbox",
         "yes",
+        "expect_account",
+        "max_delete",
         "max_consecutive_refusals",
         "max_consecutive_absent",
         "outage_limit",
@@ -34,6 +36,6 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "log_level",
         "log_format",
     ),
-    "Service": ("endpoint", "region", "profile", "treat"),
+    "Service": ("endpoint", "region", "profile", "no_identity", "sts_endpoint", "treat"),
 }
 """Heading to parameters. A test compares it with the command."""

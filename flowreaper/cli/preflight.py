@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowreaper.cli.unmatched import unknown_codes
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
@@ -17,7 +18,7 @@ from flowreaper.producer.sources import Source
 from flowreaper.store.sqlite.companions import companion_named
 from flowreaper.store.sqlite.descriptors import reading
 from flowreaper.store.sqlite.file_guard import check_place, has_run
-from flowreaper.store.sqlite.reader import is_begun, last_access_key, left_elsewhere, read_status
+from flowreaper.store.sqlite.reader import is_begun, last_access_key, left_elsewhere, read_notes, read_status
 from flowreaper.store.sqlite.run_mark import require_log
 
 _SHOWN = 3
@@ -104,8 +105,12 @@ def refuse_another_job(sources: Sequence[Source], checkpoint: Path) -> None:
         )
 
 
-def former_key(checkpoint: Path, credentials: Credentials) -> str | None:
+def former_key(
+    checkpoint: Path, credentials: Credentials, caller: CallerIdentity | None = None
+) -> str | None:
     """Return the masked access key that the checkpoint was last used with, where that may be another account's."""
+    if caller and read_notes(checkpoint, "account").get("account") == caller.account:
+        return None  # the account's keys may be rotated
     former = last_access_key(checkpoint) or credentials.masked_id
     # A role has another key each hour.
     same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY)
@@ -132,6 +137,16 @@ def unknown_retry_codes(checkpoint: Path, settings: Settings) -> list[str]:
     if not settings.retry_codes or settings.sandbox or not is_begun(checkpoint):
         return []
     return unknown_codes(settings.retry_codes, printable(str(checkpoint)), read_status(checkpoint))
+
+
+def refuse_too_many(settings: Settings, to_call: int) -> None:
+    """Refuse more flows than may be called, where that is a number: the run counts what a share is reckoned from.
+
+    Raises:
+        TooManyFlowsError: these are more.
+    """
+    if settings.max_delete and settings.max_delete.percent is None:
+        settings.max_delete.require(to_call)
 
 
 def unusual_settings(settings: Settings, region: str) -> list[Warned]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.input import Input
 from flowreaper.cli.results_target import ResultsTarget
 from flowreaper.cli.resume import is_piped, resume_command, retry_command
-from flowreaper.cli.service import CredentialsOf, open_service
+from flowreaper.cli.service import CredentialsOf, caller_if_told, caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.summary_file import SummaryFile
 from flowreaper.cli.terminal import confirm
@@ -31,6 +32,7 @@ from flowreaper.cli.terminal.reporter import Reporter, local_time, make_reporter
 from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.job.dry_run import Plan
 from flowreaper.job.run import Beside, Run
@@ -102,21 +104,43 @@ class DeleteCommand:
                 credentials: Credentials | None = await source.get()
             except CredentialsError:
                 credentials = None
-            start = self._start(settings, credentials, source.origin)
-            self._reporter.planned(replace(start, found=self._plan()))
+            caller, unknown = None, ""
+            if credentials:
+                caller, unknown = await caller_if_told(settings, source, self._options, self._reporter.log)
+            start = _start(
+                self._checkpoint,
+                self._sources,
+                settings,
+                credentials,
+                key_origin=source.origin,
+                caller=caller,
+            )
+            start = replace(start, caller_unknown=unknown)
+            start = replace(start, found=self._plan(caller))
+            self._reporter.planned(start)
+            preflight.refuse_too_many(settings, start.to_call)
 
     async def _run(self, terminal: int | None) -> int:
         """Ask on the terminal, if there is one; run, report the end, and return the exit status."""
         async with open_service(self._settings, self._options["profile"]) as (settings, source):
             credentials = await source.get()
-            start = self._start(settings, credentials, source.origin)
+            caller = await caller_of(settings, source, self._options, self._reporter.log)
+            start = _start(
+                self._checkpoint,
+                self._sources,
+                settings,
+                credentials,
+                key_origin=source.origin,
+                caller=caller,
+            )
             if terminal is None:
-                start = replace(start, found=self._plan() if self._input.is_small() else None)
+                start = replace(start, found=self._plan(caller) if self._input.is_small() else None)
             else:
                 answer = self._ask(terminal, start)
                 if isinstance(answer, ExitStatus):
                     return answer
                 start = replace(answer, stops_at=_stops_at(settings))  # a question may wait for hours
+            preflight.refuse_too_many(settings, start.to_call)
             for event, fields in preflight.unusual_settings(settings, self._options["region"]):
                 self._reporter.log.warning(event, **fields)
             try:
@@ -133,30 +157,13 @@ class DeleteCommand:
         self._summary_file.write(end, ended_with)
         return ended_with
 
-    def _start(self, settings: Settings, credentials: Credentials | None, origin: str) -> Start:
-        """Return what is known of the run before its input is read."""
-        path, rehearsal = self._checkpoint, settings.sandbox
-        return Start(
-            endpoint="the sandbox" if rehearsal else settings.endpoint.url,
-            access_key=credentials.masked_id if credentials else None,
-            key_origin=origin,
-            former_key=preflight.former_key(path, credentials) if credentials and not rehearsal else None,
-            checkpoint=path,
-            counts={} if rehearsal else preflight.counts_before(path),
-            sources=tuple(source.name for source in self._sources),
-            piped=any(not source.rereadable for source in self._sources),
-            rate=settings.rate,
-            limit=settings.limit,
-            stops_at=_stops_at(settings),
-        )
-
-    def _plan(self) -> Plan:
-        return self._input.plan(self._checkpoint, self._settings)
+    def _plan(self, caller: CallerIdentity | None) -> Plan:
+        return self._input.plan(self._checkpoint, self._settings, caller)
 
     def _ask(self, terminal: int, start: Start) -> ExitStatus | Start:
         """Ask on the terminal; return the exit status if nothing will be sent, else what is known since then."""
         with confirm.interruptible():
-            found = self._plan()
+            found = self._plan(start.caller)
             start = replace(start, found=found)
             text = self._reporter.plan_text(start)
             if not found.to_call and not start.piped:
@@ -167,6 +174,7 @@ class DeleteCommand:
                 status = ExitStatus.INCOMPLETE if found.failed else ExitStatus.DONE
                 self._summary_file.write_refusal("nothing was left to do", status, self._checkpoint)
                 return status
+            preflight.refuse_too_many(self._settings, start.to_call)
             if confirm.confirmed(terminal, text):
                 return start
         self._reporter.say("Nothing was sent.")
@@ -184,6 +192,9 @@ class DeleteCommand:
         def opened(opened: Opened) -> None:
             reporter.started(replace(start, counts=opened.counts, known=opened.to_call), asked=asked)
 
+        async def known() -> CallerIdentity | None:
+            return start.caller
+
         async def run(streams: Sequence[Stream], beside: Beside) -> Summary:
             return await self._supervise(
                 Run(
@@ -191,6 +202,7 @@ class DeleteCommand:
                     checkpoint=self._checkpoint,
                     credentials=credentials,
                     log=reporter.log,
+                    identify=known,
                     make_producer=self._input.producer if self._sources else None,
                     first_listed=self._input.first_listed,
                     streams=streams,
@@ -242,6 +254,34 @@ class DeleteCommand:
             piped=piped,
             pipe_again=pipe_again,
         )
+
+
+def _start(
+    path: Path,
+    sources: Sequence[Source],
+    settings: Settings,
+    credentials: Credentials | None,
+    *,
+    key_origin: str,
+    caller: CallerIdentity | None,
+) -> Start:
+    """Return what is known of a run before its input is read."""
+    rehearsal = settings.sandbox
+    former = preflight.former_key(path, credentials, caller) if credentials and not rehearsal else None
+    return Start(
+        endpoint="the sandbox" if rehearsal else settings.endpoint.url,
+        access_key=credentials.masked_id if credentials else None,
+        key_origin=key_origin,
+        caller=caller,
+        former_key=former,
+        checkpoint=path,
+        counts={} if rehearsal else preflight.counts_before(path),
+        sources=tuple(source.name for source in sources),
+        piped=any(not source.rereadable for source in sources),
+        rate=settings.rate,
+        limit=settings.limit,
+        stops_at=_stops_at(settings),
+    )
 
 
 def _stops_at(settings: Settings) -> datetime | None:

@@ -132,9 +132,13 @@ def explain(reply: Reply, operation: str = DELETE_FLOW) -> str:
         remedy_of(reply.code, operation)
         or "look up the code; if it concerns single flows only, treat it as refused"
     )
-    calls = "every call" if operation == DELETE_FLOW else f"{operation}"
+    calls = "every call" if operation == DELETE_FLOW else operation
+    return f"the service refuses {calls}: {in_words(reply)}\nWhat to do: {remedy}"
+
+
+def in_words(reply: Reply) -> str:
+    """Return a refusal as it came: code, HTTP status, request id and message."""
     return (
-        f"the service refuses {calls}: {printable(reply.code)} (HTTP {reply.status},"
-        f" request id {printable(reply.request_id) or 'unknown'}): {printable(reply.message)}\n"
-        f"What to do: {remedy}"
+        f"{printable(reply.code)} (HTTP {reply.status}, request id {printable(reply.request_id) or 'unknown'}):"
+        f" {printable(reply.message)}"
     )

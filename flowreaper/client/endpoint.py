@@ -11,6 +11,10 @@ from flowreaper.escaping import printable
 DEFAULT_REGION = "ap-southeast-1"
 """The only region with a documented endpoint."""
 
+STS_HOST = "sts.aliyuncs.com"
+"""Where STS is for a service whose region is not known."""
+
+_OF_A_REGION = re.compile(r"cams\.([a-z0-9-]+)\.aliyuncs\.com")
 _REGION = re.compile(r"(?=.{1,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 # RFC 1123. For an empty or too long label Python's resolver raises an exception that is no OSError.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -83,6 +87,17 @@ def region_endpoint(region: str) -> Endpoint:
     if not _REGION.fullmatch(region):
         raise ConfigurationError(f"region {printable(region)}: give a region id such as {DEFAULT_REGION}")
     return Endpoint("https", f"cams.{region}.aliyuncs.com", 443)
+
+
+def sts_endpoint(service: Endpoint) -> Endpoint:
+    """Return where STS is asked whose the access key is: in the region of the service's host, where that names one.
+
+    A service on this machine, such as a sandbox, answers for STS itself.
+    """
+    if is_loopback(service.host):
+        return service
+    region = _OF_A_REGION.fullmatch(service.host)
+    return Endpoint("https", f"sts.{region[1]}.aliyuncs.com" if region else STS_HOST, 443)
 
 
 def is_loopback(host: str) -> bool:

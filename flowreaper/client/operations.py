@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from flowreaper.client import actions
 from flowreaper.client.actions import Action, CallerIdentity, FlowDetails, ListedFlow, Space, TemplateId
 from flowreaper.client.backoff import backoff_s
-from flowreaper.client.codes import advice_for, classify, explain, is_answer
+from flowreaper.client.codes import advice_for, classify, explain, in_words, is_answer
 from flowreaper.client.meanings import is_permission
 from flowreaper.client.messages import Answer
 from flowreaper.client.repair import Repair
@@ -34,6 +34,9 @@ _WITHOUT = {
     "ListChatappTemplate": Advice.WITHOUT_TEMPLATES,
     "GetChatappTemplateDetail": Advice.WITHOUT_TEMPLATES,
 }
+
+_OF_THE_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature", "InvalidSecurityToken")
+# What STS says of a wrong key: DeleteFlow would be refused for the same. No operation of STS needs a permission.
 
 
 class Permit(Protocol):
@@ -255,6 +258,8 @@ class Operations:
 
 
 def _fatal(action: Action, reply: Reply) -> FatalReplyError:
+    if action.version == actions.STS_VERSION and not reply.code.startswith(_OF_THE_KEY):
+        return FatalReplyError(f"STS refuses {action.name}: {in_words(reply)}", Advice.WITHOUT_IDENTITY)
     advice = _WITHOUT.get(action.name) if is_permission(reply.code) else advice_for(reply)
     return FatalReplyError(explain(reply, action.name), advice)
 

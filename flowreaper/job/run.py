@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.client import Client, CredentialSource
 from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
+from flowreaper.job.existing import count_existing
 from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.lookup import Lookup
@@ -33,13 +35,21 @@ from flowreaper.store.store import Identity
 Beside = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
 """What stands open while the checkpoint does. It gets a function that notes a value in the checkpoint, and waits."""
 
+Identify = Callable[[], Awaitable[CallerIdentity | None]]
+"""Returns whose the access key is, None where that is not to be known; raises RunError or ConfigurationError."""
+
+
+async def nobody() -> None:
+    """Ask for no identity."""
+
 
 class Run:
     """One run over one checkpoint.
 
     `make_producer` gets the coroutine to deliver batches to, and the run calls only what it delivers; None: the run
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
-    surely lists, so that they are called before it is read; it is called in a thread. `streams` get each outcome once
+    surely lists, so that they are called before it is read; it is called in a thread. `identify` is called first of
+    all: a checkpoint of another account is refused, and the pace is shared by account. `streams` get each outcome once
     it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
     was read to its end. `beside` is entered before anything is sent. `accept_lost_log` as in `open_checkpoint`,
     `flush_when_idle` as in `WorkerPool`. Runs once.
@@ -52,6 +62,7 @@ class Run:
         checkpoint: Path,
         credentials: CredentialSource,
         log: Log,
+        identify: Identify = nobody,
         make_producer: Callable[[Deliver], Producer] | None = None,
         first_listed: Callable[[Sequence[Flow]], Sequence[Flow]] = lambda _flows: (),
         streams: Sequence[Stream] = (),
@@ -65,6 +76,7 @@ class Run:
         self._path = checkpoint
         self._credentials = credentials
         self._log = log
+        self._identify = identify
         self._make_producer = make_producer
         self._first_listed = first_listed
         self._opened = opened
@@ -84,14 +96,17 @@ class Run:
         Such trouble, once calls may have been made, is the summary's `error`, not an exception.
 
         Raises:
-            ConfigurationError: the checkpoint is not this job's, or is in use.
-            RunError: there are no credentials, or the checkpoint cannot be used; no call was made.
+            ConfigurationError: the checkpoint is not this job's, or is in use; the account is not the expected one.
+            RunError: there are no credentials, nobody says whose they are, or the checkpoint cannot be used; no flow
+                was called.
         """
         credentials = await self._credentials.get()
+        identity = identity_of(self._settings, credentials.masked_id, await self._identify())
         async with AsyncExitStack() as stack:
-            checkpoint, writer = await self._open(credentials, stack)
+            checkpoint, writer = await self._open(identity, stack)
             start = await self._prepare(checkpoint, writer, credentials)
-            active = self._active = await self._activate(credentials, writer, start, stack)
+            account = identity.account or credentials.access_key_id
+            active = self._active = await self._activate(account, credentials, writer, start, stack)
             self.lookup = Lookup(checkpoint.known, writer, active.lane)
             self._opened(Opened(start.counts, start.to_call))
             if self._interrupted:
@@ -110,7 +125,8 @@ class Run:
                 raise
             recorded = active.lane.sink.recorded
             end = await writer.call(partial(read_end, checkpoint, start.counts, recorded, read_all=read_all))
-            summary = self._summary(active, start, end, read_all=read_all)
+            listed = self._make_producer is not None
+            summary = _summary(active, start, end, listed=listed, read_all=read_all)
             await _end(history, summary.ending, summary.error)
             return summary
 
@@ -146,11 +162,10 @@ class Run:
             elapsed_s=0.0,
         )
 
-    async def _open(self, credentials: Credentials, stack: AsyncExitStack) -> tuple[Checkpoint, Writer]:
+    async def _open(self, identity: Identity, stack: AsyncExitStack) -> tuple[Checkpoint, Writer]:
         """Open the checkpoint, and what stands open beside it; `stack` closes them."""
         if network := network_file_system(self._path):
             self._log.warning("checkpoint.on_network_file_system", type=network, checkpoint=str(self._path))
-        identity = identity_of(self._settings, credentials.masked_id)
         checkpoint = open_checkpoint(self._path, identity, accept_lost_log=self._accept_lost_log)
         stack.callback(_close, checkpoint)
         writer = Writer(checkpoint)
@@ -169,19 +184,24 @@ class Run:
         return replace(start, to_call=await writer.call(partial(checkpoint.list_known, found)))
 
     async def _activate(
-        self, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
+        self, account: str, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
     ) -> "_Active":
         """Wire the account's lane and what supervises it; `stack` closes its connections."""
         settings = self._settings
-        account = account_of(settings.endpoint.url, credentials.access_key_id)
-        peers = stack.enter_context(Peers(account))
-        shared = stack.enter_context(share_pace(account, peers, self._log))
+        name = account_of(settings.endpoint.url, account)
+        peers = stack.enter_context(Peers(name))
+        shared = stack.enter_context(share_pace(name, peers, self._log))
         client = Client(
             settings.endpoint,
             self._credentials,
             timeout_s=settings.timeout_s,
             connections=settings.concurrency,
         )
+
+        async def existing() -> int:
+            spaces = await writer.spaces()
+            return await count_existing(settings, self._credentials, spaces, account=account, log=self._log)
+
         pace = learned_pace(settings.rate, start.pace)
         lane = build_lane(
             settings,
@@ -203,33 +223,10 @@ class Run:
             to_call=start.to_call,
             expires_at=credentials.expires_at,
             input_read=self._input_read,
+            count_existing=existing,
             log=self._log,
         )
         return _Active(lane, supervisor)
-
-    def _summary(self, active: "_Active", start: StartState, end: EndState, *, read_all: bool) -> Summary:
-        lane = active.lane
-        # Known flows that the run takes are in the input, too, and were not skipped.
-        taken = lane.sink.resumed + (start.to_call if self._make_producer else 0)
-        summary = Summary(
-            ending=lane.workers.ending or Ending.FINISHED,
-            this_run=dict(+lane.sink.recorded),
-            seconds=active.supervisor.elapsed_s,
-            calls=lane.workers.calls,
-            throttled=lane.replies.throttled,
-            repeated=max(0, lane.sink.repeated - taken),
-            read_all=read_all,
-            error=lane.workers.error,
-            inferred=lane.sink.inferred,
-            counts=end.counts,
-            in_doubt=end.in_doubt,
-            unlisted=end.unlisted,
-            never_deleted=end.never_deleted,
-            causes=end.causes,
-            started_at_ms=start.run.started_at_ms,
-            rate=self._settings.rate,
-        )
-        return replace(summary, ending=_ending(summary))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +237,12 @@ class _Active:
     supervisor: Supervisor
 
 
-def identity_of(settings: Settings, access_key: str = "") -> Identity:
-    """Return what a checkpoint of these settings belongs to; `access_key` is masked."""
+def identity_of(settings: Settings, access_key: str = "", caller: CallerIdentity | None = None) -> Identity:
+    """Return what a checkpoint of these settings belongs to; `access_key` is masked, `caller` None where not known."""
     # The embedded sandbox has another port each time; its checkpoints must know it again.
     endpoint = "sandbox" if settings.sandbox else settings.endpoint.url
-    return Identity(endpoint, settings.sandbox, access_key)
+    identity = Identity(endpoint, settings.sandbox, access_key)
+    return replace(identity, account=caller.account, arn=caller.arn) if caller else identity
 
 
 def _close(checkpoint: Checkpoint) -> None:
@@ -256,6 +254,32 @@ def _close(checkpoint: Checkpoint) -> None:
 async def _end(history: RunHistory, ending: Ending, error: BaseException | None) -> None:
     with contextlib.suppress(RunError):  # what stopped the run may be the checkpoint
         await history.end(ending, error)
+
+
+def _summary(active: _Active, start: StartState, end: EndState, *, listed: bool, read_all: bool) -> Summary:
+    """Sum a run up; `listed`: it called only flows that its input listed."""
+    lane = active.lane
+    # Known flows that the run takes are in the input, too, and were not skipped.
+    taken = lane.sink.resumed + (start.to_call if listed else 0)
+    summary = Summary(
+        ending=lane.workers.ending or Ending.FINISHED,
+        this_run=dict(+lane.sink.recorded),
+        seconds=active.supervisor.elapsed_s,
+        calls=lane.workers.calls,
+        throttled=lane.replies.throttled,
+        repeated=max(0, lane.sink.repeated - taken),
+        read_all=read_all,
+        error=lane.workers.error,
+        inferred=lane.sink.inferred,
+        counts=end.counts,
+        in_doubt=end.in_doubt,
+        unlisted=end.unlisted,
+        never_deleted=end.never_deleted,
+        causes=end.causes,
+        started_at_ms=start.run.started_at_ms,
+        rate=start.run.rate,
+    )
+    return replace(summary, ending=_ending(summary))
 
 
 def _ending(summary: Summary) -> Ending:

@@ -13,7 +13,7 @@ from flowreaper.errors import FlowreaperError
 from flowreaper.events import Log
 from flowreaper.job.deletion import FedDeletion
 from flowreaper.job.ledger import Ledger
-from flowreaper.job.run import Run
+from flowreaper.job.run import Identify, Run, nobody
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Snapshot, Summary
 from flowreaper.model import AnyEntry, Entry, Flow
@@ -34,6 +34,7 @@ class Session:
         checkpoint: Path,
         credentials: CredentialSource,
         log: Log,
+        identify: Identify = nobody,
         streams: Sequence[Stream] = (),
     ) -> None:
         self._settings = settings
@@ -43,6 +44,7 @@ class Session:
             checkpoint=checkpoint,
             credentials=credentials,
             log=log,
+            identify=identify,
             make_producer=self._make_channel,
             streams=(*streams, self._ledger),  # the last, so that the others have what the program sees
             opened=lambda _opened: self._ready.set(),

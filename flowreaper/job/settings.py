@@ -5,14 +5,16 @@ says what the values mean.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flowreaper.client.codes import TREATABLE
-from flowreaper.client.endpoint import Endpoint
+from flowreaper.client.endpoint import Endpoint, sts_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
+from flowreaper.job.max_delete import MaxDelete
 from flowreaper.model import ReplyClass, Retry, State
 
 DEFAULT_RATE = 5.0
@@ -27,6 +29,7 @@ DEFAULT_MAX_ABSENT = 50
 RETRYABLE = (State.REFUSED, State.GAVE_UP, State.ABSENT, State.KEPT)
 """The final states that a user may ask to take again."""
 
+_ACCOUNT = re.compile(r"[0-9]{1,32}")
 _MIN_RATE, _MAX_RATE = 0.001, 100_000
 # No account comes near either; beyond them, times and counts grow until they cannot be reckoned with.
 _MAX_CONCURRENCY = 10_000
@@ -39,14 +42,16 @@ _MAX_DURATION_S = 10 * 365 * 86_400
 class Settings:
     """How a job runs.
 
-    `rate` is in calls per second for the account, `read_rate` the same for each operation beside DeleteFlow;
-    `concurrency` bounds the calls in progress; `timeout_s` bounds a
-    whole call; `max_attempts` counts calls of one flow that met transient trouble; `outage_limit_s` ends a run that
-    gets no answers; `max_refusals` one in which this many flows in a row are refused with the same code (0: never),
-    `max_absent` one in which that many flows in a row do not exist and none was ever deleted (0: never); `limit` ends
-    the run after this many flows, `max_duration_s` after this many seconds, `stop_at` at this moment, None: never;
-    `retry` are final states to take again, `retry_codes` the codes of such flows (both given: both must hold); `treat`
-    says what a code means, before the built-in table.
+    `sts_endpoint` is where STS is asked whose the access key is, None: where it is for `endpoint`; `expect_account` is
+    the number of the account that the key must belong to, None: any. `max_delete` is how many flows the run may call:
+    where it would call more, it calls none (None: any number; for a rehearsal a share counts as that). `rate` is in
+    calls per second for the account, `read_rate` the same for each operation beside DeleteFlow; `concurrency` bounds
+    the calls in progress; `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient
+    trouble; `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which this many flows in a row are
+    refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none was
+    ever deleted (0: never); `limit` ends the run after this many flows, `max_duration_s` after this many seconds,
+    `stop_at` at this moment, None: never; `retry` are final states to take again, `retry_codes` the codes of such flows
+    (both given: both must hold); `treat` says what a code means, before the built-in table.
     """
 
     endpoint: Endpoint
@@ -65,6 +70,9 @@ class Settings:
     retry: tuple[State, ...] = ()
     retry_codes: tuple[str, ...] = ()
     treat: Mapping[str, ReplyClass] = field(default_factory=dict)
+    sts_endpoint: Endpoint | None = None
+    expect_account: str | None = None
+    max_delete: MaxDelete | None = None
 
     def __post_init__(self) -> None:
         rates = f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)"
@@ -101,6 +109,11 @@ class Settings:
                 "a time with its zone",
             ),
         )
+        if self.expect_account is not None and not _ACCOUNT.fullmatch(self.expect_account):
+            raise ConfigurationError(
+                f"expect_account must be an account's number, digits alone, not {printable(self.expect_account) or 'empty'}",
+                setting="expect_account",
+            )
         for holds, name, value, allowed in checks:
             if not holds:
                 raise ConfigurationError(f"{name} must be {allowed}, not {value}", setting=name)
@@ -109,6 +122,11 @@ class Settings:
                 raise ConfigurationError(
                     f"flows that are {state} are never called again: retry takes {_list(RETRYABLE)}"
                 )
+
+    @property
+    def sts(self) -> Endpoint:
+        """Where STS is asked whose the access key is."""
+        return self.sts_endpoint or sts_endpoint(self.endpoint)
 
     @property
     def taken_again(self) -> Retry:

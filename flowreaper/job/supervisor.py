@@ -5,7 +5,8 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
 from flowreaper.errors import FlowreaperError, RunError
 from flowreaper.events import Log
@@ -26,8 +27,9 @@ class Supervisor:
 
     `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows
     by state when the run begins, `to_call` the flows that will be called for sure. `expires_at` is when the credentials
-    expire, in seconds since the epoch, None: never. `input_read` is called once the input was read to its end. `now`
-    returns seconds since the epoch.
+    expire, in seconds since the epoch, None: never. `count_existing` returns how many flows there are in the spaces of
+    those that would be called, for a `max_delete` that is a share. `input_read` is called once the input was read to
+    its end. `now` returns seconds since the epoch.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Supervisor:
         to_call: int,
         expires_at: float | None,
         input_read: Callable[[InputRead], None],
+        count_existing: Callable[[], Awaitable[int]],
         log: Log,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -54,6 +57,7 @@ class Supervisor:
         self._to_call = to_call
         self._expires_at = expires_at
         self._input_read = input_read
+        self._count_existing = count_existing
         self._log = log
         self._now = now
         self._reading = make_producer is not None
@@ -76,6 +80,7 @@ class Supervisor:
             asyncio.create_task(self._stop_in_time()),
         )
         try:
+            await self._require_few(reading)
             await lane.workers.run()
             read_all = self._read_all
             with contextlib.suppress(RunError):  # all outcomes are recorded; a pace can be learned again
@@ -120,6 +125,36 @@ class Supervisor:
             limit=self._settings.limit,
             stops_in_s=self._stops_in_s,
         )
+
+    async def _require_few(self, reading: "asyncio.Task[None]") -> None:
+        """Stop the run before its first call where it would call more flows than it may; read all of them first."""
+        most, workers = self._settings.max_delete, self._lane.workers
+        if most is None:
+            return
+        await self._wait_unless_stopped(reading)
+        existing = 0
+        try:
+            if most.percent is not None and workers.ending is None:
+                if self._settings.sandbox:
+                    return  # it can list no flow
+                existing = await self._existing()
+            if workers.ending is None:
+                most.require(min(self._to_call, self._settings.limit or sys.maxsize), existing)
+        except FlowreaperError as error:
+            self._lane.fail(error)
+
+    async def _existing(self) -> int:
+        counting = asyncio.ensure_future(self._count_existing())
+        try:
+            await self._wait_unless_stopped(counting)
+            return counting.result() if counting.done() else 0
+        finally:
+            counting.cancel()
+
+    async def _wait_unless_stopped(self, task: "asyncio.Future[Any]") -> None:
+        """Return when the task has ended, or soon after the run was stopped."""
+        while not task.done() and self._lane.workers.ending is None:
+            await asyncio.wait([task], timeout=_LOOK_S)
 
     async def _stop_in_time(self) -> None:
         """Stop the run when its time is up."""

@@ -15,6 +15,7 @@ from flowreaper.cli.exit_status import MEANINGS
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.option_groups import DELETE
 from flowreaper.cli.options import command_line, quoted
+from flowreaper.cli.service_options import identity_options
 from flowreaper.cli.suggestions import Choice, ids_among
 from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
@@ -123,6 +124,7 @@ _EXAMPLES = (
     metavar="HOST|URL",
     help="Endpoint instead of the region's; https unless it is this machine.",
 )
+@identity_options("delete")
 @click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json.")
 @click.option(
     "--results",
@@ -155,6 +157,11 @@ _EXAMPLES = (
     "--accept-lost-log",
     is_flag=True,
     help="Go on with a checkpoint whose -wal file is lost: every flow without an outcome counts as in doubt.",
+)
+@click.option(
+    "--max-delete",
+    metavar="N|P%",
+    help="Delete nothing where this run would call more than N flows, or more than P% of those in their spaces.",
 )
 @click.option("--limit", type=int, metavar="N", help="Stop after N flows.")
 @click.option("--max-duration", metavar="SPAN", help="Stop after this time, as in 5h30m.")

@@ -20,6 +20,10 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "backup.outage_ended": lambda e: (
         f"The files of the flows can be fetched again, after {duration(e['seconds'])}"
     ),
+    "reading.outage_began": lambda e: (
+        f"Nothing answers {e['operation']} ({e['message'] or 'HTTP ' + str(e['http_status'])}): it is tried again"
+    ),
+    "reading.outage_ended": lambda e: f"The service answers again, after {duration(e['seconds'])}",
     "pace.waiting": lambda e: f"The service asks to wait {duration(e['seconds'])} ({e['code']})",
     "pace.quota_shared": lambda e: (
         f"Another client of the account seems to take about {e['others_per_s']:g} calls/s of its quota"
@@ -34,6 +38,9 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "pace.shared_again_on_this_machine": lambda _: "The pace is shared with other runs on this machine again",
     "rate.above_documented_quota": lambda e: (
         f"{e['rate']:g} calls/s are more than the documented quota of {e['documented']:g}"
+    ),
+    "max_delete.counting": lambda e: (
+        f"Counting the flows that exist in {e['spaces']:,} space{'' if e['spaces'] == 1 else 's'}, for --max-delete"
     ),
     "region.undocumented": lambda e: f"The service documents no endpoint in this region: {e['endpoint']}",
     "checkpoint.on_network_file_system": lambda e: (

@@ -9,6 +9,7 @@ from typing import Any
 from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.causes import shown_flow
 from flowreaper.cli.terminal.progress import ends_at
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
@@ -22,7 +23,8 @@ _SOURCES_SHOWN = 3
 class Start:
     """The facts of a run before its first call.
 
-    `access_key` is masked, None where none was found; `former_key` is the one that the checkpoint was last used
+    `access_key` is masked, None where none was found; `caller` is whose it is, None where nobody was asked or
+    `caller_unknown` says why that could not be found out; `former_key` is the one that the checkpoint was last used
     with, None where that may be the same account's. `counts` are the checkpoint's flows by state, empty for a new
     one. `sources` are names as given; `piped`: one of them can be read only once, so nobody knows yet what it
     holds. `found` is what the input holds, None where it is read while the run goes on; `known` counts the flows
@@ -33,6 +35,8 @@ class Start:
     endpoint: str
     access_key: str | None
     key_origin: str
+    caller: CallerIdentity | None = None
+    caller_unknown: str = ""
     former_key: str | None = None
     checkpoint: Path
     counts: Mapping[State, int]
@@ -104,6 +108,8 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
         "endpoint": start.endpoint,
         "access_key": start.access_key,
         "access_key_from": start.key_origin,
+        "account": start.caller.account if start.caller else None,
+        "arn": start.caller.arn if start.caller else None,
         "checkpoint": str(start.checkpoint),
         "checkpoint_counts": {state.value: count for state, count in start.counts.items()},
         "sources": list(start.sources),
@@ -175,6 +181,7 @@ def _facts(start: Start, now: datetime) -> list[str]:
             "Access key",
             f"{printable(key)}{f', from {printable(start.key_origin)}' if start.access_key else ''}",
         ),
+        *_account(start),
         _line("Checkpoint", f"{printable(str(start.checkpoint))} ({_held(start.counts)})"),
         _line("Input", _input(start)),
     ]
@@ -191,6 +198,12 @@ def _facts(start: Start, now: datetime) -> list[str]:
     else:
         lines.append(_line("Expected", "shown when the input has been read"))
     return lines
+
+
+def _account(start: Start) -> list[str]:
+    if start.caller:
+        return [_line("Account", f"{printable(start.caller.account)} ({printable(start.caller.arn)})")]
+    return [_line("Account", f"not known: {start.caller_unknown}")] if start.caller_unknown else []
 
 
 def _line(label: str, text: str) -> str:

@@ -45,6 +45,8 @@ def _facts(overview: Overview, checkpoint: Path, now: datetime) -> list[str]:
     status = overview.status
     where = "the sandbox" if status.sandbox else f"{status.endpoint}, access key {status.access_key}"
     lines = [f"{printable(str(checkpoint))}: {printable(where)}"]
+    if status.account:
+        lines.append(f"Account: {printable(status.account)} ({printable(status.arn)})")
     # A source has no flow of its own where all of its flows were read from others before.
     if sources := {printable(name): flows for name, flows in overview.sources.items() if flows}:
         lines.append(f"Read from {_counted(sources)}")

@@ -96,6 +96,11 @@ class Checkpoint:
         with self._transaction() as db:
             return listed_flows.enter(db, flows, self._next.last_known)
 
+    def spaces(self) -> list[str]:
+        """Return the spaces of the unfinished flows that this run takes; "" is the account's own."""
+        with self._database.errors():
+            return listed_flows.spaces(self._db, self._next.last_known)
+
     def unlisted(self) -> int:
         """Return how many unfinished flows this run leaves alone, because its input did not list them so far."""
         if self._next.last_known is None:

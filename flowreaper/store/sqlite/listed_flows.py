@@ -87,3 +87,13 @@ def count_unlisted(db: sqlite3.Connection, last_known: int) -> int:
         (last_known,),
     ).fetchone()
     return columns.number(count)
+
+
+def spaces(db: sqlite3.Connection, last_known: int | None) -> list[str]:
+    """Return the spaces of the unfinished flows that are listed; of all where `last_known` is None."""
+    which = "" if last_known is None else " AND (id > ?1 OR id IN (SELECT row FROM temp.listed))"
+    found = db.execute(
+        f"SELECT DISTINCT cust_space_id FROM flow WHERE +state {IS_UNFINISHED}{which}",  # noqa: S608 -- constants
+        () if last_known is None else (last_known,),
+    )
+    return [columns.text(space) for (space,) in found]

@@ -61,6 +61,10 @@ class Writer:
         """Count the unfinished flows that the input did not list."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.unlisted)
 
+    async def spaces(self) -> list[str]:
+        """Return the spaces of the flows that this run is to call, as far as its input was read."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint.spaces)
+
     def note_now(self, name: str, value: str) -> None:
         """Do as `note`, from any thread; blocks until it is durable."""
         self._thread.submit(self._checkpoint.note, name, value).result()
