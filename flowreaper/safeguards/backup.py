@@ -15,10 +15,10 @@ from typing import Protocol
 from flowreaper.client.actions import FlowDetails
 from flowreaper.client.asset import Asset, AssetFetcher, NotFetched
 from flowreaper.client.backoff import backoff_s
+from flowreaper.client.codes import in_words
 from flowreaper.client.endpoint import Endpoint
 from flowreaper.client.operations import FIRST_ANSWER_S, Refusal
 from flowreaper.errors import Advice, BackupError, OutageError
-from flowreaper.escaping import printable
 from flowreaper.events import Log
 from flowreaper.model import Finding, Flow, Reply, State
 from flowreaper.safeguards.backup_entry import Origin, Saved
@@ -154,7 +154,7 @@ class Backup:
         for tries in range(1, 1_000_000):
             url = await self._urls.get_flow_json(flow)
             if isinstance(url, Refusal):
-                return _refused(url.reply)
+                return f"GetFlowJSONAssest was refused: {in_words(url.reply)}"
             if not url:
                 return None
             began = asyncio.get_running_loop().time()
@@ -168,13 +168,6 @@ class Backup:
                 return f"its JSON cannot be fetched: {found.reason}"
             await asyncio.sleep(backoff_s(tries, self._luck()))
         raise AssertionError  # not reached: an outage ends before
-
-
-def _refused(reply: Reply) -> str:
-    return (
-        f"GetFlowJSONAssest was refused: {printable(reply.code) or f'HTTP {reply.status}'}"
-        f" (request id {printable(reply.request_id) or 'unknown'}): {printable(reply.message)}"
-    )
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Self
 
 _NEW = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LINE_LIMIT = 1024 * 1024
 
 
@@ -58,7 +59,7 @@ def lines_in(name: str, folder_fd: int) -> Iterator[tuple[int, bytes]]:
     """Yield the whole lines of a file, each with its place in bytes; a missing file has none. Raises OSError."""
     with contextlib.ExitStack() as opened:
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
+            fd = os.open(name, _READ, dir_fd=folder_fd)
         except FileNotFoundError:
             return
         file = opened.enter_context(os.fdopen(fd, "rb"))
@@ -66,14 +67,21 @@ def lines_in(name: str, folder_fd: int) -> Iterator[tuple[int, bytes]]:
         while (line := file.readline(_LINE_LIMIT)).endswith(b"\n"):
             yield place, line
             place += len(line)
+        if len(line) == _LINE_LIMIT:  # what follows would be passed over
+            raise OSError(errno.EINVAL, "it has a line that is too long for one of flowreaper's", name)
 
 
 def line_at(name: str, folder_fd: int, place: int) -> bytes:
     """Return the line that begins at a place; raises OSError."""
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
-    with os.fdopen(fd, "rb") as file:
+    with os.fdopen(os.open(name, _READ, dir_fd=folder_fd), "rb") as file:
         file.seek(place)
         return file.readline(_LINE_LIMIT)
+
+
+def read_file(name: str, folder_fd: int, limit: int) -> bytes:
+    """Return the first `limit` bytes of a file; raises OSError."""
+    with os.fdopen(os.open(name, _READ, dir_fd=folder_fd), "rb") as file:
+        return file.read(limit)
 
 
 def write_file(name: str, content: bytes, folder_fd: int) -> None:
