@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flowreaper.api import Job as Job
     from flowreaper.api import delete_flows as delete_flows
     from flowreaper.api import open_job as open_job
+    from flowreaper.client.actions import CallerIdentity as CallerIdentity
     from flowreaper.client.client import CredentialSource as CredentialSource
     from flowreaper.client.endpoint import Endpoint as Endpoint
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "api": ("Job", "delete_flows", "open_job"),
+    "client.actions": ("CallerIdentity",),
     "client.client": ("CredentialSource",),
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (

@@ -1,17 +1,17 @@
 """A job as a function, for programs: `open_job`, and `delete_flows`, which does one job and returns its summary."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.credentials import StaticSource, find_source
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import ConfigurationError, FlowreaperError
 from flowreaper.escaping import printable
 from flowreaper.events import Log, StdlibLogger, as_log
 from flowreaper.job.deletion import Deletion
@@ -22,10 +22,10 @@ from flowreaper.job.run import Identify, Run, nobody
 from flowreaper.job.session import Session
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Snapshot, Summary
-from flowreaper.model import Credentials
+from flowreaper.model import AnyEntry, Credentials
 from flowreaper.producer.flow_ids import EntryFactory, compile_pattern
 from flowreaper.producer.items import SOURCE, AnyFlows, entry_of, require_collection
-from flowreaper.producer.pull import pull
+from flowreaper.producer.pull import Pull, pull
 from flowreaper.sink.sink import Stream
 
 
@@ -187,8 +187,8 @@ async def delete_flows(
     `flows`: as in `Job.delete`; only these are called. None: everything unfinished in the checkpoint. The other
     parameters are those of `open_job`. What stops the run is the summary's `error`.
 
-    `max_delete`: a number, or a share of the flows in their spaces, as in ``"10%"``. All flows are read first, and where
-    there are more, none is called: the summary's `error` is a TooManyFlowsError.
+    `max_delete`: a number, or a share of the flows in their spaces, as in ``"10%"``. All flows are read first, and
+    where there are more, none is called: the summary's `error` is a TooManyFlowsError.
 
     Raises:
         TypeError: `flows` is a single id, or cannot be iterated.
@@ -199,21 +199,32 @@ async def delete_flows(
     """
     settings = _guarded(settings, expect_account, max_delete, identify=identify)
     source = _source(credentials)
-    run = partial(
-        Run,
-        settings,
-        checkpoint=Path(checkpoint),
-        credentials=source,
-        log=as_log(log),
-        identify=_identify(settings, source, as_log(log), ask=identify),
-        streams=streams,
-    )
+    parts: dict[str, Any] = {
+        "checkpoint": Path(checkpoint),
+        "credentials": source,
+        "log": as_log(log),
+        "identify": _identify(settings, source, as_log(log), ask=identify),
+        "streams": streams,
+    }
     if flows is None:
         _check_resumable(Path(checkpoint), settings)
-        return await run().run()
+        return await Run(settings, **parts).run()
     require_collection(flows)
-    make_entry = partial(entry_of, EntryFactory(SOURCE, "", compile_pattern(id_pattern)))
-    return await run(make_producer=partial(PullProducer, pull(flows), make_entry)).run()
+    items, make_entry = pull(flows), partial(entry_of, EntryFactory(SOURCE, "", compile_pattern(id_pattern)))
+    if settings.max_delete:  # all is read before the first call, which a session would not do
+        return await Run(settings, make_producer=partial(PullProducer, items, make_entry), **parts).run()
+    return await _delete_all(Session(settings, **parts), items, make_entry)
+
+
+async def _delete_all(session: Session, items: Pull, make_entry: Callable[[Any, int], AnyEntry]) -> Summary:
+    try:
+        async with session:
+            async for _ in session.delete(items, make_entry, last=True):
+                pass
+    except FlowreaperError as error:
+        if error.summary is None or error is not error.summary.error:
+            raise  # what iterating the flows raised, or it never began
+    return session.summary
 
 
 def _check_resumable(checkpoint: Path, settings: Settings) -> None:

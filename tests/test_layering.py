@@ -44,6 +44,7 @@ PURE = (
     "client/profiles.py",
     "client/redaction.py",
     "client/signing.py",
+    "job/max_delete.py",
     "report/buckets.py",
     "report/filters.py",
     "report/outcomes.py",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -107,7 +108,14 @@ class DeleteCommand:
             caller, unknown = None, ""
             if credentials:
                 caller, unknown = await caller_if_told(settings, source, self._options, self._reporter.log)
-            start = self._start(settings, credentials, source.origin, caller)
+            start = _start(
+                self._checkpoint,
+                self._sources,
+                settings,
+                credentials,
+                key_origin=source.origin,
+                caller=caller,
+            )
             start = replace(start, caller_unknown=unknown)
             start = replace(start, found=self._plan(caller))
             self._reporter.planned(start)
@@ -118,7 +126,14 @@ class DeleteCommand:
         async with open_service(self._settings, self._options["profile"]) as (settings, source):
             credentials = await source.get()
             caller = await caller_of(settings, source, self._options, self._reporter.log)
-            start = self._start(settings, credentials, source.origin, caller)
+            start = _start(
+                self._checkpoint,
+                self._sources,
+                settings,
+                credentials,
+                key_origin=source.origin,
+                caller=caller,
+            )
             if terminal is None:
                 start = replace(start, found=self._plan(caller) if self._input.is_small() else None)
             else:
@@ -142,32 +157,6 @@ class DeleteCommand:
         ended_with = (interrupted and self._signals.status) or exit_status(summary)
         self._summary_file.write(end, ended_with)
         return ended_with
-
-    def _start(
-        self,
-        settings: Settings,
-        credentials: Credentials | None,
-        origin: str,
-        caller: CallerIdentity | None,
-    ) -> Start:
-        """Return what is known of the run before its input is read."""
-        path, rehearsal = self._checkpoint, settings.sandbox
-        return Start(
-            endpoint="the sandbox" if rehearsal else settings.endpoint.url,
-            access_key=credentials.masked_id if credentials else None,
-            key_origin=origin,
-            caller=caller,
-            former_key=preflight.former_key(path, credentials, caller)
-            if credentials and not rehearsal
-            else None,
-            checkpoint=path,
-            counts={} if rehearsal else preflight.counts_before(path),
-            sources=tuple(source.name for source in self._sources),
-            piped=any(not source.rereadable for source in self._sources),
-            rate=settings.rate,
-            limit=settings.limit,
-            stops_at=_stops_at(settings),
-        )
 
     def _plan(self, caller: CallerIdentity | None) -> Plan:
         return self._input.plan(self._checkpoint, self._settings, caller)
@@ -266,6 +255,34 @@ class DeleteCommand:
             piped=piped,
             pipe_again=pipe_again,
         )
+
+
+def _start(
+    path: Path,
+    sources: Sequence[Source],
+    settings: Settings,
+    credentials: Credentials | None,
+    *,
+    key_origin: str,
+    caller: CallerIdentity | None,
+) -> Start:
+    """Return what is known of a run before its input is read."""
+    rehearsal = settings.sandbox
+    former = preflight.former_key(path, credentials, caller) if credentials and not rehearsal else None
+    return Start(
+        endpoint="the sandbox" if rehearsal else settings.endpoint.url,
+        access_key=credentials.masked_id if credentials else None,
+        key_origin=key_origin,
+        caller=caller,
+        former_key=former,
+        checkpoint=path,
+        counts={} if rehearsal else preflight.counts_before(path),
+        sources=tuple(source.name for source in sources),
+        piped=any(not source.rereadable for source in sources),
+        rate=settings.rate,
+        limit=settings.limit,
+        stops_at=_stops_at(settings),
+    )
 
 
 def _stops_at(settings: Settings) -> datetime | None:

@@ -22,6 +22,7 @@ PATIENCE_S = 60.0
 """The longest wait for an answer of STS, all tries included."""
 
 _CALL_S = 15.0
+_LONGEST_ARN = 512
 
 
 async def identify(settings: Settings, credentials: CredentialSource, log: Log) -> CallerIdentity:
@@ -39,13 +40,13 @@ async def identify(settings: Settings, credentials: CredentialSource, log: Log) 
             found = await _ask(settings, credentials, log)
     except TimeoutError:
         raise OutageError(
-            f"whose the access key is, could not be asked: {host} gave no usable answer within {PATIENCE_S:.0f}"
-            " seconds. Check the network and the proxy",
+            f"{host} does not say whose the access key is: GetCallerIdentity had no usable answer within"
+            f" {PATIENCE_S:.0f} seconds",
             Advice.WITHOUT_IDENTITY,
         ) from None
     except OutageError as error:
         raise OutageError(
-            f"whose the access key is, could not be asked at {host}: {error}", Advice.WITHOUT_IDENTITY
+            f"{host} does not say whose the access key is: {error}", Advice.WITHOUT_IDENTITY
         ) from None
     if isinstance(found, Refusal):
         raise RunError(
@@ -57,7 +58,7 @@ async def identify(settings: Settings, credentials: CredentialSource, log: Log) 
             Advice.WITHOUT_IDENTITY,
         )
     require_account(found, settings.expect_account)
-    return found
+    return found._replace(arn=found.arn[:_LONGEST_ARN])  # a server may send any
 
 
 def require_account(caller: CallerIdentity, expected: str | None) -> None:

@@ -31,7 +31,7 @@ class MaxDelete:
             allowed, share = self.flows or 0, ""
         else:
             allowed = int(existing * self.percent / _WHOLE)
-            share = f", {self} of the {existing:,} in {'its' if to_call == 1 else 'their'} spaces"
+            share = f" ({self} of the {existing:,} flows in the input's spaces)"
         if to_call > allowed:
             raise TooManyFlowsError(
                 f"{to_call:,} flow{'' if to_call == 1 else 's'} would be called, and at most {allowed:,} may be{share};"

@@ -48,8 +48,8 @@ class Run:
 
     `make_producer` gets the coroutine to deliver batches to, and the run calls only what it delivers; None: the run
     calls every unfinished flow of the checkpoint. `first_listed` returns those of some unfinished flows that the input
-    surely lists, so that they are called before it is read; it is called in a thread. `identify` is called first of all:
-    a checkpoint of another account is refused, and the pace is shared by account. `streams` get each outcome once
+    surely lists, so that they are called before it is read; it is called in a thread. `identify` is called first of
+    all: a checkpoint of another account is refused, and the pace is shared by account. `streams` get each outcome once
     it is recorded. `opened` is called with what the checkpoint holds before the first call, `input_read` once the input
     was read to its end. `beside` is entered before anything is sent. `accept_lost_log` as in `open_checkpoint`,
     `flush_when_idle` as in `WorkerPool`. Runs once.
@@ -96,9 +96,9 @@ class Run:
         Such trouble, once calls may have been made, is the summary's `error`, not an exception.
 
         Raises:
-            ConfigurationError: the checkpoint is not this job's, or is in use, or the account is another one than expected.
-            RunError: there are no credentials, nobody says whose they are, or the checkpoint cannot be used; no flow was
-                called.
+            ConfigurationError: the checkpoint is not this job's, or is in use; the account is not the expected one.
+            RunError: there are no credentials, nobody says whose they are, or the checkpoint cannot be used; no flow
+                was called.
         """
         credentials = await self._credentials.get()
         identity = identity_of(self._settings, credentials.masked_id, await self._identify())
@@ -125,7 +125,8 @@ class Run:
                 raise
             recorded = active.lane.sink.recorded
             end = await writer.call(partial(read_end, checkpoint, start.counts, recorded, read_all=read_all))
-            summary = self._summary(active, start, end, read_all=read_all)
+            listed = self._make_producer is not None
+            summary = _summary(active, start, end, listed=listed, read_all=read_all)
             await _end(history, summary.ending, summary.error)
             return summary
 
@@ -231,30 +232,6 @@ class Run:
         )
         return _Active(lane, supervisor)
 
-    def _summary(self, active: "_Active", start: StartState, end: EndState, *, read_all: bool) -> Summary:
-        lane = active.lane
-        # Known flows that the run takes are in the input, too, and were not skipped.
-        taken = lane.sink.resumed + (start.to_call if self._make_producer else 0)
-        summary = Summary(
-            ending=lane.workers.ending or Ending.FINISHED,
-            this_run=dict(+lane.sink.recorded),
-            seconds=active.supervisor.elapsed_s,
-            calls=lane.workers.calls,
-            throttled=lane.replies.throttled,
-            repeated=max(0, lane.sink.repeated - taken),
-            read_all=read_all,
-            error=lane.workers.error,
-            inferred=lane.sink.inferred,
-            counts=end.counts,
-            in_doubt=end.in_doubt,
-            unlisted=end.unlisted,
-            never_deleted=end.never_deleted,
-            causes=end.causes,
-            started_at_ms=start.run.started_at_ms,
-            rate=self._settings.rate,
-        )
-        return replace(summary, ending=_ending(summary))
-
 
 @dataclass(frozen=True, slots=True)
 class _Active:
@@ -281,6 +258,32 @@ def _close(checkpoint: Checkpoint) -> None:
 async def _end(history: RunHistory, ending: Ending, error: BaseException | None) -> None:
     with contextlib.suppress(RunError):  # what stopped the run may be the checkpoint
         await history.end(ending, error)
+
+
+def _summary(active: _Active, start: StartState, end: EndState, *, listed: bool, read_all: bool) -> Summary:
+    """Sum a run up; `listed`: it called only flows that its input listed."""
+    lane = active.lane
+    # Known flows that the run takes are in the input, too, and were not skipped.
+    taken = lane.sink.resumed + (start.to_call if listed else 0)
+    summary = Summary(
+        ending=lane.workers.ending or Ending.FINISHED,
+        this_run=dict(+lane.sink.recorded),
+        seconds=active.supervisor.elapsed_s,
+        calls=lane.workers.calls,
+        throttled=lane.replies.throttled,
+        repeated=max(0, lane.sink.repeated - taken),
+        read_all=read_all,
+        error=lane.workers.error,
+        inferred=lane.sink.inferred,
+        counts=end.counts,
+        in_doubt=end.in_doubt,
+        unlisted=end.unlisted,
+        never_deleted=end.never_deleted,
+        causes=end.causes,
+        started_at_ms=start.run.started_at_ms,
+        rate=start.run.rate,
+    )
+    return replace(summary, ending=_ending(summary))
 
 
 def _ending(summary: Summary) -> Ending:

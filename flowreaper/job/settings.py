@@ -44,15 +44,15 @@ class Settings:
 
     `sts_endpoint` is where STS is asked whose the access key is, None: where it is for `endpoint`; `expect_account` is
     the number of the account that the key must belong to, None: any. `max_delete` is how many flows the run may call:
-    where it would call more, it calls none (None: any number; for a rehearsal a share counts as that). `rate` is in calls per second for the account,
-    `read_rate` the same for each operation beside DeleteFlow; `concurrency` bounds the calls in progress; `timeout_s`
-    bounds a whole call; `max_attempts` counts calls of one flow that met transient trouble; `outage_limit_s` ends a run that
-    gets no answers; `max_refusals` one in which this many flows in a row are refused with the same code (0: never),
-    `max_absent` one in which that many flows in a row do not exist and none was ever deleted (0: never); `limit` ends
-    the run after this many flows, `max_duration_s` after this many seconds, `stop_at` at this moment, None: never;
-    `retry` are final states to take again, `retry_codes` the codes of such flows (both given: both must hold); `treat`
-    says what a code means, before the built-in table; `plan` is the digest of the plan that the flows come from, empty:
-    they come from elsewhere.
+    where it would call more, it calls none (None: any number; for a rehearsal a share counts as that). `rate` is in
+    calls per second for the account, `read_rate` the same for each operation beside DeleteFlow; `concurrency` bounds
+    the calls in progress; `timeout_s` bounds a whole call; `max_attempts` counts calls of one flow that met transient
+    trouble; `outage_limit_s` ends a run that gets no answers; `max_refusals` one in which this many flows in a row are
+    refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none was
+    ever deleted (0: never); `limit` ends the run after this many flows, `max_duration_s` after this many seconds,
+    `stop_at` at this moment, None: never; `retry` are final states to take again, `retry_codes` the codes of such flows
+    (both given: both must hold); `treat` says what a code means, before the built-in table; `plan` is the
+    digest of the plan that the flows come from, empty: they come from elsewhere.
     """
 
     endpoint: Endpoint

@@ -28,8 +28,8 @@ class Supervisor:
     `make_producer` gets the coroutine to deliver batches to; None: there is no input. `before` counts the job's flows
     by state when the run begins, `to_call` the flows that will be called for sure. `expires_at` is when the credentials
     expire, in seconds since the epoch, None: never. `count_existing` returns how many flows there are in the spaces of
-    those that would be called, for a `max_delete` that is a share. `input_read` is called once the input was read to its end. `now`
-    returns seconds since the epoch.
+    those that would be called, for a `max_delete` that is a share. `input_read` is called once the input was read to
+    its end. `now` returns seconds since the epoch.
     """
 
     def __init__(

@@ -129,3 +129,13 @@ def test_a_rehearsal_has_no_command_that_calls_the_real_service() -> None:
 def test_while_a_run_goes_on_there_is_nothing_to_resume() -> None:
     live = replace(OVERVIEW, status=replace(OVERVIEW.status, live=True))
     assert job_document(live, PATH, DELETE)["resume"] is None
+
+
+def test_a_job_has_its_account_by_number_and_null_where_nobody_asked() -> None:
+    assert (job_document(OVERVIEW, PATH, DELETE)["account"], job_document(OVERVIEW, PATH, DELETE)["arn"]) == (
+        None,
+        None,
+    )
+    status = replace(OVERVIEW.status, account="42", arn="acs:ram::42:root")
+    shown = job_document(replace(OVERVIEW, status=status), PATH, DELETE)
+    assert (shown["account"], shown["arn"]) == ("42", "acs:ram::42:root")

@@ -11,10 +11,13 @@ from flowreaper.cli.preflight import (
     counts_before,
     former_key,
     refuse_another_job,
+    refuse_too_many,
     unusual_settings,
 )
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
-from flowreaper.errors import ConfigurationError
+from flowreaper.errors import ConfigurationError, TooManyFlowsError
+from flowreaper.job.max_delete import parse_max_delete
 from flowreaper.job.settings import Settings
 from flowreaper.model import Credentials, State
 from flowreaper.producer.sources import Source
@@ -34,9 +37,9 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "ids.txt.ckpt"
 
 
-def begin(checkpoint: Path, access_key: str = "", name: str = "ids.txt") -> None:
+def begin(checkpoint: Path, access_key: str = "", name: str = "ids.txt", account: str = "") -> None:
     """Leave a checkpoint with two pending flows of a source."""
-    identity = dataclasses.replace(IDENTITY, access_key=access_key)
+    identity = dataclasses.replace(IDENTITY, access_key=access_key, account=account)
     with contextlib.closing(open_checkpoint(checkpoint, identity)) as opened:
         opened.add(entries("1", "2", source=name))
 
@@ -100,6 +103,29 @@ def test_a_role_has_another_key_each_hour(checkpoint: Path) -> None:
     begin(checkpoint, "STS.****ZZZZ")
     assert former_key(checkpoint, ROLE) is None
     assert former_key(checkpoint, KEY) == "STS.****ZZZZ"
+
+
+def test_another_key_of_the_account_that_the_checkpoint_knows_is_none(checkpoint: Path) -> None:
+    caller = CallerIdentity("42", "acs:ram::42:user/cleaner", "RAMUser")
+    begin(checkpoint, "LTAI****ZZZZ")
+    assert former_key(checkpoint, KEY, caller) == "LTAI****ZZZZ"
+    begin(checkpoint, "LTAI****ZZZZ", account="42")
+    assert former_key(checkpoint, KEY, caller) is None
+    assert former_key(checkpoint, KEY) == "LTAI****ZZZZ"
+
+
+@pytest.mark.parametrize(("to_call", "limit"), [(6, "5"), (1, "0")])
+def test_more_flows_than_may_be_called_are_refused(to_call: int, limit: str) -> None:
+    settings = Settings(endpoint=region_endpoint(DEFAULT_REGION), max_delete=parse_max_delete(limit))
+    with pytest.raises(TooManyFlowsError):
+        refuse_too_many(settings, to_call)
+    refuse_too_many(settings, to_call - 1)
+
+
+def test_a_share_and_no_bound_refuse_nothing_before_the_run() -> None:
+    settings = Settings(endpoint=region_endpoint(DEFAULT_REGION))
+    refuse_too_many(settings, 10**6)
+    refuse_too_many(dataclasses.replace(settings, max_delete=parse_max_delete("1%")), 10**6)
 
 
 def test_the_counts_are_those_of_the_checkpoint_if_there_is_one(checkpoint: Path) -> None:

@@ -20,6 +20,9 @@ from flowreaper import FlowreaperError, read_records, read_status
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
+NOBODY = "http://127.0.0.1:9"
+"""Where nothing listens: a test that forgets to name a sandbox for STS must not ask the real one."""
+
 FLOWREAPER = (sys.executable, "-m", "flowreaper")
 
 _PROXIES = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
@@ -43,6 +46,7 @@ def clean_environment(home: Path) -> dict[str, str]:
         "PYTHONUTF8": "1",
         "TERM": "xterm",
         "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+        "FLOWREAPER_STS_ENDPOINT": NOBODY,
     }
 
 
@@ -233,4 +237,5 @@ def _greeting(process: subprocess.Popen[str]) -> tuple[dict[str, str], str]:
         line = process.stderr.readline()
         assert line, told
         told += line
-    return dict(word[1].split("=", 1) for word in words), told
+    environment = dict(word[1].split("=", 1) for word in words)
+    return environment | {"FLOWREAPER_STS_ENDPOINT": environment["FLOWREAPER_ENDPOINT"]}, told

@@ -57,9 +57,22 @@ def test_treat_says_what_an_unknown_code_means(begin: Begin, ids: Ids) -> None:
     assert command.states("flows.txt.ckpt") == {"deleted": 1, "absent": 1}
 
 
-def test_a_wrong_secret_stops_the_run_and_blames_no_flow(command: Command, ids: Ids) -> None:
+def test_a_wrong_secret_ends_the_command_before_it_has_a_checkpoint(command: Command, ids: Ids) -> None:
     command.write("flows.txt", *ids(20))
     finished = command.delete("flows.txt", env={"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "not-the-secret"})
+    assert finished.status == 3
+    error = next(line for line in finished.told if line.startswith("Error: "))
+    assert "SignatureDoesNotMatch" in error
+    assert "Specified signature is not matched with our calculation." in error
+    assert REQUEST_ID.search(error)
+    assert "check the access key secret" in finished.err
+    assert not (command.folder / "flows.txt.ckpt").exists()
+
+
+def test_a_wrong_secret_stops_a_run_without_identity_and_blames_no_flow(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(20))
+    wrong = {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "not-the-secret"}
+    finished = command.delete("--no-identity", "flows.txt", env=wrong)
     assert finished.status == 3
     stopped = next(line for line in finished.told if line.startswith("Stopped: "))
     assert "SignatureDoesNotMatch" in stopped
@@ -267,7 +280,7 @@ def test_an_access_key_that_may_be_another_account_s_is_told_before_anything_is_
     command.write("ids.txt", *ids(2))
     for key_id in (former, key):
         named = {"ALIBABA_CLOUD_ACCESS_KEY_ID": key_id, "ALIBABA_CLOUD_SECURITY_TOKEN": token}
-        finished = command.run("delete", "--yes", "ids.txt", env=named)
+        finished = command.run("delete", "--yes", "--no-identity", "ids.txt", env=named)
         assert finished.status == 3  # the sandbox knows neither
     line = f"Note: the checkpoint was last used with the access key {former[:4]}****{former[-4:]}. If"
     assert (line in finished.err) is told

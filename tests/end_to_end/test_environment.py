@@ -107,6 +107,8 @@ def test_the_commands_own_endpoint_variable_comes_before_the_shared_one(
     flows = ids(1)
     environment = {
         "FLOWREAPER_DELETE_ENDPOINT": service.url,
+        "FLOWREAPER_DELETE_STS_ENDPOINT": service.url,
+        "FLOWREAPER_STS_ENDPOINT": "http://not-this-one.example",
         "FLOWREAPER_ENDPOINT": "http://not-this-one.example",
     }
     assert command.delete(stdin=flows[0], env=environment).status == 0
@@ -205,7 +207,7 @@ def test_with_a_profile_the_environments_key_is_not_used_at_all(
 ) -> None:
     flows = ids(2)
     write_profile(bare, *(service.environment[name] for name in KEY))
-    words = ("--endpoint", service.url, "--profile", "work")
+    words = ("--endpoint", service.url, "--sts-endpoint", service.url, "--profile", "work")
     assert bare.delete(*words, stdin=flows[0], env={name: KEY[name]}).status == 0
     assert bare.delete(*words, stdin=flows[1], env=KEY).status == 0
     assert service.called(flows) == flows
@@ -219,7 +221,7 @@ def test_half_a_key_of_the_environment_does_not_complete_that_of_a_profile(
     right = [service.environment[name] for name in KEY]
     key_id, secret = ("", right[1]) if name == "ALIBABA_CLOUD_ACCESS_KEY_ID" else (right[0], "")
     write_profile(bare, key_id, secret)
-    words = ("--endpoint", service.url, "--profile", "work")
+    words = ("--endpoint", service.url, "--sts-endpoint", service.url, "--profile", "work")
     finished = bare.delete(*words, stdin=flows[0], env={name: service.environment[name]})
     assert finished.status == 3
     field = name.removeprefix("ALIBABA_CLOUD_").lower()

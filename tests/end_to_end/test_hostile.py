@@ -64,6 +64,7 @@ async def command(bare: Command) -> AsyncIterator[Command]:
             bare.environment
             | {
                 "FLOWREAPER_ENDPOINT": url,
+                "FLOWREAPER_DELETE_NO_IDENTITY": "1",
                 "ALIBABA_CLOUD_ACCESS_KEY_ID": CREDENTIALS.access_key_id,
                 "ALIBABA_CLOUD_ACCESS_KEY_SECRET": CREDENTIALS.access_key_secret,
             },

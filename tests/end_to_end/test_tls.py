@@ -17,7 +17,7 @@ AUTHORITY = trustme.CA()
 YESTERDAY = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
 
 
-async def delete_from(certificate: trustme.LeafCert, command: Command) -> tuple[Finished, int]:
+async def delete_from(certificate: trustme.LeafCert, command: Command, *words: str) -> tuple[Finished, int]:
     """Run the command against a server with this certificate; return how many calls it met."""
     AUTHORITY.cert_pem.write_to_path(str(command.folder / "ca.pem"))
     command.write("flows.txt", "346699123", "346699124")
@@ -26,11 +26,14 @@ async def delete_from(certificate: trustme.LeafCert, command: Command) -> tuple[
     async with Sandbox(SandboxOptions(window="none"), ssl_context=context) as sandbox:
         environment = {
             "FLOWREAPER_ENDPOINT": sandbox.url,
+            "FLOWREAPER_STS_ENDPOINT": sandbox.url,
             "ALIBABA_CLOUD_ACCESS_KEY_ID": CREDENTIALS.access_key_id,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": CREDENTIALS.access_key_secret,
             "SSL_CERT_FILE": str(command.folder / "ca.pem"),
         }
-        return await asyncio.to_thread(command.delete, "flows.txt", env=environment), sandbox.ledger.total
+        return await asyncio.to_thread(
+            command.delete, *words, "flows.txt", env=environment
+        ), sandbox.ledger.total
 
 
 async def test_a_certificate_of_the_authority_in_ssl_cert_file_is_trusted(bare: Command) -> None:
@@ -51,7 +54,7 @@ async def test_a_certificate_of_the_authority_in_ssl_cert_file_is_trusted(bare: 
 async def test_a_certificate_that_cannot_be_trusted_stops_the_run_before_anything_is_sent(
     bare: Command, certificate: trustme.LeafCert, why: str
 ) -> None:
-    finished, calls = await delete_from(certificate, bare)
+    finished, calls = await delete_from(certificate, bare, "--no-identity")
     assert finished.status == 3
     (stopped,) = (line for line in finished.told if line.startswith("Stopped: "))
     assert "cannot be trusted" in stopped
@@ -59,6 +62,15 @@ async def test_a_certificate_that_cannot_be_trusted_stops_the_run_before_anythin
     assert "SSL_CERT_FILE" in stopped
     assert calls == 0
     assert bare.states("flows.txt.ckpt") == {"pending": 2}
+
+
+async def test_an_sts_whose_certificate_cannot_be_trusted_stops_the_run_before_it_has_a_checkpoint(
+    bare: Command,
+) -> None:
+    finished, calls = await delete_from(trustme.CA().issue_cert("127.0.0.1"), bare)
+    assert (finished.status, calls) == (3, 0)
+    assert "cannot be trusted" in finished.err
+    assert not (bare.folder / "flows.txt.ckpt").exists()
 
 
 def test_no_option_turns_the_verification_off() -> None:

@@ -170,6 +170,7 @@ async def test_calls_of_a_run_that_was_suspended_while_they_waited_for_a_connect
                 bare.folder,
                 bare.environment
                 | {
+                    "FLOWREAPER_DELETE_NO_IDENTITY": "1",
                     "FLOWREAPER_ENDPOINT": f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}",
                     "ALIBABA_CLOUD_ACCESS_KEY_ID": CREDENTIALS.access_key_id,
                     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": CREDENTIALS.access_key_secret,

@@ -1,6 +1,7 @@
 """What a user may say about a job, and what it then means."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -295,3 +296,31 @@ MIDNIGHT = datetime(2026, 11, 26, tzinfo=UTC)
 def test_a_run_stops_at_whichever_comes_first(limits: dict[str, Any], stops_at: datetime | None) -> None:
     settings = Settings(endpoint=Endpoint("https", HOST, 443), **limits)
     assert settings.stops_at(MIDNIGHT) == stops_at
+
+
+@pytest.mark.parametrize(
+    ("service", "sts"),
+    [
+        (f"https://{HOST}", "https://sts.ap-southeast-1.aliyuncs.com"),
+        (f"https://{HOST}:8443", "https://sts.ap-southeast-1.aliyuncs.com"),
+        ("https://cams.cn-hangzhou.aliyuncs.com", "https://sts.cn-hangzhou.aliyuncs.com"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://localhost:8443", "https://localhost:8443"),
+        ("https://proxy.example.com", "https://sts.aliyuncs.com"),
+        ("https://cams.ap-southeast-1.aliyuncs.com.example.com", "https://sts.aliyuncs.com"),
+        ("https://cams.a.b.aliyuncs.com", "https://sts.aliyuncs.com"),
+    ],
+)
+def test_sts_is_asked_where_the_service_is_unless_another_place_is_named(service: str, sts: str) -> None:
+    settings = Settings(endpoint=parse_endpoint(service))
+    assert settings.sts.url == sts
+    elsewhere = parse_endpoint("sts.example.com")
+    assert replace(settings, sts_endpoint=elsewhere).sts == elsewhere
+
+
+@pytest.mark.parametrize("number", ["", "12a", "12 34", "-1", "٣", "1" * 33, "acs:ram::1:user/x", "1\n"])
+def test_an_expected_account_is_a_number(number: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^expect_account must be an account's number") as raised:
+        Settings(endpoint=Endpoint("https", HOST, 443), expect_account=number)
+    assert raised.value.setting == "expect_account"
+    assert str(raised.value).isprintable()

@@ -11,6 +11,7 @@ import pytest
 from flowreaper.errors import CheckpointError, InputError, RunError
 from flowreaper.events import SilentLog
 from flowreaper.job.lane import build_lane
+from flowreaper.job.max_delete import parse_max_delete
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import InputRead
 from flowreaper.job.supervisor import Supervisor
@@ -93,6 +94,7 @@ class Rig:
         settings: Settings = SETTINGS,
         expires_at: float | None = None,
         at_s: float = 0.0,
+        existing: int | RunError = 0,
     ) -> None:
         self.client = Client()
         self.read: list[InputRead] = []
@@ -101,6 +103,8 @@ class Rig:
         self.read_all = False
         self.keeps_history: bool | None = None
         self._at_s = at_s
+        self._existing = existing
+        self.counted = 0
         run_virtual(self._run(source, writer or MemoryWriter(), settings, expires_at))
 
     async def _run(
@@ -119,6 +123,7 @@ class Rig:
             to_call=0,
             expires_at=expires_at,
             input_read=self.read.append,
+            count_existing=self._count_existing,
             log=self.log,
             now=self._wall_clock,
         )
@@ -130,6 +135,13 @@ class Rig:
 
     def _wall_clock(self) -> float:
         return self._at_s + asyncio.get_running_loop().time()
+
+    async def _count_existing(self) -> int:
+        self.counted += 1
+        await asyncio.sleep(30)
+        if isinstance(self._existing, RunError):
+            raise self._existing
+        return self._existing
 
     async def _keep_history(self) -> None:
         self.keeps_history = True
@@ -251,3 +263,53 @@ def test_a_run_whose_time_is_up_stops_in_no_time() -> None:
 def test_a_time_that_is_not_up_ends_nothing() -> None:
     rig = Rig(Input(3), settings=replace(SETTINGS, max_duration_s=3600.0))
     assert rig.lane.workers.ending is Ending.FINISHED
+
+
+def bounded(most: int | str, **settings: Any) -> Settings:
+    return Settings(endpoint=SETTINGS.endpoint, rate=10.0, max_delete=parse_max_delete(most), **settings)
+
+
+def test_a_run_that_would_call_more_flows_than_it_may_reads_them_all_and_calls_none() -> None:
+    rig = Rig(Input(100, wait_s=1.0), settings=bounded(99))
+    assert rig.client.sent == []
+    assert rig.lane.workers.ending is Ending.STOPPED
+    assert str(rig.lane.workers.error).startswith("100 flows would be called, and at most 99 may be")
+    assert rig.read == [InputRead(to_call=100, repeated=0, unlisted=4)]
+
+
+def test_a_run_within_its_bound_calls_all() -> None:
+    rig = Rig(Input(5, wait_s=1.0), settings=bounded(5))
+    assert (len(rig.client.sent), rig.counted, rig.lane.workers.ending) == (5, 0, Ending.FINISHED)
+
+
+def test_flows_beyond_the_limit_of_a_run_do_not_count_for_its_bound() -> None:
+    rig = Rig(Input(100), settings=bounded(3, limit=3))
+    assert rig.client.sent == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(("existing", "calls"), [(100, 10), (99, 0)])
+def test_a_share_is_reckoned_from_the_flows_that_exist(existing: int, calls: int) -> None:
+    rig = Rig(Input(10), settings=bounded("10%"), existing=existing)
+    assert len(rig.client.sent) == calls
+
+
+def test_where_the_existing_flows_cannot_be_counted_nothing_is_called_and_that_is_the_error() -> None:
+    rig = Rig(Input(10), settings=bounded("10%"), existing=RunError("no list"))
+    assert (rig.client.sent, str(rig.lane.workers.error)) == ([], "no list")
+
+
+def test_a_rehearsal_counts_nothing_for_a_share() -> None:
+    rig = Rig(Input(10), settings=bounded("10%", sandbox=True))
+    assert (len(rig.client.sent), rig.counted) == (10, 0)
+
+
+def test_an_input_that_cannot_be_read_is_the_error_of_a_bounded_run_too() -> None:
+    rig = Rig(Input(2, InputError("unreadable")), settings=bounded(5))
+    assert (rig.client.sent, str(rig.lane.workers.error)) == ([], "unreadable")
+
+
+@pytest.mark.parametrize("most", [5, "10%"])
+def test_a_bounded_run_that_is_stopped_before_its_first_call_makes_none(most: int | str) -> None:
+    wait_s = 100.0 if most == 5 else 0.0
+    rig = Rig(Input(2, wait_s=wait_s), settings=bounded(most, max_duration_s=20.0), existing=1000)
+    assert (rig.client.sent, rig.lane.workers.ending) == ([], Ending.TIME_UP)

@@ -14,6 +14,10 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
         f"Nothing answers ({e['message'] or 'HTTP ' + str(e['http_status'])}): the run waits and tries again"
     ),
     "outage.ended": lambda e: f"The service answers again, after {duration(e['seconds'])}",
+    "reading.outage_began": lambda e: (
+        f"Nothing answers {e['operation']} ({e['message'] or 'HTTP ' + str(e['http_status'])}): it is tried again"
+    ),
+    "reading.outage_ended": lambda e: f"The service answers again, after {duration(e['seconds'])}",
     "pace.waiting": lambda e: f"The service asks to wait {duration(e['seconds'])} ({e['code']})",
     "pace.quota_shared": lambda e: (
         f"Another client of the account seems to take about {e['others_per_s']:g} calls/s of its quota"

@@ -10,9 +10,16 @@ from flowreaper.cli.options import quoted
 from flowreaper.cli.terminal.causes import describe_causes, describe_causes_briefly, state_words
 from flowreaper.cli.terminal.start import left_alone
 from flowreaper.durations import duration
-from flowreaper.errors import CheckpointInUseError, CheckpointTouchedError, ConfigurationError
+from flowreaper.errors import (
+    CheckpointInUseError,
+    CheckpointTouchedError,
+    ConfigurationError,
+    TooManyFlowsError,
+)
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State
+
+_IN_VAIN = (CheckpointTouchedError, TooManyFlowsError)
 
 
 def exit_status(summary: Summary) -> ExitStatus:
@@ -56,9 +63,9 @@ class RunEnd:
         """The command to type next, empty where nothing is left to do.
 
         Also where the checkpoint was touched: typed at once, it would begin a fresh one in place of the one that must
-        be put back.
+        be put back. And where more flows would be called than may be: it would be refused again.
         """
-        return "" if self.is_done or isinstance(self.summary.error, CheckpointTouchedError) else self.resume
+        return "" if self.is_done or isinstance(self.summary.error, _IN_VAIN) else self.resume
 
     @property
     def found_nothing(self) -> str:

@@ -97,6 +97,8 @@ EVERY = {
     "service_date": "Thu",
     "to": "x",
     "outcomes_of_earlier_runs": 1,
+    "spaces": 2,
+    "operation": "GetFlow",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowreaper.cli.terminal.start import Start, describe, expectation, fields, left_alone
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.job.dry_run import Plan
 from flowreaper.model import Flow, InvalidEntry, State
 
@@ -211,3 +212,25 @@ def test_a_program_gets_the_same_facts() -> None:
     assert (facts["expected_s"], facts["expected_end"]) == (2.0, "2026-11-25T14:00:02+00:00")
     unknown = fields(start(known=3), NOW)
     assert (unknown["to_call"], unknown["known"], unknown["expected_end"]) == (None, 3, None)
+
+
+CALLER = CallerIdentity("1234567890123456", "acs:ram::1234567890123456:user/cleaner", "RAMUser")
+
+
+def test_the_account_is_shown_by_its_number_with_the_name_of_its_caller() -> None:
+    assert "  Account:     1234567890123456 (acs:ram::1234567890123456:user/cleaner)" in lines(
+        plan(new=1), caller=CALLER
+    )
+    shown = fields(start(caller=CALLER), NOW)
+    assert (shown["account"], shown["arn"]) == CALLER[:2]
+
+
+def test_an_account_that_could_not_be_found_out_is_shown_with_the_reason() -> None:
+    assert "  Account:     not known: no answer" in lines(plan(new=1), caller_unknown="no answer")
+    assert fields(start(), NOW)["account"] is None
+    assert not any("Account" in line for line in lines(plan(new=1)))
+
+
+def test_no_escape_in_the_name_of_a_caller_reaches_the_terminal() -> None:
+    shown = describe(start(caller=CALLER._replace(arn=HOSTILE)), "Would delete", NOW)
+    assert all(line.isprintable() for line in shown.split("\n"))

@@ -220,3 +220,11 @@ def test_a_run_that_was_cut_off_has_done_at_least_what_it_kept() -> None:
     cut_off = replace(PAST_RUN, number=1, counts={State.DELETED: 12}, calls=1)
     (line,) = (line for line in told(overview(runs=(cut_off,))) if line.startswith("Run 1"))
     assert line.endswith(", cut off; at least 12 deleted; 1 call")
+
+
+def test_the_account_is_shown_by_its_number_where_a_run_has_asked_for_it() -> None:
+    usual = overview()
+    known = replace(usual, status=replace(usual.status, account="42", arn="acs:ram::42:user/\x1b[2J"))
+    assert told(known)[1].startswith("Account: 42 (acs:ram::42:user/")
+    assert all(line.isprintable() for line in told(known))
+    assert not any(line.startswith("Account") for line in told(usual))
