@@ -50,6 +50,8 @@ class Advice(StrEnum):
     NAME_SPACE_FIELD = "name_space_field"
     READ_AS_TEXT = "read_as_text"
     READ_AS_JSON_LINES = "read_as_json_lines"
+    USE_PLAN = "use_plan"  # say that the file is a plan
+    REPLACE_PLAN = "replace_plan"
     WITHOUT_STATUS = "without_status"  # what works where flows may not be looked at (GetFlow)
     WITHOUT_TEMPLATES = "without_templates"  # the same where templates may not be read
     WITHOUT_JSON = "without_json"  # the same where a flow's JSON may not be read

@@ -21,6 +21,9 @@ from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 
 _COMMANDS = {
+    "list": "List the flows of the account, or those that rules select; or write a plan of them.",
+    "spaces": "List the spaces (CustSpaceId) of the account.",
+    "plan": "Show PLAN: its account, its rules, and what became of each of its flows.",
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",

@@ -23,6 +23,8 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NAME_SPACE_FIELD: "Name the right one with --space-field",
     Advice.READ_AS_TEXT: "If each line is a bare id: --input-format text",
     Advice.READ_AS_JSON_LINES: "If each line is a flow: --input-format jsonl",
+    Advice.USE_PLAN: "Name it with --plan",
+    Advice.REPLACE_PLAN: "To replace it: --force",
     Advice.WITHOUT_STATUS: "Without this permission: leave out --only-drafts, --backup, --canary and --status;"
     " flows can still be deleted and listed",
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
@@ -36,6 +38,7 @@ _ADVICE: Mapping[Advice, str] = {
 
 _FLAGS = {
     "rate": "--rate",
+    "read_rate": "--read-rate",
     "concurrency": "--concurrency",
     "timeout_s": "--timeout",
     "max_attempts": "--max-attempts",

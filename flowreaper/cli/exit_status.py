@@ -36,6 +36,16 @@ READING = {
 }
 """What the exit statuses of commands that read a checkpoint mean."""
 
+LISTING = {
+    ExitStatus.DONE: "the list is complete",
+    ExitStatus.INCOMPLETE: "the status of some flows could not be read; they are left out",
+    ExitStatus.USAGE: "bad usage, or nothing was selected",
+    ExitStatus.STOPPED: "stopped by something that concerns every call (permission, key, outage): not complete",
+    130: "interrupted by SIGINT (Ctrl-C)",
+    141: "the reader closed the pipe (SIGPIPE)",
+}
+"""What the exit statuses of ``flowreaper list`` and ``spaces`` mean."""
+
 STATUS_OF = {
     Ending.FINISHED: ExitStatus.DONE,
     Ending.INCOMPLETE: ExitStatus.INCOMPLETE,

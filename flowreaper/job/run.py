@@ -241,7 +241,7 @@ def identity_of(settings: Settings, access_key: str = "", caller: CallerIdentity
     """Return what a checkpoint of these settings belongs to; `access_key` is masked, `caller` None where not known."""
     # The embedded sandbox has another port each time; its checkpoints must know it again.
     endpoint = "sandbox" if settings.sandbox else settings.endpoint.url
-    identity = Identity(endpoint, settings.sandbox, access_key)
+    identity = Identity(endpoint, settings.sandbox, access_key, plan=settings.plan)
     return replace(identity, account=caller.account, arn=caller.arn) if caller else identity
 
 

@@ -190,9 +190,9 @@ def test_secret_and_token_are_in_nothing_that_a_failing_debug_run_leaves_behind(
     )
     left_behind = []
     for number, environment in enumerate(environments):
-        arguments = ("-c", f"{number}.ckpt", "--results", f"{number}.jsonl", "--log-level", "debug", "-")
+        arguments = ("-c", f"{number}.ckpt", "--results", f"{number}.jsonl", "--log-level", "debug")
         with command.flowreaper(
-            "delete", "-y", *arguments, stdin=subprocess.PIPE, env=environment
+            "delete", "-y", "--no-identity", *arguments, "-", stdin=subprocess.PIPE, env=environment
         ) as process:
             assert process.stdin
             process.stdin.write(f"{flows[number]}\n")

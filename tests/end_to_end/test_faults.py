@@ -122,7 +122,7 @@ def test_an_outage_longer_than_the_limit_ends_the_run_and_it_can_go_on(bare: Com
         first.process.kill()
         first.process.wait()
         command = Command(bare.folder, bare.environment | first.environment)
-        finished = command.delete("--outage-limit", "0.5", "flows.txt")
+        finished = command.delete("--no-identity", "--outage-limit", "0.5", "flows.txt")
         assert finished.status == 3
         assert "the service has never answered this job" in finished.err
         assert "Check the endpoint" in finished.err

@@ -248,8 +248,9 @@ def _quoted(head: bytes) -> bytes:
         lambda head: b"HTTP/1.1 %b\r\n\r\n" % head.replace(b"\r\n", b" "),
     ],
 )
+@pytest.mark.parametrize("asked", ["the service", "STS"])
 def test_a_server_that_echoes_the_request_gets_neither_token_nor_signature_into_any_record(
-    bare: Command, answer: Callable[[bytes], bytes]
+    bare: Command, answer: Callable[[bytes], bytes], asked: str
 ) -> None:
     signatures: list[bytes] = []
     token = f"CAIS{MARK}/+{'0123456789abcdefghijklmnopqrstuvwxyz' * 20}=="
@@ -266,7 +267,9 @@ def test_a_server_that_echoes_the_request_gets_neither_token_nor_signature_into_
 
     with answering(reply) as port:
         end = ("--outage-limit", "0.1", "--max-attempts", "1", "--log-level", "debug", "--results", "-")
-        where = ("--endpoint", f"http://127.0.0.1:{port}", "--no-identity", "-c", "job.ckpt")
+        url = f"http://127.0.0.1:{port}"
+        identity = ("--no-identity",) if asked == "the service" else ("--sts-endpoint", url)
+        where = ("--endpoint", url, *identity, "-c", "job.ckpt")
         finished = bare.run("delete", "-y", *where, *end, "-", stdin="1", env=key)
     assert signatures
     everything = everything_of(bare, finished)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import FINAL, Added, Claim, Flow, Reopen, Reply, Requeue, Retry, State
+from flowreaper.model import FINAL, Added, Claim, Entry, Flow, Reopen, Reply, Requeue, Retry, State
 from flowreaper.store.sqlite import columns, run_mark, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect, open_checkpoint
 from flowreaper.store.store import Identity
@@ -307,6 +307,22 @@ def test_of_what_earlier_runs_read_only_listed_flows_are_claimed(path: Path) -> 
         assert later.write([], new=9) == []
         assert later.unlisted() == 1
         assert later.counts() == {State.DELETED: 1, State.PENDING: 1, State.CLAIMED: 3}
+
+
+def test_the_spaces_of_a_run_are_those_of_the_unfinished_flows_that_it_takes(path: Path) -> None:
+    with opened(path) as earlier:
+        earlier.add(
+            [Entry(Flow(name, space), "ids", 1) for name, space in (("1", "done"), ("2", "a"), ("3", ""))]
+        )
+        earlier.write([outcome(earlier.write([], new=1)[0])])
+        assert sorted(earlier.spaces()) == ["", "a"]
+    with opened(path) as later:
+        later.take_listed()
+        assert later.spaces() == []
+        later.add(
+            [Entry(Flow(name, space), "ids", 1) for name, space in (("1", "done"), ("2", "a"), ("4", "new"))]
+        )
+        assert sorted(later.spaces()) == ["a", "new"]
 
 
 def test_finished_flows_that_are_taken_again_are_counted_by_the_state_they_were_in(path: Path) -> None:
