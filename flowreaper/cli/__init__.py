@@ -28,6 +28,7 @@ _COMMANDS = {
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
     "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
+    "restore": "Make drafts again of the flows that `delete --backup DIR` saved.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
     "completion": "Print the script by which SHELL (bash, zsh or fish) completes this command.",
 }

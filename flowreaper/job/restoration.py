@@ -43,8 +43,8 @@ class RestorePlan:
     """What a run would do.
 
     `places` are the flows that it takes, by their lines in the index; `known` were done by earlier runs, and `left` are
-    beyond the limit. Of those it takes, `unanswered` had a call without an answer, and `without_json` had no JSON.
-    `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
+    beyond the limit. Of those it takes, `filled` have a draft that lacks its JSON, `unanswered` had a call without an
+    answer, and `without_json` had no JSON. `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
     """
 
     held: int
@@ -52,6 +52,7 @@ class RestorePlan:
     known: tuple[int, ...]
     drafts: dict[Flow, Draft]
     accounts: frozenset[str]
+    filled: int
     unanswered: int
     without_json: int
     left: int
@@ -82,7 +83,7 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         taken: list[int] = []
         known: list[int] = []
         accounts = set()
-        left = unanswered = without_json = 0
+        left = filled = unanswered = without_json = 0
         for flow, place in wanted.items():
             entry, draft = reader.entry_at(place), drafts.get(flow)
             accounts.add(entry.account)
@@ -92,6 +93,7 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
                 left += 1
             else:
                 taken.append(place)
+                filled += draft is not None and bool(draft.new_flow_id)
                 unanswered += draft is not None and not draft.new_flow_id
                 without_json += entry.sha256 is None
     except OSError as error:
@@ -103,6 +105,7 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         known=tuple(known),
         drafts=drafts,
         accounts=frozenset(accounts - {""}),
+        filled=filled,
         unanswered=unanswered,
         without_json=without_json,
         left=left,
