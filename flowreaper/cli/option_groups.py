@@ -5,6 +5,7 @@ from collections.abc import Mapping
 DELETE: Mapping[str, tuple[str, ...]] = {
     "What": (
         "checkpoint",
+        "plan",
         "cust_space_id",
         "limit",
         "max_duration",

@@ -59,6 +59,11 @@ def state_option(name: str, states: list[str], help_text: str) -> Decorator:
     return click.option(f"--{name}", multiple=True, type=Choice(states), metavar="STATE", help=help_text)
 
 
+def typed(ctx: click.Context, name: str) -> bool:
+    """Return whether a parameter was given on the command line, not by the environment or a default."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
     """Write the command that is running, as it was given, ready for a shell.
 

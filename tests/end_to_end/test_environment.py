@@ -20,6 +20,7 @@ COMMANDS = {name: cli.get_command(GROUP, name) for name in cli.list_commands(GRO
 # What a variable says, and what the option is then.
 FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "checkpoint": ("job.ckpt", Path("job.ckpt")),
+    "plan": ("plan.json", Path("plan.json")),
     "input_format": ("csv", "csv"),
     "id_field": ("id", "id"),
     "space_field": ("space", "space"),
