@@ -17,8 +17,11 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "space_field",
         "id_pattern",
     ),
-    "Pace": ("rate", "concurrency", "max_attempts", "timeout"),
+    "Pace": ("rate", "read_rate", "concurrency", "max_attempts", "timeout"),
     "Safety": (
+        "only_drafts",
+        "keep_used",
+        "canary",
         "dry_run",
         "sandbox",
         "yes",

@@ -17,6 +17,17 @@ from flowreaper.escaping import printable
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def grouped(*options: Decorator) -> Decorator:
+    """Return a decorator that adds these options, in their order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def checkpoint_argument(*, required: bool = True) -> Decorator:
     """Return the argument of commands that read a checkpoint; without one, it is None where it is not required."""
     return click.argument(
