@@ -30,6 +30,13 @@ what_options = grouped(
         help="The job's memory.  [default: <source name>.ckpt here, stdin-<UTC time>-<pid>.ckpt for a pipe]",
     ),
     click.option(
+        "--plan",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Delete what this plan of `flowreaper list --plan` names, in place of SOURCEs: in its account, at its"
+        " endpoint, unchanged, and begun before it expires.",
+    ),
+    click.option(
         "--cust-space-id", metavar="ID", default="", help="CustSpaceId for ids that come without one."
     ),
     click.option("--limit", type=int, metavar="N", help="Stop after N flows."),
