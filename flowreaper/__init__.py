@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
     from flowreaper.client.endpoint import region_endpoint as region_endpoint
     from flowreaper.errors import Advice as Advice
+    from flowreaper.errors import BackupError as BackupError
+    from flowreaper.errors import BackupInUseError as BackupInUseError
     from flowreaper.errors import CheckpointError as CheckpointError
     from flowreaper.errors import CheckpointInUseError as CheckpointInUseError
     from flowreaper.errors import CheckpointRefusedError as CheckpointRefusedError
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from flowreaper.errors import FlowreaperError as FlowreaperError
     from flowreaper.errors import InputError as InputError
     from flowreaper.errors import ListingError as ListingError
+    from flowreaper.errors import NotDeletedError as NotDeletedError
     from flowreaper.errors import OutageError as OutageError
     from flowreaper.errors import OutcomesError as OutcomesError
     from flowreaper.errors import OutputError as OutputError
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from flowreaper.job.max_delete import MaxDelete as MaxDelete
     from flowreaper.job.max_delete import parse_max_delete as parse_max_delete
     from flowreaper.job.run import Run as Run
+    from flowreaper.job.safeguard_settings import SafeguardSettings as SafeguardSettings
     from flowreaper.job.settings import Settings as Settings
     from flowreaper.job.summary import InputRead as InputRead
     from flowreaper.job.summary import Opened as Opened
@@ -86,6 +90,8 @@ _HOMES = {
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (
         "Advice",
+        "BackupError",
+        "BackupInUseError",
         "CheckpointError",
         "CheckpointInUseError",
         "CheckpointRefusedError",
@@ -98,6 +104,7 @@ _HOMES = {
         "FlowreaperError",
         "InputError",
         "ListingError",
+        "NotDeletedError",
         "OutageError",
         "OutcomesError",
         "OutputError",
@@ -110,6 +117,7 @@ _HOMES = {
     "job.deletion": ("Deletion", "TaggedRecord"),
     "job.max_delete": ("MaxDelete", "parse_max_delete"),
     "job.run": ("Run",),
+    "job.safeguard_settings": ("SafeguardSettings",),
     "job.settings": ("Settings",),
     "job.summary": ("InputRead", "Opened", "Snapshot", "Summary"),
     "model": (

@@ -11,6 +11,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.ACCEPT_ABSENCES: "For flows of a space: --cust-space-id. If the flows really are gone, run again with"
     " --max-consecutive-absent 0",
     Advice.ACCEPT_LOST_LOG: "To accept that: --accept-lost-log",
+    Advice.RETRY_UNSAVED: "Then take these flows again with --retry-code Backup.NotSaved",
     Advice.EXPORT_RESULTS: "To write it out again: `flowreaper results`",
     Advice.OTHER_RESULTS: "Name another file with --results",
     Advice.NEW_RESULTS: "Name a new file with --results, or with -c the checkpoint that began this one",
@@ -29,7 +30,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
     " names; with `flowreaper list`, leave out --unused",
     Advice.WITHOUT_JSON: "Without this permission: leave out --backup",
-    Advice.WITHOUT_LIST: "Without this permission: give the ids of the flows from another source",
+    Advice.WITHOUT_LIST: "Without this permission: give `flowreaper delete` ids from another source",
     Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
     Advice.ALLOW_MORE: "If all of them are meant: raise --max-delete",
     Advice.WITHOUT_IDENTITY: "To leave the account's number unchecked: --no-identity",
@@ -45,6 +46,8 @@ _FLAGS = {
     "max_refusals": "--max-consecutive-refusals",
     "max_absent": "--max-consecutive-absent",
     "limit": "--limit",
+    "canary": "--canary",
+    "backup": "--backup",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
-from flowreaper.cli.service_options import identity_settings
+from flowreaper.cli.options import typed
+from flowreaper.cli.service_options import endpoint_of, identity_settings
 from flowreaper.cli.times import parse_moment, parse_span
-from flowreaper.client.endpoint import Endpoint, parse_endpoint, region_endpoint
+from flowreaper.client.endpoint import region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job.max_delete import parse_max_delete
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
@@ -57,24 +59,19 @@ def input_settings_of(options: dict[str, Any]) -> InputSettings:
     )
 
 
-def typed(ctx: click.Context, name: str) -> bool:
-    """Return whether a parameter was given on the command line, not by the environment or a default."""
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-
-
 def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
     """Return the settings of ``flowreaper delete``; raises ConfigurationError."""
     if options["sandbox"] and typed(ctx, "endpoint"):
         raise ConfigurationError(
             "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
         )
-    endpoint = _endpoint_of(ctx, options, ENDPOINT_VARIABLES, rehearsal=options["sandbox"])
+    endpoint = None if options["sandbox"] else endpoint_of(ctx, options, ENDPOINT_VARIABLES)
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:
         # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
         concurrency = default_concurrency(rate) if math.isfinite(rate) else 1
     return Settings(
-        endpoint=endpoint,
+        endpoint=endpoint or region_endpoint(options["region"]),
         sandbox=options["sandbox"],
         rate=rate,
         concurrency=concurrency,
@@ -93,40 +90,15 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         retry=tuple(State(s) for s in options["retry"]),
         retry_codes=options["retry_code"],
         treat=parse_treat(options["treat"]),
-        max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
-        **identity_settings(options),
-    )
-
-
-def reading_settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
-    """Return the settings of a command that deletes nothing; raises ConfigurationError."""
-    read_rate = options["read_rate"]
-    return Settings(
-        endpoint=_endpoint_of(
-            ctx, options, (f"FLOWREAPER_{(ctx.info_name or '').upper()}_ENDPOINT", SHARED_ENDPOINT)
+        read_rate=options["read_rate"],
+        safeguards=SafeguardSettings(
+            only_drafts=options["only_drafts"],
+            keep_used=options["keep_used"],
+            backup=options["backup"],
+            no_backup=options["no_backup"],
+            canary=options["canary"],
         ),
-        read_rate=read_rate,
-        concurrency=default_concurrency(read_rate) if math.isfinite(read_rate) else 1,
-        timeout_s=options["timeout"],
-        outage_limit_s=options["outage_limit"],
-        treat=parse_treat(options["treat"]),
+        max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
+        plan=options.get("plan_digest", ""),
         **identity_settings(options),
     )
-
-
-def _endpoint_of(
-    ctx: click.Context, options: dict[str, Any], variables: tuple[str, ...], *, rehearsal: bool = False
-) -> Endpoint:
-    """Return the endpoint that the options name; `variables` are those that --endpoint reads, the first that is set."""
-    # A region that was typed comes before an endpoint of the environment.
-    typed_region = typed(ctx, "region") and not typed(ctx, "endpoint")
-    named = None if rehearsal or typed_region else options["endpoint"]
-    # click takes an empty variable for none: that would be the real service.
-    variable = next((name for name in variables if name in os.environ), "")
-    where = "--endpoint" if typed(ctx, "endpoint") else variable
-    given = options["endpoint"] if where == "--endpoint" else os.environ.get(variable)
-    if given == "" and not (rehearsal or typed_region):
-        raise ConfigurationError(
-            f"{where} is empty: name an endpoint, or leave it out for the service itself"
-        )
-    return parse_endpoint(named) if named else region_endpoint(options["region"])

@@ -1,6 +1,7 @@
 """Listed flows as text: a table for people, CSV, JSON lines or bare ids for programs. Pure."""
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from flowreaper.model import Flow
 from flowreaper.sink.formats import csv_row
 
 _ID_WIDTH = 20
-_WIDTHS = {"SPACE": 24, "STATUS": 10, "STATE": 8, "CATEGORIES": 20}
+_WIDTHS = {"SPACE": 24, "STATUS": 10, "STATE": 8, "CATEGORIES": 20, "NAME": 40}
 _NAME_LIMIT = 80
 _OWN_SPACE = "-"
 
@@ -69,6 +70,24 @@ def line(flow_format: FlowFormat, row: FlowRow, columns: Columns) -> str:
             return f"{printable(row.flow.flow_id, 10 * len(row.flow.flow_id))}\n"
 
 
+class FlowWriter:
+    """Writes flows through `write`, the header before the first."""
+
+    def __init__(self, write: Callable[[bytes], object], flow_format: FlowFormat, columns: Columns) -> None:
+        self._write = write
+        self._format = flow_format
+        self._columns = columns
+        self._begun = False
+
+    def write(self, row: FlowRow) -> None:
+        """Write a flow; raises what `write` raises."""
+        text = line(self._format, row, self._columns)
+        if not self._begun:
+            self._begun = True
+            text = header(self._format, self._columns) + text
+        self._write(text.encode())
+
+
 def _fields(row: FlowRow, columns: Columns) -> dict[str, str | tuple[str, ...]]:
     """Return a row by the names that the service gives, and that ``delete`` reads."""
     values: dict[str, str | tuple[str, ...]] = {
@@ -83,14 +102,14 @@ def _fields(row: FlowRow, columns: Columns) -> dict[str, str | tuple[str, ...]]:
 
 
 def _cells(row: FlowRow, columns: Columns) -> list[tuple[str, str]]:
-    """Return the titles and texts that follow the id in a table; the name is last: its width is not known."""
+    """Return the titles and texts that follow the id in a table, the widest last."""
     cells = [
         (columns.space, "SPACE", row.flow.cust_space_id or _OWN_SPACE),
         (columns.state, "STATE", row.state),
         (columns.status, "STATUS", row.status),
         (True, "CATEGORIES", " ".join(row.categories)),
-        (columns.rule, "NAME", row.name),
-        (True, "RULE" if columns.rule else "NAME", row.rule if columns.rule else row.name),
+        (True, "NAME", row.name),
+        (columns.rule, "RULE", row.rule),
     ]
     return [(title, text) for shown, title, text in cells if shown]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 DELETE: Mapping[str, tuple[str, ...]] = {
     "What": (
         "checkpoint",
+        "plan",
         "cust_space_id",
         "limit",
         "max_duration",
@@ -16,8 +17,13 @@ DELETE: Mapping[str, tuple[str, ...]] = {
         "space_field",
         "id_pattern",
     ),
-    "Pace": ("rate", "concurrency", "max_attempts", "timeout"),
+    "Pace": ("rate", "read_rate", "concurrency", "max_attempts", "timeout"),
     "Safety": (
+        "only_drafts",
+        "keep_used",
+        "backup",
+        "no_backup",
+        "canary",
         "dry_run",
         "sandbox",
         "yes",

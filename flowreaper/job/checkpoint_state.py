@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flowreaper.errors import RunError
+from flowreaper.job.safeguard_settings import (
+    BACKUP_NOTE,
+    CANARY_NOTE,
+    SAFEGUARDS_NOTE,
+    SafeguardSettings,
+)
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.saved_pace import NOTE
 from flowreaper.model import Cause, Flow, State
@@ -18,26 +24,38 @@ _SOUGHT = 10_000
 # Unfinished flows that the input is searched for before it is read. They are the ones that were read first.
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What earlier runs left.
+
+    `left_claimed` are rows that a crash left claimed: they are called first. `has_answer` and `has_deleted` say whether
+    the service answered, and deleted a flow; `absent` are the rows last found absent, `in_doubt` counts the unfinished
+    flows that had a call without a reply.
+    """
+
+    left_claimed: Sequence[int] = ()
+    has_answer: bool = False
+    has_deleted: bool = False
+    absent: Sequence[int] = ()
+    in_doubt: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class StartState:
     """What a checkpoint holds when a run begins.
 
-    `to_call` counts the flows that will be called for sure, `left_claimed` are rows among them that a crash left
-    claimed: they are called first. Where only listed flows are called, these are not known yet, and the input is
-    searched for `sought`. `has_answer` and `has_deleted` say whether the service answered earlier runs, and deleted a
-    flow; `absent_before` are the rows last found absent, `in_doubt` counts the unfinished flows that had a call without
-    a reply.
+    `to_call` counts the flows that will be called for sure. Where only listed flows are called, these are not known
+    yet, and the input is searched for `sought`. `pace` and `proven` are notes of earlier runs, and
+    `safeguards` are those of the job.
     """
 
     counts: dict[State, int]
     to_call: int
-    left_claimed: Sequence[int]
     sought: Sequence[Flow]
     pace: str
-    has_answer: bool
-    has_deleted: bool
-    absent_before: Sequence[int]
-    in_doubt: int
+    proven: str
+    safeguards: SafeguardSettings
+    before: Before
     run: PastRun
 
 
@@ -61,15 +79,29 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
     return StartState(
         counts,
         to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
-        left_claimed=[] if listed else left_claimed,
         sought=checkpoint.unfinished(_SOUGHT) if listed else [],
         pace=checkpoint.noted(NOTE),
-        has_answer=checkpoint.outcomes.any_answered(),
-        has_deleted=(has_deleted := checkpoint.outcomes.any_deleted()),
-        absent_before=[] if has_deleted else _absent_before(checkpoint, settings),
-        in_doubt=checkpoint.in_doubt(),
+        proven=checkpoint.noted(CANARY_NOTE),
+        safeguards=_safeguards(checkpoint, settings),
+        before=Before(
+            left_claimed=[] if listed else left_claimed,
+            has_answer=checkpoint.outcomes.any_answered(),
+            has_deleted=(has_deleted := checkpoint.outcomes.any_deleted()),
+            absent=[] if has_deleted else _absent_before(checkpoint, settings),
+            in_doubt=checkpoint.in_doubt(),
+        ),
         run=replace(run, number=checkpoint.history.begin(run)),
     )
+
+
+def _safeguards(checkpoint: Checkpoint, settings: Settings) -> SafeguardSettings:
+    """Return the run's safeguards: those that its job had before, and what this run changes; note them."""
+    noted = {name: checkpoint.noted(name) for name in (SAFEGUARDS_NOTE, BACKUP_NOTE)}
+    safeguards = settings.safeguards.after(noted if any(noted.values()) else {})
+    for name, value in safeguards.notes().items():
+        if value != noted[name]:
+            checkpoint.note(name, value)
+    return safeguards
 
 
 def _absent_before(checkpoint: Checkpoint, settings: Settings) -> list[int]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from flowreaper.client.repair import Repair, Signer
 from flowreaper.events import Log
+from flowreaper.job.checkpoint_state import Before
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
@@ -19,9 +20,13 @@ from flowreaper.sink.sink import Sink, Stream
 from flowreaper.store.store import Store
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.canary import Canary
 from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.claimer import Claimer
+from flowreaper.workers.examination import Examination
+from flowreaper.workers.outcomes import Outcomes
 from flowreaper.workers.pool import WorkerPool
-from flowreaper.workers.ports import Transport
+from flowreaper.workers.ports import Guard, Transport
 from flowreaper.workers.reply_handler import ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
@@ -39,10 +44,31 @@ class Lane:
     replies: ReplyHandler
     breaker: CircuitBreaker
     limiter: RateLimiter
+    looks_silent_since: Callable[[], float | None]
+
+    @property
+    def silent_since(self) -> float | None:
+        """Since when nothing has answered, on the event loop's clock; None where there is no outage."""
+        known = [since for since in (self.breaker.since, self.looks_silent_since()) if since is not None]
+        return min(known, default=None)
 
     def fail(self, error: Exception) -> None:
         """Stop for what concerns every flow: send no more, and end with this error."""
         self.workers.stop(Ending.STOPPED, error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safeguards:
+    """What surrounds a lane's deletions. Without `guard` nothing is looked at, without `canary` nothing held back.
+
+    `repair` is shared with what else calls the service for this account; None: nothing else does. `silent_since` says
+    since when nothing has answered that, on the event loop's clock; None where there is no outage.
+    """
+
+    guard: Guard | None = None
+    canary: Canary | None = None
+    repair: Repair | None = None
+    silent_since: Callable[[], float | None] = lambda: None
 
 
 def build_lane(
@@ -53,37 +79,37 @@ def build_lane(
     limiter: RateLimiter,
     log: Log,
     streams: Sequence[Stream] = (),
-    left_claimed: Sequence[int] = (),
-    has_answered: bool = False,
-    has_deleted: bool = False,
-    absent_before: Sequence[int] = (),
-    in_doubt: int = 0,
+    before: Before = Before(),  # noqa: B008 -- an immutable value
+    safeguards: Safeguards = Safeguards(),
     flush_when_idle: bool = False,
     luck: Callable[[], float] = random.random,
     now: Callable[[], float] = time.time,
 ) -> Lane:
     """Wire one account's parts; nothing is sent before its workers run. What cannot be recorded stops the lane.
 
-    `left_claimed` to `in_doubt` are those of `StartState`. `luck` returns 0 to 1, `now` seconds since the epoch.
+    `luck` returns 0 to 1, `now` seconds since the epoch.
     """
     backlog = Backlog(settings.rate, settings.limit)
-    backlog.take_first(left_claimed)
-    breaker = CircuitBreaker(settings.outage_limit_s, has_answered=has_answered)
-    absences = AbsenceBrake(settings.max_absent, has_deleted=has_deleted, before=absent_before)
-    sink = Sink(store, streams, lambda e: workers.stop(Ending.STOPPED, e), absences.may_reopen, in_doubt)
+    backlog.take_first(before.left_claimed)
+    breaker = CircuitBreaker(settings.outage_limit_s, has_answered=before.has_answer)
+    absences = AbsenceBrake(settings.max_absent, has_deleted=before.has_deleted, before=before.absent)
+    sink = Sink(
+        store, streams, lambda e: workers.stop(Ending.STOPPED, e), absences.may_reopen, before.in_doubt
+    )
+    streak = RefusalStreak(settings.max_refusals)
+    outcomes = Outcomes(sink, absences, streak, log=log, canary=safeguards.canary, now=now)
     replies = ReplyHandler(
         backlog=backlog,
         sink=sink,
         limiter=limiter,
         breaker=breaker,
         retry=RetryPolicy(settings.max_attempts, luck),
-        repair=Repair(client, log),
-        absences=absences,
-        refusals=RefusalStreak(settings.max_refusals),
+        repair=safeguards.repair or Repair(client, log),
+        outcomes=outcomes,
         overrides=settings.treat,
         log=log,
-        now=now,
     )
+    examination = _examination(safeguards.guard, settings.rate, backlog, outcomes)
     workers = WorkerPool(
         backlog=backlog,
         sink=sink,
@@ -91,10 +117,16 @@ def build_lane(
         breaker=breaker,
         transport=client,
         replies=replies,
+        claimer=Claimer(backlog, sink, examination, safeguards.canary, flush_when_idle=flush_when_idle),
         concurrency=settings.concurrency,
-        flush_when_idle=flush_when_idle,
     )
-    return Lane(sink, workers, replies, breaker, limiter)
+    return Lane(sink, workers, replies, breaker, limiter, safeguards.silent_since)
+
+
+def _examination(
+    guard: Guard | None, rate: float, backlog: Backlog, outcomes: Outcomes
+) -> Examination | None:
+    return Examination(guard, rate, backlog, outcomes) if guard else None
 
 
 def share_pace(account: str, peers: Peers, log: Log) -> FileSharedPace:

@@ -1,8 +1,9 @@
 """The plan: a file of the flows that somebody has decided to delete, with the account, the reasons and an expiry.
 
-It is one JSON object, laid out in lines: its heading, then a flow a line. The digest covers every other line byte by
-byte, so that a plan which was changed by hand, cut or patched together is noticed. It is no signature: whoever can
-write the file can compute another digest. Memory stays flat, however many flows there are.
+It is one JSON object, laid out in lines: its heading, then a flow a line. None of these lines is a JSON value by
+itself, so a plan that is read as JSON lines holds no flow. The digest covers every other line byte by byte, so that a
+plan which was changed by hand, cut or patched together is noticed. It is no signature: whoever can write the file can
+compute another digest. Memory stays flat, however many flows there are.
 """
 
 import contextlib
@@ -20,11 +21,12 @@ from typing import BinaryIO, NamedTuple
 from flowreaper.errors import Advice, ConfigurationError, OutputError
 from flowreaper.escaping import printable
 from flowreaper.model import Flow
-
-KIND = "flowreaper plan"
-"""The value of `kind` with which every plan begins."""
+from flowreaper.producer.json_stream import PLAN_KIND
 
 VERSION = 1
+
+LONGEST_LIFE_S = 366 * 86_400
+"""A plan that is older says little about what its flows are for."""
 
 FLOWS_LINE = b'"flows": [\n'
 _END = b"]\n}\n"
@@ -97,8 +99,6 @@ class PlanWriter:
             ConfigurationError: there is such a file.
             OutputError: it cannot be written.
         """
-        if self.count:
-            self._flows.write(b"\n")
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         try:
             with room_for(str(path)):
@@ -145,7 +145,7 @@ class PlanDigest:
 
 
 def _top(heading: PlanHeading) -> list[bytes]:
-    values = {"kind": KIND, "version": VERSION, **asdict(heading)}
+    values = {"kind": PLAN_KIND, "version": VERSION, **asdict(heading)}
     return [b"{\n", *(_line(name, value) for name, value in values.items())]
 
 

@@ -15,7 +15,6 @@ from flowreaper.escaping import printable
 from flowreaper.job.plan_file import (
     DIGEST,
     FLOWS_LINE,
-    KIND,
     VERSION,
     PlanDigest,
     PlanHeading,
@@ -23,13 +22,14 @@ from flowreaper.job.plan_file import (
     room_for,
 )
 from flowreaper.model import Flow
+from flowreaper.producer.json_stream import PLAN_KIND
 
 _LINE_LIMIT = 1024 * 1024
 _HEADING_LINES = 100
 
 
 class Plan:
-    """A plan that was read whole, and is as it was written. Its flows are in a nameless copy: nobody can change them."""
+    """A plan that was read whole, and is as it was written; its flows are in a nameless copy that nobody can change."""
 
     def __init__(self, heading: PlanHeading, digest: str, rows: BinaryIO) -> None:
         self.heading = heading
@@ -114,7 +114,7 @@ class _PlanReader:
             values = json.loads(b"".join(lines).rstrip(b",\n") + b"}")
         except ValueError:
             values = None
-        if not isinstance(values, dict) or values.pop("kind", None) != KIND:
+        if not isinstance(values, dict) or values.pop("kind", None) != PLAN_KIND:
             raise InputError(f"{self._name}: is no plan: name a file that was written as a plan")
         if (version := values.pop("version", None)) != VERSION:
             raise InputError(
@@ -126,13 +126,18 @@ class _PlanReader:
     def _flows(self, rows: BinaryIO) -> int:
         count = 0
         with room_for(tempfile.gettempdir()):
-            while (line := self._line()) and not line.startswith(b"]"):
-                self._digest.update(line)
-                rows.write(line.rstrip(b",\n") + b"\n")
-                count += 1
-        while line:
-            self._digest.update(line)
             line = self._line()
+            while line:
+                self._digest.update(line)
+                row = line.rstrip(b"],\n")
+                if row:
+                    rows.write(row + b"\n")
+                    count += 1
+                if line.endswith(b"]\n"):
+                    break
+                line = self._line()
+        while line := self._line():
+            self._digest.update(line)
         return count
 
     def _line(self) -> bytes:

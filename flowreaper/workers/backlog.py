@@ -32,6 +32,8 @@ class Backlog:
         self._taken = 0
         self._may_have_pending = True
         self.ready: deque[Claim] = deque()
+        self.examined = 0
+        """How many flows are looked at, or have passed and are not claimed yet."""
         self.more_to_read = True
 
     @property
@@ -42,12 +44,17 @@ class Backlog:
     @property
     def remaining(self) -> int | None:
         """How many flows are left, without those of calls in progress; None: unknown, as there may be pending ones."""
-        return None if self._may_have_pending else len(self.ready) + len(self._waiting)
+        return None if self._may_have_pending else len(self.ready) + len(self._waiting) + self.examined
 
     @property
     def runs_low(self) -> bool:
         """Whether it is time to claim more."""
         return len(self.ready) <= self._ahead // 2
+
+    @property
+    def room(self) -> int:
+        """How many flows to claim; 0 where it is not time yet."""
+        return self._ahead - len(self.ready) if self.runs_low else 0
 
     @property
     def limit_reached(self) -> bool:
@@ -74,21 +81,19 @@ class Backlog:
         heapq.heappush(self._waiting, (due_at, row))
 
     def next_due(self) -> float | None:
-        """Return when the next waiting flow is due; None if none is, or none is wanted yet."""
-        return self._waiting[0][0] if self._waiting and self.runs_low else None
+        """Return when the next waiting flow is due; None if none is."""
+        return self._waiting[0][0] if self._waiting else None
 
-    def wanted(self, now: float) -> tuple[list[int], int]:
-        """Take out the rows that are due, and say how many new flows to claim with them.
+    def wanted(self, now: float, room: int, most_new: int | None = None) -> tuple[list[int], int]:
+        """Take out the rows that are due, and say how many new flows to take with them: `room` in all.
 
-        Answer with `claimed` before asking again.
+        `most_new` bounds the new ones, None: by the room alone. Answer with `claimed` or `looked_at` before asking
+        again.
         """
         due: list[int] = []
-        if not self.runs_low:
-            return due, 0
-        room = self._ahead - len(self.ready)
         while self._waiting and self._waiting[0][0] <= now and len(due) < room:
             due.append(heapq.heappop(self._waiting)[1])
-        new = room - len(due)
+        new = room - len(due) if most_new is None else min(room - len(due), most_new)
         if self._limit is not None:
             new = max(0, min(new, self._limit - self._taken))
         if not self._may_have_pending or len(self._waiting) >= _MOST_WAITING:
@@ -100,12 +105,30 @@ class Backlog:
 
     def claimed(self, claims: Sequence[Claim], due: int, new: int) -> None:
         """Make the claimed flows ready. The last answer of `wanted` asked for `due` waiting ones and `new` new ones."""
+        self._took(claims, due, new)
+        self.ready.extend(claims)
+
+    def looked_at(self, claims: Sequence[Claim], due: int, new: int) -> None:
+        """Count flows that are looked at before they are claimed; `due` and `new` as for `claimed`."""
+        self._took(claims, due, new)
+        self.examined += len(claims)
+
+    def passed(self, claims: Sequence[Claim]) -> None:
+        """Make flows ready that were looked at, and are claimed."""
+        self.examined -= len(claims)
+        self.ready.extend(claims)
+
+    def settled(self) -> None:
+        """Forget a flow that was looked at, and has its outcome."""
+        self.examined -= 1
+
+    def _took(self, claims: Sequence[Claim], due: int, new: int) -> None:
         found = len(claims) - due
         self._taken += found
         if found and found == new:
             self._may_have_pending = True
-        self.ready.extend(claims)
 
     def exhausted(self) -> bool:
         """Return whether nothing is left, calls in progress aside."""
-        return not self.ready and not self._waiting and (self.limit_reached or not self.unread)
+        held = self.ready or self._waiting or self.examined
+        return not held and (self.limit_reached or not self.unread)

@@ -1,7 +1,6 @@
 """The worker pool: claims flows, waits for permits, starts one call a flow. What a reply does is in `reply_handler`."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 from flowreaper.errors import RunError
@@ -9,17 +8,15 @@ from flowreaper.model import Claim, Ending
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.call import Caller
 from flowreaper.workers.circuit_breaker import PROBE_CAP_S, CircuitBreaker, GiveUp, Wait
+from flowreaper.workers.claimer import Claimer, wait_until
 from flowreaper.workers.ports import OutcomeSink, Permit, RateLimiter, Transport
 from flowreaper.workers.reply_handler import ReplyHandler
-
-_IDLE_S = 0.2
 
 
 class WorkerPool:
     """Deletes the flows of one backlog through one account's limiter and transport.
 
     One task claims, one sends, and each call is a task of its own; at most `concurrency` calls are in progress.
-    `flush_when_idle`: when nothing was left to do for 0.2 s, all that is known is recorded and passed on.
     """
 
     def __init__(
@@ -31,21 +28,20 @@ class WorkerPool:
         breaker: CircuitBreaker,
         transport: Transport,
         replies: ReplyHandler,
+        claimer: Claimer,
         concurrency: int,
-        flush_when_idle: bool = False,
     ) -> None:
         self._backlog = backlog
         self._sink = sink
         self._limiter = limiter
         self._breaker = breaker
         self._replies = replies
+        self._claimer = claimer
         self._caller = Caller(backlog, sink, transport, replies)
         self._concurrency = concurrency
-        self._flush_when_idle = flush_when_idle
 
         self._in_flight: set[asyncio.Task[None]] = set()
         self._claiming_ended = False
-        self._claimer_wakes = asyncio.Event()
         self._sender_wakes = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
 
@@ -70,12 +66,12 @@ class WorkerPool:
     def flows_added(self) -> None:
         """Look for pending flows again: the checkpoint has new ones."""
         self._backlog.flows_added()
-        self._claimer_wakes.set()
+        self._claimer.wake()
 
     def reading_ended(self) -> None:
         """Expect no more new flows: `run` returns when those in the checkpoint are done."""
         self._backlog.more_to_read = False
-        self._claimer_wakes.set()
+        self._claimer.wake()
 
     def stop(self, ending: Ending, error: Exception | None = None) -> None:
         """Send no more; `run` returns when the calls in progress have ended.
@@ -87,10 +83,11 @@ class WorkerPool:
                 self.ending, self.error = ending, error
             return
         self.ending, self.error = ending, error
-        self._claimer_wakes.set()
+        self._claimer.wake()
         self._sender_wakes.set()
         if self._acquiring:
             self._acquiring.cancel()
+        self._claimer.cancel()
 
     def abandon(self) -> None:
         """Leave now: calls in progress are cut off. The flows of those that were sent stay claimed."""
@@ -126,6 +123,7 @@ class WorkerPool:
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Wait until nothing is in progress, then record what is known."""
         await asyncio.wait(tasks)
+        await self._claimer.ended()
         while self._in_flight:
             await asyncio.wait(self._in_flight)
         # These were claimed but never sent.
@@ -140,26 +138,14 @@ class WorkerPool:
 
     async def _claim(self) -> None:
         """Keep the sender supplied until nothing is left, or the run is stopped."""
-        while self.ending is None:
-            self._claimer_wakes.clear()
-            now = asyncio.get_running_loop().time()
-            due, new = self._backlog.wanted(now)
-            if due or new:
-                try:
-                    claims = await self._sink.claim(new, due)
-                except RunError as error:
-                    self.stop(Ending.STOPPED, error)
-                    break
-                self._backlog.claimed(claims, len(due), new)
-                self._sender_wakes.set()
-            elif self._backlog.exhausted() and not self._in_flight:
-                break
-            else:
-                idle = self._flush_when_idle and not self._in_flight and self._backlog.remaining == 0
-                await _wait(self._claimer_wakes, until=now + _IDLE_S if idle else self._backlog.next_due())
-                if idle and not self._claimer_wakes.is_set():
-                    await self._sink.flush()
-                    await self._claimer_wakes.wait()
+        try:
+            await self._claimer.run(
+                is_over=lambda: self.ending is not None,
+                is_calling=lambda: bool(self._in_flight),
+                claimed=self._sender_wakes.set,
+            )
+        except RunError as error:
+            self.stop(Ending.STOPPED, error)
         self._claiming_ended = True
         self._sender_wakes.set()
 
@@ -180,11 +166,17 @@ class WorkerPool:
                     self.stop(Ending.STOPPED, error)
                     return
                 case Wait(seconds):
-                    await _wait(self._sender_wakes, until=now + seconds)
+                    await wait_until(self._sender_wakes, now + seconds)
                     continue
-            self._start_call(await self._acquire())
+            permit = await self._acquire()
+            claim = ready.popleft()
+            if self._claimer.is_stale(claim):
+                permit.sent()  # never used
+                self._look_again(claim)
+            else:
+                self._start_call(claim, permit)
             if self._backlog.runs_low:
-                self._claimer_wakes.set()
+                self._claimer.wake()
 
     async def _acquire(self) -> Permit:
         self._acquiring = asyncio.current_task()
@@ -193,12 +185,18 @@ class WorkerPool:
         finally:
             self._acquiring = None
 
-    def _start_call(self, permit: Permit) -> None:
+    def _look_again(self, claim: Claim) -> None:
+        """Give back a flow that waited for too long since it was looked at, through an outage or a suspension."""
+        self._caller.requeue(claim)
+        self._backlog.requeue(claim.row, asyncio.get_running_loop().time())
+        self._claimer.wake()
+
+    def _start_call(self, claim: Claim, permit: Permit) -> None:
         timeout_s = None
         if self._breaker.is_open:  # perhaps only since the wait for the permit began
             self._breaker.probe_sent(permit.granted_at)
             timeout_s = PROBE_CAP_S
-        call = asyncio.create_task(self._call(self._backlog.ready.popleft(), permit, timeout_s))
+        call = asyncio.create_task(self._call(claim, permit, timeout_s))
         self._in_flight.add(call)
         call.add_done_callback(self._called)
 
@@ -206,7 +204,7 @@ class WorkerPool:
         self._in_flight.discard(call)
         self._sender_wakes.set()
         if not self._in_flight:
-            self._claimer_wakes.set()
+            self._claimer.wake()
         # Nobody knows what became of a call that met a defect, so its flow stays claimed.
         self._stop_on_defect(call)
 
@@ -214,11 +212,4 @@ class WorkerPool:
         if error := await self._caller.call(claim, permit, timeout_s):
             self.stop(Ending.STOPPED, error)
         if self._backlog.waiting:
-            self._claimer_wakes.set()
-
-
-async def _wait(event: asyncio.Event, *, until: float | None) -> None:
-    """Wait for an event, and no longer than until this moment."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout_at(until):
-            await event.wait()
+            self._claimer.wake()

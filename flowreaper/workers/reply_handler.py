@@ -2,19 +2,18 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from flowreaper.client.codes import advice_for, classify, explain, is_answer
 from flowreaper.client.repair import Repair
 from flowreaper.errors import FatalReplyError, RunError
 from flowreaper.events import Log
-from flowreaper.model import Claim, Outcome, Reopen, Reply, ReplyClass, Requeue, State
+from flowreaper.model import Claim, Reply, ReplyClass, Requeue, State
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.outcomes import Outcomes
 from flowreaper.workers.ports import OutcomeSink, RateLimiter
-from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
 
 _LONGEST_WAIT_S = 300.0
 _WORTH_LOGGING_S = 5.0
@@ -30,7 +29,7 @@ FINAL_STATES = {
 class ReplyHandler:
     """Handles the replies of one account's calls.
 
-    `overrides` says what codes mean, before the table of codes. `now` returns seconds since the epoch.
+    `overrides` says what codes mean, before the table of codes.
     """
 
     def __init__(
@@ -42,11 +41,9 @@ class ReplyHandler:
         breaker: CircuitBreaker,
         retry: RetryPolicy,
         repair: Repair,
-        absences: AbsenceBrake,
-        refusals: RefusalStreak,
+        outcomes: Outcomes,
         overrides: Mapping[str, ReplyClass],
         log: Log,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._backlog = backlog
         self._sink = sink
@@ -54,11 +51,9 @@ class ReplyHandler:
         self._breaker = breaker
         self._retry = retry
         self._repair = repair
-        self._absences = absences
-        self._refusals = refusals
+        self._outcomes = outcomes
         self._overrides = overrides
         self._log = log
-        self._now = now
         self._warned_of_other_clients = False
         self.throttled = 0
         """How many calls the service refused for their pace."""
@@ -102,22 +97,15 @@ class ReplyHandler:
     def _conclude(
         self, claim: Claim, reply: Reply, reply_class: ReplyClass, *, in_doubt: bool
     ) -> RunError | None:
-        """Finish a flow with a final reply, unless the absence brake says that the reply proves nothing."""
+        """Finish a flow with a final reply, unless the reply proves nothing: then it is called again."""
         self._repair.record_success()
         self._warn_of_other_clients()
-        inferred = reply_class is ReplyClass.ABSENT and in_doubt
-        state = State.DELETED if inferred else FINAL_STATES[reply_class]
-        if state is State.ABSENT and self._absences.engaged:
-            self._requeue(claim, claim.attempts, in_doubt=in_doubt)
-            return None
-        reopened = self._absences.record(claim.row, state, inferred=inferred)
-        if state is State.ABSENT and self._absences.engaged:
-            self._sink.put(Reopen(reopened, self._absences.earlier_among(reopened)))
-            self._requeue(claim, claim.attempts, in_doubt=in_doubt)
-            return self._absences.error(reply)
         attempts = self._retry.count(claim.attempts, reply)
-        self._finish(claim, state, reply, attempts, in_doubt=in_doubt, inferred=inferred)
-        return self._refusals.record(state, reply)
+        state = FINAL_STATES[reply_class]
+        conclusion = self._outcomes.conclude(claim, state, reply, attempts, in_doubt=in_doubt)
+        if conclusion.proves_nothing:
+            self._requeue(claim, claim.attempts, in_doubt=in_doubt)
+        return conclusion.error
 
     def _retry_later(self, claim: Claim, reply: Reply, sent_at: float, *, in_doubt: bool) -> None:
         """Requeue a flow after transient trouble, or give it up when its attempts are used up."""
@@ -131,24 +119,9 @@ class ReplyHandler:
                 return
         attempts = self._retry.count(attempts, reply)
         if self._retry.is_exhausted(attempts) and not self._breaker.half_suspected:
-            self._finish(claim, State.GAVE_UP, reply, attempts, in_doubt=in_doubt, inferred=False)
+            self._outcomes.finish(claim, State.GAVE_UP, reply, attempts, in_doubt=in_doubt, inferred=False)
         else:
             self._requeue(claim, attempts, in_doubt=in_doubt, wait_s=self._retry.wait_s(attempts))
-
-    def _finish(
-        self, claim: Claim, state: State, reply: Reply, attempts: int, *, in_doubt: bool, inferred: bool
-    ) -> None:
-        at_ms = int(self._now() * 1000)
-        self._sink.put(Outcome(claim, state, inferred, in_doubt, attempts, reply, at_ms))
-        if state in (State.REFUSED, State.GAVE_UP):
-            self._log.warning(
-                f"flow.{state.value}",
-                flow_id=claim.flow.flow_id,
-                cust_space_id=claim.flow.cust_space_id,
-                code=reply.code,
-                message=reply.message,
-                request_id=reply.request_id,
-            )
 
     def _requeue(self, claim: Claim, attempts: int, *, in_doubt: bool, wait_s: float = 0.0) -> None:
         self._sink.put(Requeue(claim.row, attempts, in_doubt))

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.events import SilentLog
+from flowreaper.job.checkpoint_state import Before
 from flowreaper.job.lane import build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
@@ -199,7 +200,7 @@ async def run(
         limiter=RateLimiter(Pace(20)),
         log=SilentLog(),
         streams=[stream],
-        left_claimed=left_claimed,
+        before=Before(left_claimed=left_claimed),
         luck=random.Random(seed).random,  # noqa: S311 -- repeatable waits
         now=lambda: 1_800_000_000.0,
     )

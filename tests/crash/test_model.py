@@ -33,6 +33,7 @@ from flowreaper.store.sqlite.reader import read_records
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import CircuitBreaker
+from flowreaper.workers.outcomes import Outcomes
 from flowreaper.workers.ports import Permit
 from flowreaper.workers.reply_handler import ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
@@ -114,7 +115,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def claims(self) -> None:
-        due, new = self.backlog.wanted(float("inf"))
+        due, new = self.backlog.wanted(float("inf"), self.backlog.room)
         self.backlog.claimed(self.write(new, due), len(due), new)
 
     @rule(hows=st.lists(st.sampled_from(How), min_size=1, max_size=5))
@@ -164,8 +165,12 @@ class Life(RuleBasedStateMachine):
             breaker=CircuitBreaker(3600),
             retry=RetryPolicy(self.max_attempts, random.random),
             repair=Repair(NeverAsked(), Silence()),
-            absences=AbsenceBrake(0, has_deleted=False),
-            refusals=RefusalStreak(0),
+            outcomes=Outcomes(
+                sink=self.group,
+                absences=AbsenceBrake(0, has_deleted=False),
+                refusals=RefusalStreak(0),
+                log=Silence(),
+            ),
             overrides={},
             log=Silence(),
         )

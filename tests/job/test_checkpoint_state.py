@@ -33,9 +33,9 @@ def test_without_an_input_everything_unfinished_is_called_and_what_was_claimed_c
     half_done: Checkpoint,
 ) -> None:
     start = prepare(half_done, Settings(endpoint=ENDPOINT), PAST_RUN, listed=False)
-    assert (start.to_call, list(start.left_claimed), list(start.sought)) == (3, [3], [])
-    assert start.has_deleted
-    assert half_done.in_doubt() == start.in_doubt == 1
+    assert (start.to_call, list(start.before.left_claimed), list(start.sought)) == (3, [3], [])
+    assert start.before.has_deleted
+    assert half_done.in_doubt() == start.before.in_doubt == 1
 
 
 def test_a_run_that_begins_is_kept_and_gets_the_next_number(half_done: Checkpoint) -> None:
@@ -48,7 +48,7 @@ def test_with_an_input_nothing_is_sure_and_it_is_searched_for_what_is_unfinished
     half_done: Checkpoint,
 ) -> None:
     start = prepare(half_done, Settings(endpoint=ENDPOINT), PAST_RUN, listed=True)
-    assert (start.to_call, list(start.left_claimed)) == (0, [])
+    assert (start.to_call, list(start.before.left_claimed)) == (0, [])
     assert start.sought == [Flow("3"), Flow("4"), Flow("5")]
 
 
@@ -60,7 +60,7 @@ def test_states_that_are_retried_are_pending_again(half_done: Checkpoint) -> Non
 
 def test_a_rehearsal_begins_with_nothing(half_done: Checkpoint) -> None:
     start = prepare(half_done, Settings(endpoint=ENDPOINT, sandbox=True), PAST_RUN, listed=False)
-    assert (+Counter(start.counts), start.to_call, start.has_deleted) == ({}, 0, False)
+    assert (+Counter(start.counts), start.to_call, start.before.has_deleted) == ({}, 0, False)
 
 
 @pytest.mark.parametrize("read_all", [True, False])

@@ -6,6 +6,7 @@ import pytest
 
 from flowreaper.errors import CheckpointError
 from flowreaper.events import SilentLog
+from flowreaper.job.checkpoint_state import Before
 from flowreaper.job.lane import Lane, build_lane
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
@@ -26,7 +27,7 @@ def run(store: Store, client: Client, settings: Settings = SETTINGS, left: Seque
             client=client,
             limiter=RateLimiter(Pace(settings.rate)),
             log=SilentLog(),
-            left_claimed=left,
+            before=Before(left_claimed=left),
         )
         await lane.sink.add(entries("1", "2", "3"))
         lane.workers.flows_added()

@@ -11,6 +11,7 @@ from flowreaper.model import Change, Claim, Flow, Outcome, Reopen, Reply, ReplyC
 from flowreaper.workers.attempts import RetryPolicy
 from flowreaper.workers.backlog import Backlog
 from flowreaper.workers.circuit_breaker import SILENT_CALLS, CircuitBreaker
+from flowreaper.workers.outcomes import Outcomes
 from flowreaper.workers.ports import Permit
 from flowreaper.workers.reply_handler import FINAL_STATES, ReplyHandler
 from flowreaper.workers.stop_rules import AbsenceBrake, RefusalStreak
@@ -114,11 +115,15 @@ class Rig:
             breaker=self.breaker,
             retry=RetryPolicy(max_attempts, lambda: 0.5),
             repair=Repair(self.signer, self.log),
-            absences=AbsenceBrake(max_absent, has_deleted=False),
-            refusals=RefusalStreak(max_refusals),
+            outcomes=Outcomes(
+                sink=self.sink,
+                absences=AbsenceBrake(max_absent, has_deleted=False),
+                refusals=RefusalStreak(max_refusals),
+                log=self.log,
+                now=lambda: 1_800_000_000.0,
+            ),
             overrides=overrides or {},
             log=self.log,
-            now=lambda: 1_800_000_000.0,
         )
 
     def handle(
@@ -189,7 +194,7 @@ def test_a_flow_waits_longer_after_each_attempt() -> None:
     rig = Rig()
     rig.handle(BROKEN, row=1, attempts=0)
     rig.handle(BROKEN, row=2, attempts=1)
-    assert rig.backlog.wanted(WAIT_S + INSTANT_S)[0] == [1]
+    assert rig.backlog.wanted(WAIT_S + INSTANT_S, 5)[0] == [1]
     assert rig.backlog.next_due() == pytest.approx(2 * WAIT_S)
 
 
@@ -237,7 +242,7 @@ def test_a_throttled_call_slows_the_limiter_and_uses_up_no_attempt() -> None:
     assert rig.handle(THROTTLED, attempts=2) is None
     assert rig.sink.changes == [Requeue(1, 2, in_doubt=False)]
     assert rig.limiter.throttles == [(0.0, 7.0)]
-    assert rig.backlog.wanted(INSTANT_S)[0] == [1]
+    assert rig.backlog.wanted(INSTANT_S, 5)[0] == [1]
     assert rig.handler.throttled == 1
     assert rig.log.events[-1] == ("pace.waiting", {"seconds": 7.0, "code": THROTTLED.code})
 

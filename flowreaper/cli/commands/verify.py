@@ -1,6 +1,7 @@
 """``flowreaper verify``: whether what CHECKPOINT records as deleted is gone."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,7 @@ import click
 from flowreaper.cli.exit_status import VERIFYING
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument
-from flowreaper.cli.service_options import identity_options
-from flowreaper.client.endpoint import DEFAULT_REGION
-from flowreaper.job import settings
+from flowreaper.cli.service_options import reading_options
 
 _EXAMPLES = (
     "flowreaper verify ids.txt.ckpt                       look at each flow",
@@ -61,39 +60,7 @@ _MOST_SEEDS = 10**6
 @click.option(
     "--json", "as_json", is_flag=True, help="Write the result to standard output, as one JSON object."
 )
-@click.option("--region", metavar="NAME", default=DEFAULT_REGION, show_default=True, help="Its region.")
-@click.option(
-    "--endpoint",
-    envvar=("FLOWREAPER_VERIFY_ENDPOINT", "FLOWREAPER_ENDPOINT"),
-    metavar="HOST|URL",
-    help="Endpoint instead of the region's; https unless it is this machine.",
-)
-@click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json.")
-@click.option(
-    "--read-rate",
-    type=float,
-    default=settings.DEFAULT_RATE,
-    show_default=True,
-    metavar="N",
-    help="Calls per second of GetFlow, and of ListFlow, for the account.",
-)
-@click.option(
-    "--timeout",
-    type=float,
-    default=settings.DEFAULT_TIMEOUT_S,
-    show_default=True,
-    metavar="S",
-    help="Seconds for a whole call.",
-)
-@click.option(
-    "--outage-limit",
-    type=float,
-    default=settings.DEFAULT_OUTAGE_LIMIT_S,
-    show_default=True,
-    metavar="S",
-    help="Stop when nothing has answered for S seconds; until then, wait. Where nothing ever answered: 60 at most.",
-)
-@identity_options("verify")
+@reading_options("verify")
 @click.pass_context
 def command(ctx: click.Context, /, checkpoint: Path, **options: Any) -> None:
     """Check whether the flows that CHECKPOINT records as deleted or absent are gone, without deleting anything.
@@ -106,8 +73,9 @@ def command(ctx: click.Context, /, checkpoint: Path, **options: Any) -> None:
     No run may have the checkpoint meanwhile. Whatever is found is kept at once: Ctrl-C loses nothing.
     """
     # These take a fifth of a second, which help and completion need not wait.
-    from flowreaper.cli.arguments import reading_settings_of
+    from flowreaper.cli.service_options import service_settings
     from flowreaper.cli.verify import VerifyCommand
+    from flowreaper.job.settings import parse_treat
     from flowreaper.store.verification import Extent, VerificationMethod
 
     seed = options["seed"]
@@ -116,5 +84,6 @@ def command(ctx: click.Context, /, checkpoint: Path, **options: Any) -> None:
         sample=options["sample"],
         seed=random.randrange(_MOST_SEEDS) if seed is None else seed,  # noqa: S311 -- chooses a sample
     )
-    run = VerifyCommand(checkpoint, reading_settings_of(ctx, options), extent, options)
+    settings = replace(service_settings(ctx, options, "verify"), treat=parse_treat(options["treat"]))
+    run = VerifyCommand(checkpoint, settings, extent, options)
     ctx.exit(run.execute())

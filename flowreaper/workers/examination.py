@@ -1,0 +1,114 @@
+"""Flows are looked at before they are claimed: several at once, so that looking does not slow the deletions.
+
+A flow that is only looked at stays as it is in the store. A crash leaves no doubt about it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from flowreaper.model import Claim
+from flowreaper.workers.backlog import Backlog
+from flowreaper.workers.outcomes import Outcomes
+from flowreaper.workers.ports import Guard
+
+FRESH_S = 30.0
+"""A flow is looked at again where it was not sent within this time: it may have been published since."""
+
+_LONGEST_LOOK_S = 10.0
+# So many seconds' worth of flows are looked at at once: a look that saves a flow makes three calls and fetches a file.
+
+_MOST_PASSED_S = 2.0
+_FEWEST = 4
+
+
+class Examination:
+    """Looks at flows through `guard`.
+
+    `rate` is the pace of the deletions, in calls a second. What the guard does not let pass ends in `outcomes`.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        rate: float,
+        backlog: Backlog,
+        outcomes: Outcomes,
+    ) -> None:
+        self._guard = guard
+        self._most = max(_FEWEST, int(rate * _LONGEST_LOOK_S))
+        self._most_passed = max(_FEWEST, int(rate * _MOST_PASSED_S))
+        self._backlog = backlog
+        self._outcomes = outcomes
+        self._looks: set[asyncio.Task[None]] = set()
+        self._passed: deque[tuple[Claim, float]] = deque()
+        self._seen_at: dict[int, float] = {}
+        self.error: BaseException | None = None
+        """What must stop the run: the first thing that a look raised."""
+
+    @property
+    def room(self) -> int:
+        """How many more flows to look at."""
+        if len(self._passed) >= self._most_passed:
+            return 0
+        return max(0, self._most - len(self._looks) - len(self._passed))
+
+    def begin(self, claims: Sequence[Claim], ended: Callable[[], None]) -> None:
+        """Look at these flows; `ended` is called after each look."""
+        for claim in claims:
+            look = asyncio.create_task(self._look(claim))
+            self._looks.add(look)
+            look.add_done_callback(partial(self._looked, ended))
+
+    def take(self, count: int, may_claim: Callable[[Claim], bool]) -> tuple[list[Claim], list[Claim]]:
+        """Return up to `count` flows that have passed and may be claimed, in the order of passing.
+
+        Then those that were seen too long ago, and must be looked at again.
+        """
+        now = asyncio.get_running_loop().time()
+        taken: list[Claim] = []
+        old: list[Claim] = []
+        left: deque[tuple[Claim, float]] = deque()
+        for claim, seen_at in self._passed:
+            if now - seen_at > FRESH_S:
+                old.append(claim)
+            elif len(taken) < count and may_claim(claim):
+                taken.append(claim)
+                self._seen_at[claim.row] = seen_at
+            else:
+                left.append((claim, seen_at))
+        self._passed = left
+        return taken, old
+
+    def is_stale(self, claim: Claim) -> bool:
+        """Return whether a flow that was claimed since must be looked at again; asked once, as it is sent."""
+        seen_at = self._seen_at.pop(claim.row, float("-inf"))
+        return asyncio.get_running_loop().time() - seen_at > FRESH_S
+
+    def cancel(self) -> None:
+        """Look no more, and let nothing pass."""
+        for look in self._looks:
+            look.cancel()
+        self._passed.clear()
+
+    async def ended(self) -> None:
+        """Return when no look is in progress."""
+        while self._looks:
+            await asyncio.wait(self._looks)
+
+    async def _look(self, claim: Claim) -> None:
+        finding = await self._guard.examine(claim)
+        if finding.state is None:
+            self._passed.append((claim, asyncio.get_running_loop().time()))
+            return
+        error = self._outcomes.settle(claim, finding)
+        self._backlog.settled()
+        if error:
+            raise error
+
+    def _looked(self, ended: Callable[[], None], look: asyncio.Task[None]) -> None:
+        self._looks.discard(look)
+        if not look.cancelled():
+            self.error = self.error or look.exception()
+        ended()
