@@ -191,7 +191,26 @@ def test_the_commands_that_it_names_delete_what_is_left(
     assert copy.run("results", "--remaining", CHECKPOINT).out == ""
 
 
-def test_kept_flows_are_checked_and_a_result_can_be_read_by_a_program(begin: Begin, ids: Ids) -> None:
+@pytest.mark.parametrize("method", [(), ("--by-listing",)])
+def test_flows_that_a_safeguard_kept_are_checked_too_unless_it_is_a_sample(
+    begin: Begin, ids: Ids, bare: Command, method: tuple[str, ...]
+) -> None:
+    flows = ids(6)
+    published = bare.write("published.txt", *flows[:2])
+    service, command = begin("--known", bare.write("known.txt", *flows), "--published", published)
+    delete(command, flows, "--only-drafts")
+    assert command.states(CHECKPOINT) == {"deleted": 4, "kept": 2}
+    done = verify(command, *method, "--combined", "-")
+    assert done.status == 0
+    assert "Kept, and there: 2 flows" in done.err
+    assert signs(done.out) == {flow: "=" if flow in flows[:2] else "-" for flow in flows}
+    looks = len(looked_at(service))
+    sampled = verify(command, *method, "--sample", "3", "--combined", "-")
+    assert sorted(signs(sampled.out).values()) == ["-"] * 3
+    assert len(looked_at(service)) == looks + (0 if method else 3)
+
+
+def test_a_result_can_be_read_by_a_program(begin: Begin, ids: Ids) -> None:
     _, command = begin()
     delete(command, ids(3))
     done = verify(command, "--json")
