@@ -12,8 +12,7 @@ from pathlib import Path
 
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.operations import Operations
-from flowreaper.errors import Advice, InputError, RunError
-from flowreaper.escaping import printable
+from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.check_result import check_result, patience_for, sample_of
 from flowreaper.job.operations import open_operations
@@ -23,7 +22,7 @@ from flowreaper.model import Flow, Reply
 from flowreaper.safeguards.listed import ListedLook
 from flowreaper.safeguards.verify import Look, Sighting, There, Verifier, is_gone
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.store.sqlite.reader import is_begun, read_status
+from flowreaper.store.sqlite.reader import read_status
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.store.verification import (
     Checked,
@@ -81,8 +80,6 @@ class VerificationRun:
             ConfigurationError: there is no such checkpoint, it is not this account's or endpoint's, or is in use.
             RunError: there are no credentials, or the checkpoint cannot be used.
         """
-        if not is_begun(self._path):
-            raise InputError(f"there is no checkpoint {printable(str(self._path))}", Advice.KNOWN_CHECKPOINT)
         credentials = await self._credentials.get()
         async with AsyncExitStack() as stack:
             checkpoint, writer = self._open(stack)
@@ -122,7 +119,8 @@ class VerificationRun:
         return 0
 
     def _open(self, stack: AsyncExitStack) -> tuple[Checkpoint, Writer]:
-        # The checkpoint keeps the access key and the number of the account that its deletions were made with.
+        # Read first: opening would make a checkpoint where there is none. It keeps the access key and the account's
+        # number that its deletions were made with.
         known = read_status(self._path)
         account = self._account if known.account else ""
         identity = replace(identity_of(self._settings, known.access_key), account=account)
