@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
     from flowreaper.client.endpoint import region_endpoint as region_endpoint
     from flowreaper.errors import Advice as Advice
+    from flowreaper.errors import BackupError as BackupError
+    from flowreaper.errors import BackupInUseError as BackupInUseError
     from flowreaper.errors import CheckpointError as CheckpointError
     from flowreaper.errors import CheckpointInUseError as CheckpointInUseError
     from flowreaper.errors import CheckpointRefusedError as CheckpointRefusedError
@@ -84,6 +86,8 @@ _HOMES = {
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (
         "Advice",
+        "BackupError",
+        "BackupInUseError",
         "CheckpointError",
         "CheckpointInUseError",
         "CheckpointRefusedError",

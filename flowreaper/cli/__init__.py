@@ -21,10 +21,14 @@ from flowreaper.errors import FlowreaperError
 from flowreaper.escaping import printable
 
 _COMMANDS = {
+    "list": "List the flows of the account, or those that rules select; or write a plan of them.",
+    "spaces": "List the spaces (CustSpaceId) of the account.",
+    "plan": "Show PLAN: its account, its rules, and what became of each of its flows.",
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
     "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
+    "restore": "Make drafts again of the flows that `delete --backup DIR` saved.",
     "sandbox": "Serve a sandbox on this machine until it is stopped.",
     "completion": "Print the script by which SHELL (bash, zsh or fish) completes this command.",
 }

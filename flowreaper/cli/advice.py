@@ -11,6 +11,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.ACCEPT_ABSENCES: "For flows of a space: --cust-space-id. If the flows really are gone, run again with"
     " --max-consecutive-absent 0",
     Advice.ACCEPT_LOST_LOG: "To accept that: --accept-lost-log",
+    Advice.RETRY_UNSAVED: "Then take these flows again with --retry-code Backup.NotSaved",
     Advice.EXPORT_RESULTS: "To write it out again: `flowreaper results`",
     Advice.OTHER_RESULTS: "Name another file with --results",
     Advice.NEW_RESULTS: "Name a new file with --results, or with -c the checkpoint that began this one",
@@ -22,6 +23,8 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.NAME_SPACE_FIELD: "Name the right one with --space-field",
     Advice.READ_AS_TEXT: "If each line is a bare id: --input-format text",
     Advice.READ_AS_JSON_LINES: "If each line is a flow: --input-format jsonl",
+    Advice.USE_PLAN: "Name it with --plan",
+    Advice.REPLACE_PLAN: "To replace it: --force",
     Advice.WITHOUT_STATUS: "Without this permission: leave out --only-drafts, --backup, --canary and --status;"
     " flows can still be deleted and listed",
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
@@ -35,6 +38,7 @@ _ADVICE: Mapping[Advice, str] = {
 
 _FLAGS = {
     "rate": "--rate",
+    "read_rate": "--read-rate",
     "concurrency": "--concurrency",
     "timeout_s": "--timeout",
     "max_attempts": "--max-attempts",
@@ -42,8 +46,8 @@ _FLAGS = {
     "max_refusals": "--max-consecutive-refusals",
     "max_absent": "--max-consecutive-absent",
     "limit": "--limit",
-    "read_rate": "--read-rate",
     "canary": "--canary",
+    "backup": "--backup",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from flowreaper.cli.service_options import identity_settings
+from flowreaper.cli.options import typed
+from flowreaper.cli.service_options import endpoint_of, identity_settings
 from flowreaper.cli.times import parse_moment, parse_span
-from flowreaper.client.endpoint import parse_endpoint, region_endpoint
+from flowreaper.client.endpoint import region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job.max_delete import parse_max_delete
 from flowreaper.job.safeguard_settings import SafeguardSettings
@@ -57,35 +58,19 @@ def input_settings_of(options: dict[str, Any]) -> InputSettings:
     )
 
 
-def typed(ctx: click.Context, name: str) -> bool:
-    """Return whether a parameter was given on the command line, not by the environment or a default."""
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-
-
 def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
     """Return the settings of ``flowreaper delete``; raises ConfigurationError."""
     if options["sandbox"] and typed(ctx, "endpoint"):
         raise ConfigurationError(
             "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
         )
-    # A region that was typed comes before an endpoint of the environment.
-    typed_region = typed(ctx, "region") and not typed(ctx, "endpoint")
-    named = None if options["sandbox"] or typed_region else options["endpoint"]
-    # click takes an empty variable for none: that would be the real service.
-    variable = next((name for name in ENDPOINT_VARIABLES if name in os.environ), "")
-    where = "--endpoint" if typed(ctx, "endpoint") else variable
-    given = options["endpoint"] if where == "--endpoint" else os.environ.get(variable)
-    if given == "" and not (options["sandbox"] or typed_region):
-        raise ConfigurationError(
-            f"{where} is empty: name an endpoint, or leave it out for the service itself"
-        )
-    endpoint = parse_endpoint(named) if named else region_endpoint(options["region"])
+    endpoint = None if options["sandbox"] else endpoint_of(ctx, options, ENDPOINT_VARIABLES)
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:
         # Settings refuses a rate that is not finite; there is no concurrency to derive from one.
         concurrency = default_concurrency(rate) if math.isfinite(rate) else 1
     return Settings(
-        endpoint=endpoint,
+        endpoint=endpoint or region_endpoint(options["region"]),
         sandbox=options["sandbox"],
         rate=rate,
         concurrency=concurrency,
@@ -106,8 +91,13 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         treat=parse_treat(options["treat"]),
         read_rate=options["read_rate"],
         safeguards=SafeguardSettings(
-            only_drafts=options["only_drafts"], keep_used=options["keep_used"], canary=options["canary"]
+            only_drafts=options["only_drafts"],
+            keep_used=options["keep_used"],
+            backup=options["backup"],
+            no_backup=options["no_backup"],
+            canary=options["canary"],
         ),
         max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
+        plan=options.get("plan_digest", ""),
         **identity_settings(options),
     )

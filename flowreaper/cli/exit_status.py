@@ -36,6 +36,28 @@ READING = {
 }
 """What the exit statuses of commands that read a checkpoint mean."""
 
+LISTING = {
+    ExitStatus.DONE: "the list is complete",
+    ExitStatus.INCOMPLETE: "the status of some flows could not be read; they are left out",
+    ExitStatus.USAGE: "bad usage, or nothing was selected",
+    ExitStatus.STOPPED: "stopped by something that concerns every call (permission, key, outage): not complete",
+    130: "interrupted by SIGINT (Ctrl-C)",
+    141: "the reader closed the pipe (SIGPIPE)",
+}
+"""What the exit statuses of ``flowreaper list`` and ``spaces`` mean."""
+
+RESTORING = {
+    ExitStatus.DONE: "every flow that was taken has a draft",
+    ExitStatus.INCOMPLETE: "some flows were refused, or may have a draft, or were not saved whole",
+    ExitStatus.USAGE: "bad usage or configuration, no backup, or the question was answered No; nothing was sent",
+    ExitStatus.STOPPED: MEANINGS[ExitStatus.STOPPED],
+    ExitStatus.LEFT: "stopped as asked (--limit), and flows are left; can go on",
+    ExitStatus.IN_USE: "another process has the backup; nothing was sent",
+    130: MEANINGS[130],
+    143: MEANINGS[143],
+}
+"""What the exit statuses of ``flowreaper restore`` mean."""
+
 STATUS_OF = {
     Ending.FINISHED: ExitStatus.DONE,
     Ending.INCOMPLETE: ExitStatus.INCOMPLETE,

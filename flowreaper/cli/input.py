@@ -45,7 +45,7 @@ class Input:
 
     def is_small(self) -> bool:
         """Return whether counting the input before the first call takes no time to speak of."""
-        sizes = [os.stat(s.path or _STDIN).st_size for s in self._sources if s.rereadable]  # noqa: PTH116 -- a path or a descriptor
+        sizes = [os.stat(s.path or s.fd or _STDIN).st_size for s in self._sources if s.rereadable]  # noqa: PTH116 -- a path or a descriptor
         return bool(sizes) and sum(sizes) <= _COUNTED_BEFORE
 
     def first_listed(self, flows: Sequence[Flow]) -> list[Flow]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 DELETE: Mapping[str, tuple[str, ...]] = {
     "What": (
         "checkpoint",
+        "plan",
         "cust_space_id",
         "limit",
         "max_duration",
@@ -20,6 +21,8 @@ DELETE: Mapping[str, tuple[str, ...]] = {
     "Safety": (
         "only_drafts",
         "keep_used",
+        "backup",
+        "no_backup",
         "canary",
         "dry_run",
         "sandbox",

@@ -59,6 +59,11 @@ def state_option(name: str, states: list[str], help_text: str) -> Decorator:
     return click.option(f"--{name}", multiple=True, type=Choice(states), metavar="STATE", help=help_text)
 
 
+def typed(ctx: click.Context, name: str) -> bool:
+    """Return whether a parameter was given on the command line, not by the environment or a default."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
     """Write the command that is running, as it was given, ready for a shell.
 
@@ -76,7 +81,7 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
         if isinstance(parameter, click.Argument):
             arguments += [str(v) for v in values]
         elif isinstance(parameter, click.Option) and parameter.is_flag:
-            options.append(parameter.opts[-1])
+            options.append((parameter.opts if value else parameter.secondary_opts or parameter.opts)[-1])
         else:
             options += [word for v in values for word in (parameter.opts[-1], _typed(v))]
     # A path that begins with a dash would be taken for an option.

@@ -60,7 +60,7 @@ def names_twice(path: Path | None, options: Mapping[str, Any]) -> bool:
     """Return whether ``flowreaper delete`` names this path, or makes it, for something else; None is no path."""
     if path is None:
         return False
-    named = [*options["source"], options["checkpoint"], options["results"]]
+    named = [*options["source"], options["plan"], options["checkpoint"], options["results"]]
     named += [f"{Path(source).name}.ckpt" for source in options["source"]]
     return any(
         path.resolve() == Path(other).resolve() or companion_named(Path(other), path)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from flowreaper.cli.arguments import typed
-from flowreaper.cli.options import command_line
+from flowreaper.cli.options import command_line, typed
 from flowreaper.cli.times import is_dated
 from flowreaper.model import State
 from flowreaper.producer.sources import Source
@@ -64,7 +63,7 @@ def retry_command(ctx: click.Context, checkpoint: Path) -> str:
         "max_duration",
         "stop_at",
     )
-    about_its_input = ("input_format", "id_field", "space_field", "cust_space_id")
+    about_its_input = ("plan", "input_format", "id_field", "space_field", "cust_space_id")
     named = () if typed(ctx, "checkpoint") else ("--checkpoint", str(checkpoint))
     return command_line(ctx, leave_out=about_this_run + about_its_input, extra=named)
 

@@ -78,6 +78,7 @@ class DeleteCommand:
     def _check(self) -> None:
         """Check all that can be checked before anybody is asked; raises ConfigurationError, CheckpointError."""
         others = {"--results": self._options["results"], "--summary-json": self._options["summary_json"]}
+        others["--plan"] = self._options["plan"]
         preflight.check_paths(self._sources, self._checkpoint, others)
         self._summary_file.begin()
         self._results.check(self._sources)

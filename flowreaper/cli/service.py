@@ -1,4 +1,4 @@
-"""The service that a command calls: the real one, or a sandbox that is started for a rehearsal."""
+"""The service that a command calls or reads: the real one, or a sandbox that is started for a rehearsal."""
 
 import contextlib
 import os
@@ -7,12 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from flowreaper.cli.advice import shown
+from flowreaper.cli.terminal.log import LogFormat, make_log
+from flowreaper.cli.terminal.screen import Screen
 from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.credentials import ChainSource, StaticSource, find_source
 from flowreaper.client.endpoint import parse_endpoint
+from flowreaper.client.operations import Operations
 from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.identity import identify
+from flowreaper.job.operations import open_operations
 from flowreaper.job.settings import DEFAULT_RATE, Settings
 
 CredentialsOf = StaticSource | ChainSource
@@ -34,6 +38,23 @@ async def open_service(
     async with Sandbox(SandboxOptions(rate=rate, latency_s=_SANDBOX_LATENCY_S)) as sandbox:
         endpoint = parse_endpoint(sandbox.url)
         yield replace(settings, endpoint=endpoint), StaticSource(CREDENTIALS, "the sandbox")
+
+
+@contextlib.asynccontextmanager
+async def open_reading(
+    settings: Settings, options: Mapping[str, Any], screen: Screen
+) -> AsyncIterator[tuple[Operations, CallerIdentity | None]]:
+    """Yield the operations of the account of a command with `service_options`, and whose the access key is.
+
+    `screen` shows what passes meanwhile. Raises what `identify` and `open_operations` raise.
+    """
+    source = find_source(options["profile"], os.environ)
+    log = make_log(screen, LogFormat.TEXT, "info")
+    credentials = await source.get()
+    caller = await caller_of(settings, source, options, log)
+    account = caller.account if caller else credentials.access_key_id
+    async with open_operations(settings, source, account=account, log=log) as operations:
+        yield operations, caller
 
 
 async def caller_of(

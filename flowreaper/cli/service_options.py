@@ -1,13 +1,16 @@
 """Options about the service that several commands share, and what is read from them."""
 
-from collections.abc import Mapping
+import math
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from flowreaper.cli.options import Decorator, grouped
-from flowreaper.client.endpoint import Endpoint, parse_endpoint
+from flowreaper.cli.options import Decorator, grouped, typed
+from flowreaper.client.endpoint import DEFAULT_REGION, Endpoint, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
+from flowreaper.job import settings
 
 
 def identity_options(command: str) -> Decorator:
@@ -34,6 +37,85 @@ def identity_options(command: str) -> Decorator:
             help="Where STS is asked.  [default: in the endpoint's region]",
         ),
     )
+
+
+def service_options(command: str) -> Decorator:
+    """Return a decorator that adds the options about the service to a command that only asks it."""
+    return grouped(
+        click.option(
+            "--read-rate",
+            type=float,
+            default=settings.DEFAULT_RATE,
+            show_default=True,
+            metavar="N",
+            help="Calls per second for the account, of each operation by itself.",
+        ),
+        click.option(
+            "--timeout",
+            type=float,
+            default=settings.DEFAULT_TIMEOUT_S,
+            show_default=True,
+            metavar="S",
+            help="Seconds for a whole call.",
+        ),
+        click.option(
+            "--outage-limit",
+            type=float,
+            default=settings.DEFAULT_OUTAGE_LIMIT_S,
+            show_default=True,
+            metavar="S",
+            help="Stop when nothing has answered for S seconds; until then, wait.",
+        ),
+        click.option(
+            "--region", metavar="NAME", default=DEFAULT_REGION, show_default=True, help="Its region."
+        ),
+        click.option(
+            "--endpoint",
+            envvar=endpoint_variables(command),
+            metavar="HOST|URL",
+            help="Endpoint instead of the region's; https unless it is this machine.",
+        ),
+        click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json."),
+        identity_options(command),
+    )
+
+
+def endpoint_variables(command: str) -> list[str]:
+    """Return the variables that may name a command's endpoint; the first that is set counts."""
+    return [f"FLOWREAPER_{command.upper()}_ENDPOINT", "FLOWREAPER_ENDPOINT"]
+
+
+def service_settings(ctx: click.Context, options: Mapping[str, Any], command: str) -> settings.Settings:
+    """Return the settings of a command with `service_options`; raises ConfigurationError."""
+    rate = options["read_rate"]
+    return settings.Settings(
+        endpoint=endpoint_of(ctx, options, endpoint_variables(command)),
+        read_rate=rate,
+        concurrency=settings.default_concurrency(rate) if math.isfinite(rate) else 1,
+        timeout_s=options["timeout"],
+        outage_limit_s=options["outage_limit"],
+        **identity_settings(options),
+    )
+
+
+def endpoint_of(ctx: click.Context, options: Mapping[str, Any], variables: Sequence[str]) -> Endpoint:
+    """Return the endpoint that is typed, else the region's that is typed, else what a variable or a default names.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if typed(ctx, "region") and not typed(ctx, "endpoint"):
+        return region_endpoint(options["region"])
+    # click takes an empty variable for none: that would be the real service.
+    variable = next((name for name in variables if name in os.environ), "")
+    where = "--endpoint" if typed(ctx, "endpoint") else variable
+    given = options["endpoint"] if where == "--endpoint" else os.environ.get(variable)
+    if given == "":
+        raise ConfigurationError(
+            f"{where} is empty: name an endpoint, or leave it out for the service itself"
+        )
+    named = options["endpoint"]
+    return parse_endpoint(named) if named else region_endpoint(options["region"])
 
 
 def identity_settings(options: Mapping[str, Any]) -> dict[str, Any]:

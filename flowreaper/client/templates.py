@@ -1,10 +1,11 @@
 """Which flows message templates open: a draft among them may be live."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 from flowreaper.client.actions import TemplateId
+from flowreaper.client.concurrent_calls import in_order
 from flowreaper.client.operations import Refusal
 from flowreaper.client.paging import listing_error, named_space, read_pages
 from flowreaper.errors import Advice, ListingError
@@ -13,9 +14,6 @@ from flowreaper.model import Reply
 
 TemplateUse = TemplateId
 """The template that names a flow."""
-
-_AT_ONCE = 20
-# At 5 calls a second this covers answers that take up to 4 seconds.
 
 
 class Templates(Protocol):
@@ -41,23 +39,15 @@ async def used_flows(operations: Templates, space: str) -> Mapping[str, Template
         RunError: trouble that concerns every call.
     """
     templates = [template async for template in _list_templates(operations, space)]
-    waiting = iter(enumerate(templates))
-    named: dict[int, Sequence[str]] = {}
 
-    async def read_on() -> None:
-        for number, template in waiting:
-            named[number] = await _flows_of(operations, space, template)
+    async def flows_of(template: TemplateId) -> tuple[TemplateId, Sequence[str]]:
+        return template, await _flows_of(operations, space, template)
 
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(_AT_ONCE, len(templates))):
-                tasks.create_task(read_on())
-    except* Exception as errors:  # noqa: BLE001 -- unwrapped, not swallowed: one task's error stands for all
-        raise _first(errors) from None
     uses: dict[str, TemplateUse] = {}
-    for number, template in enumerate(templates):
-        for flow_id in named[number]:
-            uses.setdefault(flow_id, template)
+    async with aclosing(in_order(templates, flows_of)) as named:
+        async for template, flow_ids in named:
+            for flow_id in flow_ids:
+                uses.setdefault(flow_id, template)
     return uses
 
 
@@ -85,11 +75,3 @@ def _list_templates(operations: Templates, space: str) -> AsyncGenerator[Templat
         return listing_error(what, "ListChatappTemplate", reply, Advice.WITHOUT_TEMPLATES)
 
     return read_pages(fetch, lambda template: (template.code, template.language), refused=refused)
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error that is no group."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

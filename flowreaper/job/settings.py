@@ -52,8 +52,9 @@ class Settings:
     refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none was
     ever deleted (0: never); `limit` ends the run after this many flows, `max_duration_s` after this many seconds,
     `stop_at` at this moment, None: never; `retry` are final states to take again, `retry_codes` the codes of such flows
-    (both given: both must hold); `treat` says what a code means, before the built-in
-    table; `safeguards` are what surrounds the deletions.
+    (both given: both must hold); `treat` says what a code means, before the built-in table; `plan` is the
+    digest of the plan that the flows come from, empty: they come from elsewhere;
+    `safeguards` are what surrounds the deletions.
     """
 
     endpoint: Endpoint
@@ -76,6 +77,7 @@ class Settings:
     sts_endpoint: Endpoint | None = None
     expect_account: str | None = None
     max_delete: MaxDelete | None = None
+    plan: str = ""
 
     def __post_init__(self) -> None:
         rates = f"from {_MIN_RATE:g} to {_MAX_RATE:,} (calls per second)"

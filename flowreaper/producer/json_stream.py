@@ -14,6 +14,9 @@ from flowreaper.errors import Advice, InputError
 from flowreaper.escaping import printable
 from flowreaper.producer.lines import LINE_LIMIT
 
+PLAN_KIND = "flowreaper plan"
+"""The `kind` with which every plan begins: a file that is to be read as such, with its checks."""
+
 _MEMBERS_LIMIT = 1000
 
 
@@ -35,7 +38,8 @@ def parse_elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:
     - An object keeps its strings, numbers and nulls; [] stands for any other value.
 
     Raises:
-        InputError: the JSON is broken, or a document is neither array nor answer. The message names `source`.
+        InputError: the JSON is broken, or a document is a plan, or neither array nor answer. The message names
+            `source`.
     """
     events = _events(chunks, source)
     for number, (kind, _) in enumerate(events, 1):
@@ -43,7 +47,7 @@ def parse_elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:
         if kind == "start_array":
             inner = _listed(events)
         elif kind == "start_map":
-            inner = _answered(events, ("Data", "body"))
+            inner = _answered(events, ("Data", "body"), source)
         else:
             inner = _nothing()
         found = yield from inner
@@ -100,16 +104,21 @@ def _listed(events: _Events) -> Generator[object, None, bool]:
     return True
 
 
-def _answered(events: _Events, wanted: tuple[str, ...]) -> Generator[object, None, bool]:
+def _answered(events: _Events, wanted: tuple[str, ...], source: str) -> Generator[object, None, bool]:
     found = False
     for kind, key in events:
         if kind == "end_map":
             break
-        opening, _ = next(events)
+        opening, value = next(events)
+        if (key, value) == ("kind", PLAN_KIND):
+            raise InputError(
+                f"{source}: is a plan: read as a list of flows, nobody would check its account, digest and expiry",
+                Advice.USE_PLAN,
+            )
         if key == "Data" and opening == "start_array":
             found = yield from _listed(events)
         elif key == "body" and key in wanted and opening == "start_map":
-            found = (yield from _answered(events, ("Data",))) or found
+            found = (yield from _answered(events, ("Data",), source)) or found
         else:
             _skip(opening, events)
     return found

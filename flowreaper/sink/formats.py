@@ -68,7 +68,7 @@ def csv_line(record: Record) -> str:
 
     Control characters are escaped, and a cell that a spreadsheet would take for a formula is made text.
     """
-    return _row(map(_cell, record))
+    return csv_row(record)
 
 
 def spreadsheet_line(record: Record) -> str:
@@ -78,6 +78,11 @@ def spreadsheet_line(record: Record) -> str:
     digits, quoted or not, as 9.26E+17.
     """
     return _row((_kept(record.flow_id), _kept(record.cust_space_id or ""), *map(_cell, record[2:])))
+
+
+def csv_row(values: Iterable[str | float | None]) -> str:
+    """Write values as `csv_line` does."""
+    return _row(map(_cell, values))
 
 
 def _row(cells: Iterable[str]) -> str:

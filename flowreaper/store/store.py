@@ -37,7 +37,8 @@ class Identity:
     """What a checkpoint belongs to; a run of another account, endpoint or kind of service refuses it.
 
     `access_key` is masked. It may change, since keys are rotated. `account` is the account's number and `arn` says who
-    of it makes the calls; both are empty where nobody asked.
+    of it makes the calls; both are empty where nobody asked. `plan` is the digest of the plan that the flows come from,
+    empty: they come from elsewhere.
     """
 
     endpoint: str
@@ -45,11 +46,12 @@ class Identity:
     access_key: str
     account: str = ""
     arn: str = ""
+    plan: str = ""
 
     @property
-    def caller(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Who makes the calls, as the checkpoint keeps it: names and values."""
-        return (("account", self.account), ("arn", self.arn))
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """Who makes the calls and the plan, as the checkpoint keeps it: names and values."""
+        return (("account", self.account), ("arn", self.arn), ("plan", self.plan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ class Holder:
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
-    `account` and `arn` are empty where no run has asked for them. `in_doubt` counts the unfinished flows that had a
-    call without a reply. `codes` maps each state to its codes and
-    their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `holder` is that run,
+    `account` and `arn` are empty where no run has asked for them, `plan` (a digest) where no run had one. `in_doubt`
+    counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and their counts,
+    most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `holder` is that run,
     None where its note cannot be read, and `under_way` counts the flows that it has claimed; these are in doubt only if
     an earlier run left them so.
     """
@@ -87,6 +89,7 @@ class Status:
     under_way: int = 0
     account: str = ""
     arn: str = ""
+    plan: str = ""
 
     @property
     def run(self) -> str:

@@ -20,6 +20,7 @@ COMMANDS = {name: cli.get_command(GROUP, name) for name in cli.list_commands(GRO
 # What a variable says, and what the option is then.
 FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "checkpoint": ("job.ckpt", Path("job.ckpt")),
+    "plan": ("plan.json", Path("plan.json")),
     "input_format": ("csv", "csv"),
     "id_field": ("id", "id"),
     "space_field": ("space", "space"),
@@ -54,6 +55,12 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "expect_account": ("1000000000000001", "1000000000000001"),
     "max_delete": ("10%", "10%"),
     "no_identity": ("1", True),
+    "only_drafts": ("1", True),
+    "keep_used": ("no", False),
+    "backup": ("saved", Path("saved")),
+    "no_backup": ("1", True),
+    "canary": ("5", 5),
+    "read_rate": ("3.5", 3.5),
     "sts_endpoint": ("sts.example.com", "sts.example.com"),
 }
 

@@ -35,7 +35,8 @@ _EXAMPLES = (
     "flowreaper delete ids.txt                     and again, to go on",
     "flowreaper delete -c ids.txt.ckpt             all that is unfinished in it",
     "flowreaper delete --retry gave_up -c ids.txt.ckpt ids.txt",
-    "aliyun cams ListFlow ... | jq -r '.Data[].FlowId' | flowreaper delete --yes",
+    "flowreaper delete --plan plan.json            what a plan names, and nothing else",
+    "flowreaper list --name 'test-*' | flowreaper delete --yes -",
 )
 
 
@@ -57,16 +58,21 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     the same command again to go on where it stopped.
     """
     # These take a fifth of a second, which help and completion need not wait.
+    from flowreaper.cli.planned import planned_sources
     from flowreaper.cli.preflight import names_twice
     from flowreaper.cli.run import DeleteCommand
     from flowreaper.cli.summary_file import SummaryFile
     from flowreaper.cli.terminal.summary import error_status
 
     sources: list[Source] = []
+    held = contextlib.ExitStack()
     summary = SummaryFile(None if options["dry_run"] else options["summary_json"])
     try:
         _refuse_ids(ctx, options["source"])
-        sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
+        if options["plan"]:
+            sources = planned_sources(ctx, options, held)
+        else:
+            sources = _open(options["source"], options["checkpoint"], rehearsal=options["sandbox"])
         ctx.exit(DeleteCommand(ctx, sources, options, summary).execute())
     except (FlowreaperError, KeyboardInterrupt) as error:
         with contextlib.suppress(FlowreaperError):  # the first error is the one to report
@@ -78,6 +84,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                 summary.write_refusal("interrupted before anything was sent", 128 + signal.SIGINT)
         raise
     finally:
+        held.close()
         for source in sources:
             source.close()
 

@@ -159,7 +159,7 @@ def prepare(db: sqlite3.Connection, name: str, identity: Identity) -> None:
                 ("endpoint", identity.endpoint),
                 ("sandbox", sandbox),
                 ("access_key", identity.access_key),
-                *((name, value) for name, value in identity.caller if value),
+                *((name, value) for name, value in identity.notes if value),
             ],
         )
 
@@ -179,6 +179,11 @@ def check_identity(known: Mapping[str, str], name: str, identity: Identity) -> N
         raise CheckpointRefusedError(
             f"the checkpoint {name} belongs to the account {theirs}, and the access key to the account {mine}: use a"
             f" key of the account {theirs}",
+            Advice.OTHER_CHECKPOINT,
+        )
+    if identity.plan and known.get("plan", identity.plan) != identity.plan:
+        raise CheckpointRefusedError(
+            f"the checkpoint {name} belongs to another plan: to go on with that job, use the plan that began it",
             Advice.OTHER_CHECKPOINT,
         )
     if known.get("endpoint", identity.endpoint) != identity.endpoint:

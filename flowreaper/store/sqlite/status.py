@@ -51,6 +51,7 @@ def status_of(db: sqlite3.Connection, path: Path, identity: Identity | None = No
         codes=codes,
         account=job.get("account", ""),
         arn=job.get("arn", ""),
+        plan=job.get("plan", ""),
         live=live,
         holder=run_mark.parse_holder(job.get(run_mark.RUN)) if live else None,
         under_way=sum(codes.get(State.CLAIMED, {}).values()) if live else 0,
