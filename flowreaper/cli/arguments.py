@@ -20,7 +20,8 @@ from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 
-ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
+SHARED_ENDPOINT = "FLOWREAPER_ENDPOINT"
+ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", SHARED_ENDPOINT)
 """The first that is set counts."""
 
 _REHEARSAL = ".sandbox.ckpt"

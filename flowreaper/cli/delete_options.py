@@ -16,18 +16,18 @@ from flowreaper.producer.formats import Format
 
 what_options = grouped(
     click.option(
-        "--plan",
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Delete what this plan of `flowreaper list --plan` names, in place of SOURCEs: at its endpoint, in its"
-        " account, unchanged and before it expires.",
-    ),
-    click.option(
         "-c",
         "--checkpoint",
         type=click.Path(path_type=Path, dir_okay=False),
         shell_complete=complete_checkpoint,
         help="The job's memory.  [default: <source name>.ckpt here, stdin-<UTC time>-<pid>.ckpt for a pipe]",
+    ),
+    click.option(
+        "--plan",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Delete what this plan of `flowreaper list --plan` names, in place of SOURCEs: in its account, at its"
+        " endpoint, unchanged, and begun before it expires.",
     ),
     click.option(
         "--cust-space-id", metavar="ID", default="", help="CustSpaceId for ids that come without one."

@@ -39,7 +39,7 @@ def identity_options(command: str) -> Decorator:
     )
 
 
-def service_options(command: str) -> Decorator:
+def reading_options(command: str) -> Decorator:
     """Return a decorator that adds the options about the service to a command that only asks it."""
     return grouped(
         click.option(
@@ -86,7 +86,7 @@ def endpoint_variables(command: str) -> list[str]:
 
 
 def service_settings(ctx: click.Context, options: Mapping[str, Any], command: str) -> settings.Settings:
-    """Return the settings of a command with `service_options`; raises ConfigurationError."""
+    """Return the settings of a command with `reading_options`; raises ConfigurationError."""
     rate = options["read_rate"]
     return settings.Settings(
         endpoint=endpoint_of(ctx, options, endpoint_variables(command)),

@@ -44,7 +44,8 @@ class RestorePlan:
 
     `places` are the flows that it takes, by their lines in the index; `known` were done by earlier runs, and `left` are
     beyond the limit. Of those it takes, `filled` have a draft that lacks its JSON, `unanswered` had a call without an
-    answer, and `without_json` had no JSON. `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
+    answer, and `without_json` had no JSON. `accounts` are the accounts that the flows come from. `unreadable` are
+    numbers of lines that cannot be read.
     """
 
     held: int

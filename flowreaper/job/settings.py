@@ -52,9 +52,8 @@ class Settings:
     refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none was
     ever deleted (0: never); `limit` ends the run after this many flows, `max_duration_s` after this many seconds,
     `stop_at` at this moment, None: never; `retry` are final states to take again, `retry_codes` the codes of such flows
-    (both given: both must hold); `treat` says what a code means, before the built-in table; `plan` is the
-    digest of the plan that the flows come from, empty: they come from elsewhere;
-    `safeguards` are what surrounds the deletions.
+    (both given: both must hold); `treat` says what a code means, before the built-in table; `safeguards` are what
+    surrounds the deletions; `plan` is the digest of the plan that the flows come from, empty: they come from elsewhere.
     """
 
     endpoint: Endpoint

@@ -35,7 +35,7 @@ _EXAMPLES = (
     "flowreaper delete ids.txt                     and again, to go on",
     "flowreaper delete -c ids.txt.ckpt             all that is unfinished in it",
     "flowreaper delete --retry gave_up -c ids.txt.ckpt ids.txt",
-    "flowreaper delete --plan plan.json            what a plan names, and nothing else",
+    "flowreaper delete --plan plan.json            what a plan names",
     "flowreaper list --name 'test-*' | flowreaper delete --yes -",
 )
 
