@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flowreaper.client.endpoint import parse_endpoint as parse_endpoint
     from flowreaper.client.endpoint import region_endpoint as region_endpoint
     from flowreaper.errors import Advice as Advice
+    from flowreaper.errors import BackupError as BackupError
+    from flowreaper.errors import BackupInUseError as BackupInUseError
     from flowreaper.errors import CheckpointError as CheckpointError
     from flowreaper.errors import CheckpointInUseError as CheckpointInUseError
     from flowreaper.errors import CheckpointRefusedError as CheckpointRefusedError
@@ -76,6 +78,10 @@ if TYPE_CHECKING:
     from flowreaper.store.store import Holder as Holder
     from flowreaper.store.store import Identity as Identity
     from flowreaper.store.store import Status as Status
+    from flowreaper.store.verification import CheckResult as CheckResult
+    from flowreaper.store.verification import Remaining as Remaining
+    from flowreaper.store.verification import Verification as Verification
+    from flowreaper.store.verification import VerificationMethod as VerificationMethod
 
 _HOMES = {
     "api": ("Job", "delete_flows", "open_job"),
@@ -84,6 +90,8 @@ _HOMES = {
     "client.endpoint": ("Endpoint", "parse_endpoint", "region_endpoint"),
     "errors": (
         "Advice",
+        "BackupError",
+        "BackupInUseError",
         "CheckpointError",
         "CheckpointInUseError",
         "CheckpointRefusedError",
@@ -131,6 +139,7 @@ _HOMES = {
     "store.overview": ("Overview",),
     "store.sqlite.reader": ("read_overview", "read_records", "read_status"),
     "store.store": ("Holder", "Identity", "Status"),
+    "store.verification": ("CheckResult", "Remaining", "Verification", "VerificationMethod"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

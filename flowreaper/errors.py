@@ -4,6 +4,7 @@
     ├── OutcomesError           flows of a run were refused, invalid, given up, or are left
     ├── ConfigurationError      an option, a file or a variable cannot be used; nothing was sent
     │   ├── InputError          an input file is missing, unreadable or not in its format
+    │   ├── BackupInUseError    another process has the backup's folder
     │   ├── TooManyFlowsError   more flows would be called than may be
     │   └── CheckpointRefusedError  the checkpoint belongs to another job
     │       └── CheckpointInUseError  another run has the checkpoint
@@ -11,7 +12,8 @@
         ├── CredentialsError    there are no credentials, or they cannot be renewed
         ├── CheckpointError     the checkpoint cannot be read or written
         │   └── CheckpointTouchedError  something else changed its file during a run
-        ├── OutputError         a results file cannot be written
+        ├── OutputError         a results file or a backup cannot be written
+        ├── BackupError         many flows in a row could not be saved, so they were not deleted
         ├── UntrustedServerError  the service's certificate did not verify
         ├── UnsupportedAiohttpError  the installed aiohttp does not say when a request was sent
         ├── FatalReplyError     the service gave an answer that every flow would get
@@ -37,6 +39,7 @@ class Advice(StrEnum):
     RETRY_REFUSED = "retry_refused"  # mend the account and retry, or allow refusals in a row
     ACCEPT_ABSENCES = "accept_absences"  # check where the flows are, or allow absences in a row
     ACCEPT_LOST_LOG = "accept_lost_log"
+    RETRY_UNSAVED = "retry_unsaved"  # mend what keeps flows from being saved, and take them again
     EXPORT_RESULTS = "export_results"  # read the outcomes from the checkpoint
     OTHER_RESULTS = "other_results"  # name another file for the results
     NEW_RESULTS = "new_results"  # name a new file, or the checkpoint that began this one
@@ -98,6 +101,10 @@ class CheckpointInUseError(CheckpointRefusedError):
     """Another run has the checkpoint; the same command may work later."""
 
 
+class BackupInUseError(ConfigurationError):
+    """Another process has the backup's folder; the same command may work later."""
+
+
 class RunError(FlowreaperError):
     """Trouble that concerns every flow stopped the run. No flow is blamed, and the job can be resumed."""
 
@@ -115,7 +122,11 @@ class CheckpointTouchedError(CheckpointError):
 
 
 class OutputError(RunError):
-    """A file of results could not be written."""
+    """A file of results, or a backup, could not be written."""
+
+
+class BackupError(RunError):
+    """Many flows in a row could not be saved, so they were not deleted."""
 
 
 class UntrustedServerError(RunError):

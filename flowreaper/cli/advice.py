@@ -11,6 +11,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.ACCEPT_ABSENCES: "For flows of a space: --cust-space-id. If the flows really are gone, run again with"
     " --max-consecutive-absent 0",
     Advice.ACCEPT_LOST_LOG: "To accept that: --accept-lost-log",
+    Advice.RETRY_UNSAVED: "Then take these flows again with --retry-code Backup.NotSaved",
     Advice.EXPORT_RESULTS: "To write it out again: `flowreaper results`",
     Advice.OTHER_RESULTS: "Name another file with --results",
     Advice.NEW_RESULTS: "Name a new file with --results, or with -c the checkpoint that began this one",
@@ -46,6 +47,7 @@ _FLAGS = {
     "max_absent": "--max-consecutive-absent",
     "limit": "--limit",
     "canary": "--canary",
+    "backup": "--backup",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",

@@ -20,7 +20,8 @@ from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 
-ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
+SHARED_ENDPOINT = "FLOWREAPER_ENDPOINT"
+ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", SHARED_ENDPOINT)
 """The first that is set counts."""
 
 _REHEARSAL = ".sandbox.ckpt"
@@ -91,7 +92,11 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         treat=parse_treat(options["treat"]),
         read_rate=options["read_rate"],
         safeguards=SafeguardSettings(
-            only_drafts=options["only_drafts"], keep_used=options["keep_used"], canary=options["canary"]
+            only_drafts=options["only_drafts"],
+            keep_used=options["keep_used"],
+            backup=options["backup"],
+            no_backup=options["no_backup"],
+            canary=options["canary"],
         ),
         max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
         plan=options.get("plan_digest", ""),

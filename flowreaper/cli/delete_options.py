@@ -118,15 +118,24 @@ pace_options = grouped(
 
 safety_options = grouped(
     click.option(
-        "--only-drafts",
-        is_flag=True,
-        help="Look at each flow (GetFlow) just before its deletion; keep what is no draft.",
+        "--only-drafts/--no-only-drafts",
+        default=None,
+        help="Look at each flow (GetFlow) just before its deletion; keep what is no draft.  [default: as the job began]",
     ),
     click.option(
         "--keep-used/--no-keep-used",
         default=None,
-        help="Keep flows that a message template opens; a draft among them may be live.  [default: with --only-drafts]",
+        help="Keep flows that a message template opens: a draft may be live.  [default: as the job began, there with"
+        " --only-drafts]",
     ),
+    click.option(
+        "--backup",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Save each flow in this folder before it is deleted; what cannot be saved is not deleted.  [default: as"
+        " the job began]",
+    ),
+    click.option("--no-backup", is_flag=True, help="Save no more, in a job that began with --backup."),
     click.option(
         "--canary",
         type=int,

@@ -46,6 +46,29 @@ LISTING = {
 }
 """What the exit statuses of ``flowreaper list`` and ``spaces`` mean."""
 
+RESTORING = {
+    ExitStatus.DONE: "every flow that was taken has a draft",
+    ExitStatus.INCOMPLETE: "some flows were refused, or may have a draft, or were not saved whole",
+    ExitStatus.USAGE: "bad usage or configuration, no backup, or the question was answered No; nothing was sent",
+    ExitStatus.STOPPED: MEANINGS[ExitStatus.STOPPED],
+    ExitStatus.LEFT: "stopped as asked (--limit), and flows are left; can go on",
+    ExitStatus.IN_USE: "another process has the backup; nothing was sent",
+    130: MEANINGS[130],
+    143: MEANINGS[143],
+}
+"""What the exit statuses of ``flowreaper restore`` mean."""
+
+VERIFYING = {
+    ExitStatus.DONE: "none of the flows that were checked remains",
+    ExitStatus.INCOMPLETE: "some are still there, or could not be looked at",
+    ExitStatus.USAGE: "bad usage or configuration, or a file that is no checkpoint of this account and endpoint",
+    ExitStatus.STOPPED: f"{Ending.STOPPED.meaning} (permission, key, outage, a file that fails)",
+    ExitStatus.IN_USE: "a run has the checkpoint",
+    130: "interrupted by SIGINT (Ctrl-C); what was found is kept",
+    143: "interrupted by SIGTERM or SIGHUP; what was found is kept",
+}
+"""What the exit statuses of ``flowreaper verify`` mean."""
+
 STATUS_OF = {
     Ending.FINISHED: ExitStatus.DONE,
     Ending.INCOMPLETE: ExitStatus.INCOMPLETE,

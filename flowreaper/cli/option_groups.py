@@ -21,6 +21,8 @@ DELETE: Mapping[str, tuple[str, ...]] = {
     "Safety": (
         "only_drafts",
         "keep_used",
+        "backup",
+        "no_backup",
         "canary",
         "dry_run",
         "sandbox",

@@ -81,7 +81,7 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
         if isinstance(parameter, click.Argument):
             arguments += [str(v) for v in values]
         elif isinstance(parameter, click.Option) and parameter.is_flag:
-            options.append(parameter.opts[-1])
+            options.append((parameter.opts if value else parameter.secondary_opts or parameter.opts)[-1])
         else:
             options += [word for v in values for word in (parameter.opts[-1], _typed(v))]
     # A path that begins with a dash would be taken for an option.

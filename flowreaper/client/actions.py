@@ -115,10 +115,13 @@ def list_flow(space: str, *, index: int, size: int, name: str = "") -> Action:
     )
 
 
-def create_flow(space: str, name: str, categories: Sequence[str]) -> Action:
-    """Make a draft; a call that is repeated makes another one."""
+def create_flow(space: str, name: str, categories: Sequence[str], endpoint_uri: str = "") -> Action:
+    """Make a draft; a call that is repeated makes another one. `endpoint_uri` is empty for a flow without one."""
     words = json.dumps([*categories], ensure_ascii=False)
-    return Action("CreateFlow", {**_of_space(space), "FlowName": name, "Categories": words})
+    parameters = {**_of_space(space), "FlowName": name, "Categories": words}
+    if endpoint_uri:
+        parameters["EndpointUri"] = endpoint_uri
+    return Action("CreateFlow", parameters)
 
 
 def update_flow_json(flow: Flow, url: str) -> Action:

@@ -176,9 +176,12 @@ class Operations:
         answer = await self._call(actions.get_caller_identity())
         return answer if isinstance(answer, Refusal) else actions.read_identity(answer.content)
 
-    async def create_flow(self, space: str, name: str, categories: Sequence[str]) -> str | Refusal:
+    async def create_flow(
+        self, space: str, name: str, categories: Sequence[str], endpoint_uri: str = ""
+    ) -> str | Refusal:
         """Make a draft and return its id. After a lost answer nobody knows whether it was made: that is a Refusal."""
-        answer = await self._call(actions.create_flow(space, name, categories), repeatable=False)
+        action = actions.create_flow(space, name, categories, endpoint_uri)
+        answer = await self._call(action, repeatable=False)
         return answer if isinstance(answer, Refusal) else actions.read_created(answer.content)
 
     async def update_flow_json(self, flow: Flow, url: str) -> Refusal | None:
@@ -198,10 +201,12 @@ class Operations:
             if reply_class is ReplyClass.DELETED:  # Code OK: the service did what was asked
                 self._repair.record_success()
                 return answer
+            if doubt and not repeatable:  # a reply that asks to slow down can leave doubt, too
+                return Refusal(reply)
             if reply_class is ReplyClass.TRANSIENT:
                 failures += 1
                 first_failed_at = min(first_failed_at, asyncio.get_running_loop().time())
-                if (doubt and not repeatable) or self._is_exhausted(failures, first_failed_at):
+                if self._is_exhausted(failures, first_failed_at):
                     return Refusal(reply)
                 await asyncio.sleep(backoff_s(failures, self._luck()))
             elif reply_class is ReplyClass.THROTTLED:

@@ -107,8 +107,7 @@ class Run:
         async with AsyncExitStack() as stack:
             checkpoint, writer = await self._open(identity, stack)
             start = await self._prepare(checkpoint, writer, credentials)
-            account = identity.account or credentials.access_key_id
-            active = self._active = await self._activate(account, credentials, writer, start, stack)
+            active = self._active = await self._activate(identity.account, credentials, writer, start, stack)
             self.lookup = Lookup(checkpoint.known, writer, active.lane)
             self._opened(Opened(start.counts, start.to_call))
             if self._interrupted:
@@ -187,10 +186,13 @@ class Run:
         return replace(start, to_call=await writer.call(partial(checkpoint.list_known, found)))
 
     async def _activate(
-        self, account: str, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
+        self, number: str, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
     ) -> "_Active":
-        """Wire the account's lane and what supervises it; `stack` closes its connections."""
-        settings = self._settings
+        """Wire the account's lane and what supervises it; `stack` closes its connections.
+
+        `number` is the account's, empty where it is not known.
+        """
+        settings, account = self._settings, number or credentials.access_key_id
         client = Client(
             settings.endpoint,
             self._credentials,
@@ -199,7 +201,7 @@ class Run:
         )
         await stack.enter_async_context(client)
         shared = _shared_pace(settings, account, self._log, stack)
-        guarded = open_safeguards(settings, client, account, start.proven, writer.note, log=self._log)
+        guarded = open_safeguards(settings, client, account, start, writer.note, number=number, log=self._log)
         safeguards = await stack.enter_async_context(guarded)
 
         async def existing() -> int:

@@ -12,11 +12,13 @@ from flowreaper.client.templates import used_flows
 from flowreaper.errors import NotDeletedError
 from flowreaper.escaping import printable
 from flowreaper.events import Log
+from flowreaper.job.checkpoint_state import StartState
 from flowreaper.job.lane import Safeguards
 from flowreaper.job.operations import build_operations
-from flowreaper.job.safeguard_settings import CANARY_NOTE
+from flowreaper.job.safeguard_settings import CANARY_NOTE, SafeguardSettings
 from flowreaper.job.settings import Settings
 from flowreaper.model import Flow, ReplyClass
+from flowreaper.safeguards.backup import open_backup
 from flowreaper.safeguards.guard import Guard
 from flowreaper.safeguards.template_uses import TemplateUses
 from flowreaper.safeguards.verify import Gone, Sighting, There, is_gone
@@ -32,20 +34,21 @@ async def open_safeguards(
     settings: Settings,
     client: FamilyClient,
     account: str,
-    proven_before: str,
+    start: StartState,
     note: Callable[[str, str], Awaitable[None]],
     *,
+    number: str,
     log: Log,
 ) -> AsyncIterator[Safeguards]:
-    """Yield the safeguards that the settings ask for; their calls go through `client`, each operation at its own pace.
+    """Yield the safeguards of the job and the run; their calls go through `client`, each operation at its own pace.
 
-    `account` as for `open_operations`. `proven_before` is what an earlier run noted under `CANARY_NOTE`; `note` keeps a
-    value with the job.
+    `account` as for `open_operations`, `number` is its number, empty where it is not known. `note` keeps a value with
+    the job.
 
     Raises:
-        RunError: the folder of the backup cannot be used.
+        ConfigurationError: the folder of the backup cannot be used, or is in use.
     """
-    wanted, repair = settings.safeguards, Repair(client, log)
+    wanted, repair = start.safeguards, Repair(client, log)
     if not wanted.any:
         yield Safeguards(repair=repair)
         return
@@ -53,22 +56,45 @@ async def open_safeguards(
         paces = stack.enter_context(contextlib.ExitStack())
         operations = build_operations(settings, client, repair, account=account, log=log, stack=paces)
         canary = None
-        if wanted.canary and not _is_proven(proven_before, wanted.canary):
+        if wanted.canary and not _is_proven(start.proven, wanted.canary):
             canary = Canary(wanted.canary, _Proof(operations, settings.treat, note, log).prove)
+        guard = await _guard(settings, wanted, operations, number, stack, log=log)
         yield Safeguards(
-            guard=_guard(settings, operations, log, stack) if wanted.looks else None,
+            guard=guard,
             canary=canary,
             repair=repair,
             silent_since=lambda: operations.silent_since,
         )
 
 
-def _guard(settings: Settings, operations: Operations, log: Log, stack: contextlib.AsyncExitStack) -> Guard:
-    wanted, uses = settings.safeguards, None
-    if wanted.keeps_used:
+async def _guard(
+    settings: Settings,
+    wanted: SafeguardSettings,
+    operations: Operations,
+    number: str,
+    stack: contextlib.AsyncExitStack,
+    *,
+    log: Log,
+) -> Guard | None:
+    if not wanted.looks:
+        return None
+    backup = None
+    if wanted.backup:
+        saving = open_backup(
+            wanted.backup,
+            operations,
+            endpoint=settings.endpoint,
+            account=number,
+            outage_limit_s=settings.outage_limit_s,
+            log=log,
+        )
+        backup = await stack.enter_async_context(saving)
+    uses = None
+    if wanted.keep_used:
         uses = TemplateUses(partial(used_flows, operations), log)
         stack.push_async_callback(uses.close)
-    return Guard(operations, only_drafts=wanted.only_drafts, uses=uses, backup=None, treat=settings.treat)
+    only_drafts = bool(wanted.only_drafts)
+    return Guard(operations, only_drafts=only_drafts, uses=uses, backup=backup, treat=settings.treat)
 
 
 def _is_proven(noted: str, wanted: int) -> bool:

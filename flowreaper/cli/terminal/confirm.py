@@ -25,11 +25,11 @@ def require_terminal() -> int:
         ) from None
 
 
-def confirmed(terminal: int, plan: str) -> bool:
+def confirmed(terminal: int, plan: str, question: str = "Delete?") -> bool:
     """Show the plan on the terminal, ask, and return whether the answer was yes; anything else is no."""
     try:
         with os.fdopen(terminal, "r+b", buffering=0) as device:
-            device.write(f"{plan}\nDelete? [y/N] ".encode())
+            device.write(f"{plan}\n{question} [y/N] ".encode())
             answer = device.readline()
     except OSError:  # the terminal hung up
         return False

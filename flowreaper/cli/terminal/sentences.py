@@ -19,6 +19,12 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
         f"Nothing answers ({e['message'] or 'HTTP ' + str(e['http_status'])}): the run waits and tries again"
     ),
     "outage.ended": lambda e: f"The service answers again, after {duration(e['seconds'])}",
+    "backup.outage_began": lambda e: (
+        f"The files of the flows cannot be fetched ({e['message']}): the run waits and tries again"
+    ),
+    "backup.outage_ended": lambda e: (
+        f"The files of the flows can be fetched again, after {duration(e['seconds'])}"
+    ),
     "reading.outage_began": lambda e: (
         f"Nothing answers {e['operation']} ({e['message'] or 'HTTP ' + str(e['http_status'])}): it is tried again"
     ),

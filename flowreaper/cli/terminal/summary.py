@@ -11,6 +11,7 @@ from flowreaper.cli.terminal.causes import describe_causes, describe_causes_brie
 from flowreaper.cli.terminal.start import left_alone
 from flowreaper.durations import duration
 from flowreaper.errors import (
+    BackupInUseError,
     CheckpointInUseError,
     CheckpointTouchedError,
     ConfigurationError,
@@ -31,7 +32,7 @@ def exit_status(summary: Summary) -> ExitStatus:
 
 def error_status(error: Exception) -> ExitStatus:
     """Return the exit status of a command that an error ended before it sent anything."""
-    if isinstance(error, CheckpointInUseError):
+    if isinstance(error, CheckpointInUseError | BackupInUseError):
         return ExitStatus.IN_USE
     return ExitStatus.USAGE if isinstance(error, ConfigurationError) else ExitStatus.STOPPED
 
