@@ -20,7 +20,7 @@ from aiohttp import web
 from flowreaper.client import messages
 from flowreaper.model import Flow
 from flowreaper.sandbox import delivery
-from flowreaper.sandbox.account import Accounts
+from flowreaper.sandbox.account import Account, Accounts
 from flowreaper.sandbox.answer import LIMITED, NO_API, NO_PERMISSION, OK, Answer
 from flowreaper.sandbox.asset_host import AssetHost
 from flowreaper.sandbox.assets import ASSET_PATH, Asset
@@ -167,17 +167,21 @@ class Api:
         now_s = time.time()
         if not account.admits(name, now_s):
             return LIMITED
-        if operation.run is None:
-            answer = account.service.delete(Flow(call.flow_id, call.cust_space_id), now_s)
-            call.deleted = answer is OK
-            return answer
+        if operation.run is not None:
+            return operation.run(self._asked(request, account, parameters, now_s))
+        answer = account.service.delete(Flow(call.flow_id, call.cust_space_id), now_s)
+        call.deleted = answer is OK
+        return answer
 
+    def _asked(
+        self, request: web.BaseRequest, account: Account, parameters: Parameters, at_s: float
+    ) -> Asked:
         def asset_url(flow: Flow) -> str:
             origin = f"{request.scheme}://{request.host}"
             asset = Asset(account.account_id, flow)
-            return self._assets.urls.make(origin, asset, now_s + self._options.clock_offset_s)
+            return self._assets.urls.make(origin, asset, at_s + self._options.clock_offset_s)
 
-        return operation.run(Asked(account, parameters, now_s, self._page_rules, asset_url))
+        return Asked(account, parameters, at_s, self._page_rules, asset_url)
 
 
 def _entered(request: web.BaseRequest, served: Served, parameters: Parameters | None) -> Call:

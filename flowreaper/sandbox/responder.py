@@ -5,6 +5,7 @@ import contextlib
 import time
 import uuid
 from email.utils import formatdate
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -82,4 +83,9 @@ class Responder:
         return delivery.Reply(200, body, str(uuid.uuid4()).upper(), self._date())
 
     def _date(self) -> str:
-        return formatdate(time.time() + self._options.clock_offset_s, usegmt=True)
+        return _http_date(int(time.time() + self._options.clock_offset_s))
+
+
+@lru_cache(maxsize=1)  # many answers leave in one second
+def _http_date(at_s: int) -> str:
+    return formatdate(at_s, usegmt=True)

@@ -1,13 +1,21 @@
 """The sandbox as a command: what it prints, how it stops, how its options act."""
 
+import json
 import re
 import signal
 import socket
 import sys
+import time
+import uuid
 from collections.abc import Callable
+from http.client import HTTPConnection
 
 import pytest
 
+from flowreaper.client import messages, signing
+from flowreaper.sandbox import CREDENTIALS
+from flowreaper.sandbox.flow import FlowStatus
+from flowreaper.sandbox.seed import seeded
 from flowreaper.sandbox.trouble import Trouble
 from tests.end_to_end.command import Command, Service, ended, serve
 
@@ -141,6 +149,9 @@ def test_its_trouble_leaves_the_flow_deleted_once(begin: Begin, ids: Ids, troubl
         (("--trouble", "answer:#1"), "write answer:CODE:PROBABILITY"),
         (("--window", "square"), "square"),
         (("--known", "no.txt"), "no.txt"),
+        (("--deny", "GetFlows"), "no operation 'GetFlows' to deny: choose from DeleteFlow, "),
+        (("--trouble", "GetFlows/throttle:1"), "unknown operation 'GetFlows'"),
+        (("--account-id", "me"), "account_id is 'me'"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_named(
@@ -149,6 +160,47 @@ def test_an_option_that_makes_no_sense_is_named(
     finished = bare.run("sandbox", *arguments)
     assert (finished.status, finished.out) == (2, "")
     assert named in finished.err
+
+
+def identity(service: Service) -> dict[str, str]:
+    """Ask who the key belongs to."""
+    host = service.url.removeprefix("http://")
+    headers = {
+        "host": host,
+        "x-acs-action": "GetCallerIdentity",
+        "x-acs-version": "2015-04-01",
+        "x-acs-date": messages.timestamp(time.time()),
+        "x-acs-signature-nonce": uuid.uuid4().hex,
+        "x-acs-content-sha256": signing.EMPTY_BODY_SHA256,
+    }
+    headers["authorization"] = signing.authorization(
+        CREDENTIALS, method="POST", path="/", query="", headers=headers
+    )
+    connection = HTTPConnection(host)
+    connection.request("POST", "/", headers=headers)
+    answer: dict[str, str] = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
+
+
+def test_a_seeded_account_is_the_one_that_its_seed_makes(begin: Begin) -> None:
+    service, command = begin("--seed-flows", "200", "--seed", "3", "--account-id", "42")
+    flows = seeded(200, 3).flows
+    own = {stored.status: stored.flow.flow_id for stored in flows if not stored.flow.cust_space_id}
+    command.write("flows.txt", own[FlowStatus.DRAFT], own[FlowStatus.PUBLISHED], "1")
+    assert command.delete("flows.txt").status == 1
+    assert command.states("flows.txt.ckpt") == {"deleted": 1, "refused": 1, "absent": 1}
+    drafts = sum(stored.status is FlowStatus.DRAFT for stored in flows)
+    assert f"It holds 200 flows in 5 spaces, {drafts} of them drafts, and 10 templates.\n" in service.told
+    assert identity(service)["AccountId"] == "42"
+
+
+def test_a_right_that_is_denied_stops_a_run(begin: Begin, ids: Ids) -> None:
+    _, command = begin("--deny", "GetFlow, DeleteFlow")
+    command.write("flows.txt", *ids(2))
+    finished = command.delete("flows.txt")
+    assert finished.status == 3
+    assert "Ram.PermissionDeny" in finished.err
 
 
 def test_the_embedded_sandbox_needs_no_credentials_and_no_endpoint(bare: Command, ids: Ids) -> None:

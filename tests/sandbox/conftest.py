@@ -30,6 +30,10 @@ class Got(NamedTuple):
     def message(self) -> str:
         return str(json.loads(self.body)["Message"])
 
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
 
 class Client:
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
@@ -62,13 +66,14 @@ class Client:
         form: dict[str, str] | None = None,
         method: str = "POST",
         content_type: str = "application/x-www-form-urlencoded",
+        action: str = "DeleteFlow",
     ) -> tuple[str, dict[str, str], bytes]:
         """Sign a call whose parameters stand in the query, in a form, or some in each."""
         query_text = signing.canonical_query(query or {})
         body = signing.canonical_query(form or {}).encode()
         headers = {
             "host": f"127.0.0.1:{self.sandbox.port}",
-            "x-acs-action": "DeleteFlow",
+            "x-acs-action": action,
             "x-acs-version": messages.VERSION,
             "x-acs-date": messages.timestamp(time.time()),
             "x-acs-signature-nonce": uuid.uuid4().hex,
@@ -109,8 +114,35 @@ class Client:
     async def delete(self, flow_id: str, cust_space_id: str = "", **how: Any) -> Got:
         return await self.send(*self.request(Flow(flow_id, cust_space_id), **how))
 
+    async def call(
+        self,
+        action: str,
+        *,
+        version: str = messages.VERSION,
+        credentials: Credentials = CREDENTIALS,
+        **parameters: str,
+    ) -> Got:
+        """Call any operation; its parameters stand in the query."""
+        query = signing.canonical_query(parameters)
+        headers = {
+            "host": f"127.0.0.1:{self.sandbox.port}",
+            "x-acs-action": action,
+            "x-acs-version": version,
+            "x-acs-date": messages.timestamp(time.time()),
+            "x-acs-signature-nonce": uuid.uuid4().hex,
+            "x-acs-content-sha256": signing.EMPTY_BODY_SHA256,
+        }
+        headers["authorization"] = signing.authorization(
+            credentials, method=messages.METHOD, path=messages.PATH, query=query, headers=headers
+        )
+        return await self.send(query, headers)
+
     async def get(self, path: str) -> Got:
         async with self._session.get(self.sandbox.url + path) as response:
+            return Got(response.status, dict(response.headers), await response.read())
+
+    async def fetch(self, url: str) -> Got:
+        async with self._session.get(url) as response:
             return Got(response.status, dict(response.headers), await response.read())
 
 

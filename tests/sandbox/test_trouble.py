@@ -136,3 +136,21 @@ def test_any_rule_of_nearly_the_right_shape_is_read_or_a_configuration_error(tex
     except ConfigurationError:
         return
     assert 0 < rule.chance <= 1 or 1 <= rule.first <= rule.last
+
+
+def test_a_rule_is_about_delete_flow_or_about_the_operation_that_it_begins_with() -> None:
+    rules = parse_script("throttle:#1,GetFlow/throttle:#1,FlowJSON/answer:Some.Code:0.5,DeleteFlow/deny:#2")
+    assert [rule.operation for rule in rules] == ["DeleteFlow", "GetFlow", "FlowJSON", "DeleteFlow"]
+    assert [rule.name for rule in rules] == ["throttle", "throttle", "answer:Some.Code", "deny"]
+
+
+@pytest.mark.parametrize("text", ["GetFlows/throttle:1", "/throttle:1", "getflow/throttle:1"])
+def test_an_unknown_operation_is_named_with_those_that_there_are(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown operation '.*choose from DeleteFlow, ListFlow, "):
+        parse_script(text)
+
+
+def test_each_operation_has_a_probability_of_one_to_share_out() -> None:
+    assert len(parse_script("throttle:0.9,GetFlow/throttle:0.9,ListFlow/throttle:0.9")) == 3
+    with pytest.raises(ConfigurationError, match=r"script for GetFlow add up to 1\.8"):
+        parse_script("GetFlow/throttle:0.9,GetFlow/deny:0.9")

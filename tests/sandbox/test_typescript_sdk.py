@@ -20,22 +20,28 @@ import pytest
 from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS
 
-RECORDED = json.loads(Path(__file__).with_name("typescript_sdk.json").read_text(encoding="utf-8"))["recorded"]
+FILE = json.loads(Path(__file__).with_name("typescript_sdk.json").read_text(encoding="utf-8"))
+RECORDED, FAMILY = FILE["recorded"], FILE["family"]
 IDS = ["plain", "space", "token", "odd characters"]
 each = pytest.mark.parametrize("record", RECORDED, ids=IDS)
 
 
 async def started_for(start: Any, record: dict[str, str]) -> Any:
     """Start a sandbox at the time of the recording, with its key."""
+    token = record.get("security_token", "")
     found = re.search(r"x-acs-date: (\S+)", record["request"])
     assert found
     ahead_s = datetime.fromisoformat(found[1]).timestamp() - time.time()
-    key = Credentials(CREDENTIALS.access_key_id, CREDENTIALS.access_key_secret, record["security_token"])
+    key = Credentials(CREDENTIALS.access_key_id, CREDENTIALS.access_key_secret, token)
     return (await start(clock_offset_s=ahead_s, credentials=key)).sandbox
 
 
 async def replay(port: int, request: str) -> str:
     """Send the bytes on a connection of their own; return the Code."""
+    return str((await answer(port, request))["Code"])
+
+
+async def answer(port: int, request: str) -> Any:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.encode("latin-1"))
     head = await reader.readuntil(b"\r\n\r\n")
@@ -44,7 +50,7 @@ async def replay(port: int, request: str) -> str:
     body = await reader.readexactly(int(found[1]))
     writer.close()
     await writer.wait_closed()
-    return str(json.loads(body)["Code"])
+    return json.loads(body)
 
 
 @each
@@ -76,3 +82,32 @@ async def test_a_forged_call_is_refused(
     assert request != record["request"]
     assert await replay(sandbox.port, request) == "SignatureDoesNotMatch"
     assert sandbox.service.deleted == set()
+
+
+async def test_its_calls_of_other_operations_lead_a_flow_from_draft_to_published(start: Any) -> None:
+    sandbox = await started_for(start, FAMILY[0])
+    answers = {record["operation"]: await answer(sandbox.port, record["request"]) for record in FAMILY}
+    assert [(name, said["Code"]) for name, said in answers.items()] == [
+        (r["operation"], "OK") for r in FAMILY
+    ]
+    made = answers["CreateFlow"]["Data"]
+    assert (made["FlowName"], made["Categories"]) == ("promo, ☕ & more", ["SURVEY", "OTHER"])
+    assert answers["ListFlow"]["Data"] == [made]
+    # It begins with the host that the client called: the recorder's.
+    assert f"/cams-awlkj23a09jd/{made['FlowId']}.json?" in answers["GetFlowJSONAssest"]["Data"]["FilePath"]
+    assert answers["GetFlow"]["Data"]["Status"] == "PUBLISHED"
+    assert answers["GetFlow"]["Data"]["FlowId"] == made["FlowId"]
+    assert answers["ListChatappTemplate"]["ListTemplate"] == []
+    assert {name: ledger.total for name, ledger in sandbox.ledgers.items() if ledger.total} == dict.fromkeys(
+        answers, 1
+    )
+
+
+@pytest.mark.parametrize("record", FAMILY, ids=[record["operation"] for record in FAMILY])
+async def test_a_call_that_names_another_operation_than_was_signed_is_refused(
+    start: Any, record: dict[str, str]
+) -> None:
+    sandbox = await started_for(start, record)
+    forged = record["request"].replace(f"x-acs-action: {record['operation']}", "x-acs-action: DeleteFlow")
+    assert forged != record["request"]
+    assert await replay(sandbox.port, forged) == "SignatureDoesNotMatch"

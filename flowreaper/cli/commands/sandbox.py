@@ -13,6 +13,7 @@ from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.suggestions import Choice
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.sandbox.assets import FLOW_JSON
+from flowreaper.sandbox.flow import FlowStatus
 from flowreaper.sandbox.operations import DELETE_FLOW, OPERATIONS
 from flowreaper.sandbox.options import ACCOUNT_ID
 from flowreaper.sandbox.trouble import Trouble
@@ -69,7 +70,7 @@ _STATUSES = {ExitStatus.DONE: "stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP", E
     type=click.IntRange(1),
     default=5,
     show_default=True,
-    help="Calls a second that are admitted.",
+    help="Calls a second that are admitted, of each operation.",
 )
 @click.option(
     "--latency",
@@ -131,7 +132,11 @@ _STATUSES = {ExitStatus.DONE: "stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP", E
     help="Seconds that its clock is ahead. Beyond 900, calls are refused for their date.",
 )
 @click.option(
-    "--seed", metavar="N", type=int, default=0, help="Makes the chances in --trouble and --jitter repeatable."
+    "--seed",
+    metavar="N",
+    type=int,
+    default=0,
+    help="Makes --seed-flows and the chances in --trouble and --jitter repeatable.",
 )
 def command(
     *,
@@ -153,8 +158,9 @@ def command(
 ) -> None:
     """Serve a sandbox on this machine until it is stopped, and print how to point a client at it.
 
-    It checks signatures, keeps flows, counts calls against the quota and lists them at GET /ledger. Its access
-    key works nowhere else.
+    It serves the operations on flows, templates and spaces, checks signatures, counts calls against each
+    operation's quota and lists them at GET /ledger?action=OPERATION (DeleteFlow's without it). Its access key works
+    nowhere else.
     """
     options = SandboxOptions(
         window=window,
@@ -205,7 +211,18 @@ An official SDK calls the REAL service unless its Config names endpoint and prot
   Python:     Config(access_key_id='{key}', access_key_secret='{secret}', endpoint='{endpoint}', protocol='http')
   TypeScript: new Config({{ accessKeyId: '{key}', accessKeySecret: '{secret}', endpoint: '{endpoint}', protocol: 'http' }})
 `aliyun cams DeleteFlow` cannot use the sandbox: it signs with version 1.0, the sandbox checks version 3 only.
-The sandbox listens on {sandbox.url} (process {os.getpid()}). Press Ctrl-C to stop it."""
+{_content(sandbox)}The sandbox listens on {sandbox.url} (process {os.getpid()}). Press Ctrl-C to stop it."""
+
+
+def _content(sandbox: Sandbox) -> str:
+    """Say in a line what a seeded account holds; of any other there is nothing to say."""
+    flows = sandbox.service.stored
+    if not flows:
+        return ""
+    drafts = sum(stored.status is FlowStatus.DRAFT for stored in flows.values())
+    spaces = len({flow.cust_space_id for flow in flows})
+    codes = {template.code for template in sandbox.accounts[sandbox.options.account_id].templates}
+    return f"It holds {len(flows):,} flows in {spaces} spaces, {drafts:,} of them drafts, and {len(codes):,} templates.\n"
 
 
 def _ids(path: Path | None) -> frozenset[str] | None:
