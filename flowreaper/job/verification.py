@@ -90,10 +90,7 @@ class VerificationRun:
             operations = await stack.enter_async_context(
                 open_operations(self._settings, self._credentials, account=account, log=self._log)
             )
-            rows = await writer.call(checkpoint.verifications.rows_recorded_gone)
-            sample = self._sample(rows)
-            scope = await self._scope(checkpoint, writer, len(rows), sample)
-            del rows
+            scope, sample = await self._scope(checkpoint, writer)
             self._opened(scope)
             error = await self._check(checkpoint, writer, operations, sample)
             verification = Verification(
@@ -135,20 +132,17 @@ class VerificationRun:
         stack.callback(writer.close)
         return checkpoint, writer
 
-    def _sample(self, rows: Sequence[int]) -> list[int] | None:
+    async def _scope(self, checkpoint: Checkpoint, writer: Writer) -> tuple[Scope, list[int] | None]:
+        """Return how many flows it is about, and the rows of the sample; None: all."""
+        kept = checkpoint.verifications
         if self._extent.sample is None:
-            return None
+            known = await writer.call(kept.count_recorded_gone)
+            return Scope(known, known, await writer.call(kept.count)), None
+        rows = await writer.call(kept.rows_recorded_gone)
         # Not for secrets: a seed must choose the same flows again.
-        return sample_of(rows, self._extent.sample, random.Random(self._extent.seed).randrange)  # noqa: S311
-
-    async def _scope(
-        self, checkpoint: Checkpoint, writer: Writer, known: int, sample: Sequence[int] | None
-    ) -> Scope:
-        in_doubt_only = sample is not None
-        others = await writer.call(partial(checkpoint.verifications.count, in_doubt_only=in_doubt_only))
-        return (
-            Scope(known, known, others) if sample is None else Scope(known, len(sample), len(sample) + others)
-        )
+        sample = sample_of(rows, self._extent.sample, random.Random(self._extent.seed).randrange)  # noqa: S311
+        in_doubt = await writer.call(partial(kept.count, in_doubt_only=True))
+        return Scope(len(rows), len(sample), len(sample) + in_doubt), sample
 
     async def _check(
         self, checkpoint: Checkpoint, writer: Writer, operations: Operations, sample: Sequence[int] | None
