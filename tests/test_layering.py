@@ -80,6 +80,7 @@ PURE = (
     "cli/terminal/listing.py",
     "cli/terminal/plan.py",
     "cli/terminal/progress.py",
+    "cli/terminal/restore.py",
     "cli/terminal/sentences.py",
     "job/flow_rules.py",
     "job/ledger.py",
