@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flowreaper.errors import FlowreaperError as FlowreaperError
     from flowreaper.errors import InputError as InputError
     from flowreaper.errors import ListingError as ListingError
+    from flowreaper.errors import NotDeletedError as NotDeletedError
     from flowreaper.errors import OutageError as OutageError
     from flowreaper.errors import OutcomesError as OutcomesError
     from flowreaper.errors import OutputError as OutputError
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from flowreaper.job.max_delete import MaxDelete as MaxDelete
     from flowreaper.job.max_delete import parse_max_delete as parse_max_delete
     from flowreaper.job.run import Run as Run
+    from flowreaper.job.safeguard_settings import SafeguardSettings as SafeguardSettings
     from flowreaper.job.settings import Settings as Settings
     from flowreaper.job.summary import InputRead as InputRead
     from flowreaper.job.summary import Opened as Opened
@@ -76,6 +78,10 @@ if TYPE_CHECKING:
     from flowreaper.store.store import Holder as Holder
     from flowreaper.store.store import Identity as Identity
     from flowreaper.store.store import Status as Status
+    from flowreaper.store.verification import CheckResult as CheckResult
+    from flowreaper.store.verification import Remaining as Remaining
+    from flowreaper.store.verification import Verification as Verification
+    from flowreaper.store.verification import VerificationMethod as VerificationMethod
 
 _HOMES = {
     "api": ("Job", "delete_flows", "open_job"),
@@ -98,6 +104,7 @@ _HOMES = {
         "FlowreaperError",
         "InputError",
         "ListingError",
+        "NotDeletedError",
         "OutageError",
         "OutcomesError",
         "OutputError",
@@ -110,6 +117,7 @@ _HOMES = {
     "job.deletion": ("Deletion", "TaggedRecord"),
     "job.max_delete": ("MaxDelete", "parse_max_delete"),
     "job.run": ("Run",),
+    "job.safeguard_settings": ("SafeguardSettings",),
     "job.settings": ("Settings",),
     "job.summary": ("InputRead", "Opened", "Snapshot", "Summary"),
     "model": (
@@ -131,6 +139,7 @@ _HOMES = {
     "store.overview": ("Overview",),
     "store.sqlite.reader": ("read_overview", "read_records", "read_status"),
     "store.store": ("Holder", "Identity", "Status"),
+    "store.verification": ("CheckResult", "Remaining", "Verification", "VerificationMethod"),
 }
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

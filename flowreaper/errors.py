@@ -17,6 +17,7 @@
         ├── UntrustedServerError  the service's certificate did not verify
         ├── UnsupportedAiohttpError  the installed aiohttp does not say when a request was sent
         ├── FatalReplyError     the service gave an answer that every flow would get
+        ├── NotDeletedError         a flow that the service said to have deleted is still there
         ├── ConsecutiveRefusalsError  many flows in a row were refused with the same code
         ├── ConsecutiveAbsencesError  many flows in a row do not exist, and the job has deleted none
         ├── ListingError         flows, spaces or templates cannot be listed to the end
@@ -138,6 +139,10 @@ class UnsupportedAiohttpError(RunError):
 
 class FatalReplyError(RunError):
     """The service gave an answer that every flow would get."""
+
+
+class NotDeletedError(RunError):
+    """A flow that the service said to have deleted is still there, or nobody can say; nothing more was deleted."""
 
 
 class ConsecutiveRefusalsError(RunError):

@@ -26,6 +26,7 @@ _COMMANDS = {
     "plan": "Show PLAN: its account, its rules, and what became of each of its flows.",
     "delete": "Delete the draft flows whose ids are in each SOURCE, at the account's pace, resumable.",
     "results": "Export the outcomes in CHECKPOINT, one record per flow; also while a run is going on.",
+    "verify": "Check whether the flows that CHECKPOINT records as deleted are gone; settle those in doubt.",
     "status": "Show what CHECKPOINT holds: flows by state and code, runs, what to do next; or list all here.",
     "report": "Write one HTML page about CHECKPOINT: what was deleted and what was not, when, and how fast.",
     "restore": "Make drafts again of the flows that `delete --backup DIR` saved.",

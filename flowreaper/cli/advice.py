@@ -30,7 +30,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
     " names; with `flowreaper list`, leave out --unused",
     Advice.WITHOUT_JSON: "Without this permission: leave out --backup",
-    Advice.WITHOUT_LIST: "Without this permission: give the ids of the flows from another source",
+    Advice.WITHOUT_LIST: "Without this permission: give `flowreaper delete` ids from another source",
     Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
     Advice.ALLOW_MORE: "If all of them are meant: raise --max-delete",
     Advice.WITHOUT_IDENTITY: "To leave the account's number unchecked: --no-identity",
@@ -46,6 +46,8 @@ _FLAGS = {
     "max_refusals": "--max-consecutive-refusals",
     "max_absent": "--max-consecutive-absent",
     "limit": "--limit",
+    "canary": "--canary",
+    "backup": "--backup",
     "max_duration_s": "--max-duration",
     "stop_at": "--stop-at",
     "treat": "--treat",

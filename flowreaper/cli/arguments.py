@@ -14,12 +14,14 @@ from flowreaper.cli.times import parse_moment, parse_span
 from flowreaper.client.endpoint import region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job.max_delete import parse_max_delete
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
 
-ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", "FLOWREAPER_ENDPOINT")
+SHARED_ENDPOINT = "FLOWREAPER_ENDPOINT"
+ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", SHARED_ENDPOINT)
 """The first that is set counts."""
 
 _REHEARSAL = ".sandbox.ckpt"
@@ -88,6 +90,14 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         retry=tuple(State(s) for s in options["retry"]),
         retry_codes=options["retry_code"],
         treat=parse_treat(options["treat"]),
+        read_rate=options["read_rate"],
+        safeguards=SafeguardSettings(
+            only_drafts=options["only_drafts"],
+            keep_used=options["keep_used"],
+            backup=options["backup"],
+            no_backup=options["no_backup"],
+            canary=options["canary"],
+        ),
         max_delete=parse_max_delete(options["max_delete"]) if options["max_delete"] is not None else None,
         plan=options.get("plan_digest", ""),
         **identity_settings(options),

@@ -16,6 +16,11 @@ Schema 1. Times are UTC, ISO 8601; what is not known is null. Of a job:
                                 throttled, counts, rate, version, host, pid, access_key; ending is null for a run that
                                 goes on or was cut off
 
+    remaining                   how many flows a verification found there although they are deleted or absent
+    verifications               what each verification found: at, method (look or listing), complete, known (deleted or
+                                absent flows), wanted (of these to be checked), checked, remain, proves (nothing is
+                                there that should be gone, nothing was left open), checks (flows by what was found)
+
 Of several jobs: schema, checkpoints (a list of these). A summary has these, unless its checkpoint cannot be read, and
 of its run:
 
@@ -25,6 +30,9 @@ of its run:
     calls, calls_per_s, throttled, seconds, repeated
     left, unlisted              unfinished flows that the run would have taken, that its input does not list
     found_nothing, resume       what to check where everything was absent; the command that goes on
+
+``verify --json`` writes schema, checkpoint, exit_status, error, what a verification found, and the commands resume and
+delete_remaining, null where there is nothing to do.
 
 A command that ended before a run began has schema, checkpoint, ending, meaning, exit_status and error alone; one that
 has not ended, or was killed, the same with an exit_status of null.
@@ -37,11 +45,13 @@ from typing import Any
 from flowreaper.cli.advice import shown
 from flowreaper.cli.cause_commands import cause_commands
 from flowreaper.cli.terminal.summary import RunEnd
+from flowreaper.cli.terminal.verify import VerifyCommands
 from flowreaper.client.meanings import meaning_of
 from flowreaper.model import FINAL, UNFINISHED, Cause, State
 from flowreaper.store.history import PastRun
 from flowreaper.store.overview import Overview
 from flowreaper.store.records import utc_time
+from flowreaper.store.verification import CheckResult, Verification, Verified
 
 SCHEMA = 1
 """The version of these documents: it grows when a name goes or changes its sense, not when one is added."""
@@ -72,6 +82,8 @@ def job_document(overview: Overview, checkpoint: Path, delete: str) -> dict[str,
         "sources": dict(overview.sources),
         "spaces": dict(overview.spaces),
         "runs": [run_document(run) for run in overview.runs],
+        "remaining": overview.remaining.flows,
+        "verifications": [verification_document(each) for each in overview.verifications],
     }
 
 
@@ -97,6 +109,38 @@ def summary_document(end: RunEnd, overview: Overview | None, status: int) -> dic
         "unlisted": summary.unlisted,
         "found_nothing": end.found_nothing or None,
         "resume": end.next_command or None,
+    }
+
+
+def verification_document(verification: Verification) -> dict[str, Any]:
+    """Return what one verification found."""
+    v = verification
+    return {
+        "at": utc_time(v.at_ms),
+        "method": v.method.value,
+        "complete": v.complete,
+        "known": v.known,
+        "wanted": v.wanted,
+        "checked": v.checked,
+        "remain": v.remain,
+        "proves": v.proves,
+        "checks": {check.value: v.count(check) for check in CheckResult},
+    }
+
+
+def verification_summary(
+    verified: Verified, checkpoint: Path, commands: VerifyCommands, status: int
+) -> dict[str, Any]:
+    """Return the facts of a verification that has ended; `status` is the exit status."""
+    v = verified.verification
+    return {
+        "schema": SCHEMA,
+        "checkpoint": str(checkpoint),
+        "exit_status": int(status),
+        "error": shown(verified.error) if verified.error else None,
+        **verification_document(v),
+        "resume": commands.resume if v.count(CheckResult.REOPENED, CheckResult.SETTLED_PENDING) else None,
+        "delete_remaining": commands.delete if v.count(CheckResult.REMAINS) else None,
     }
 
 

@@ -58,6 +58,17 @@ RESTORING = {
 }
 """What the exit statuses of ``flowreaper restore`` mean."""
 
+VERIFYING = {
+    ExitStatus.DONE: "none of the flows that were checked remains",
+    ExitStatus.INCOMPLETE: "some are still there, or could not be looked at",
+    ExitStatus.USAGE: "bad usage or configuration, or a file that is no checkpoint of this account and endpoint",
+    ExitStatus.STOPPED: f"{Ending.STOPPED.meaning} (permission, key, outage, a file that fails)",
+    ExitStatus.IN_USE: "a run has the checkpoint",
+    130: "interrupted by SIGINT (Ctrl-C); what was found is kept",
+    143: "interrupted by SIGTERM or SIGHUP; what was found is kept",
+}
+"""What the exit statuses of ``flowreaper verify`` mean."""
+
 STATUS_OF = {
     Ending.FINISHED: ExitStatus.DONE,
     Ending.INCOMPLETE: ExitStatus.INCOMPLETE,

@@ -1,5 +1,6 @@
 """From the options of ``flowreaper list`` to what is to be listed."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def list_request(ctx: click.Context, options: Mapping[str, Any], *, is_terminal:
     if options["all_spaces"] and options["cust_space_id"]:
         raise ConfigurationError("--all-spaces lists every space: leave out --cust-space-id, or --all-spaces")
     plan: Path | None = options["plan"]
-    if plan and not options["force"] and plan.is_file():
+    if plan and not options["force"] and os.path.lexists(plan):
         raise exists(plan)
     if options["force"] and not plan:
         raise ConfigurationError("--force is about the file of --plan: name it, or leave out --force")

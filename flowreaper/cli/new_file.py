@@ -15,8 +15,10 @@ from flowreaper.store.sqlite.companions import companion_named, look
 STDOUT = Path("-")
 
 
-def check_new(output: Path | None, checkpoint: Path) -> None:
+def check_new(output: Path | None, checkpoint: Path, *, option: str = "--output") -> None:
     """Check, before anything is read, that an output can be made; None and ``-`` are standard output.
+
+    `option` is the one that named it.
 
     Raises:
         ConfigurationError: it exists, or is a file of the checkpoint's own.
@@ -25,7 +27,7 @@ def check_new(output: Path | None, checkpoint: Path) -> None:
         return
     if own := companion_named(checkpoint, output):
         raise ConfigurationError(
-            f"--output {printable(str(output))} is {printable(own)}, a file of the checkpoint's own: name another"
+            f"{option} {printable(str(output))} is {printable(own)}, a file of the checkpoint's own: name another"
         )
     if look(output):
         raise _exists(output)

@@ -17,6 +17,17 @@ from flowreaper.escaping import printable
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def grouped(*options: Decorator) -> Decorator:
+    """Return a decorator that adds these options, in their order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def checkpoint_argument(*, required: bool = True) -> Decorator:
     """Return the argument of commands that read a checkpoint; without one, it is None where it is not required."""
     return click.argument(
@@ -70,7 +81,7 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
         if isinstance(parameter, click.Argument):
             arguments += [str(v) for v in values]
         elif isinstance(parameter, click.Option) and parameter.is_flag:
-            options.append(parameter.opts[-1])
+            options.append((parameter.opts if value else parameter.secondary_opts or parameter.opts)[-1])
         else:
             options += [word for v in values for word in (parameter.opts[-1], _typed(v))]
     # A path that begins with a dash would be taken for an option.

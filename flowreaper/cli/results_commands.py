@@ -22,6 +22,11 @@ def write_command(checkpoint: Path, suffix: str, state: State | None = None, cod
     return f"{_chosen(state, code)}{_FORMATS[suffix]} -o {file} {path_word(checkpoint)}"
 
 
+def remaining_command(checkpoint: Path) -> str:
+    """Return the command that lists the flows that a verification found there all the same."""
+    return f"flowreaper results --remaining {path_word(checkpoint)}"
+
+
 def records_file(checkpoint: Path, suffix: str, state: State | None = None, code: str | None = None) -> str:
     """Return a file in the folder where the command is typed, as a word for a shell.
 

@@ -6,9 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +17,7 @@ from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.gc_tuning import rare_collections
 from flowreaper.cli.input import Input
 from flowreaper.cli.results_target import ResultsTarget
-from flowreaper.cli.resume import is_piped, resume_command, retry_command
+from flowreaper.cli.run_facts import end_of, start_of, stops_at
 from flowreaper.cli.service import CredentialsOf, caller_if_told, caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.summary_file import SummaryFile
@@ -31,14 +28,14 @@ from flowreaper.cli.terminal.log import LogFormat
 from flowreaper.cli.terminal.reporter import Reporter, local_time, make_reporter
 from flowreaper.cli.terminal.screen import Screen
 from flowreaper.cli.terminal.start import Start
-from flowreaper.cli.terminal.summary import RunEnd, error_status, exit_status
+from flowreaper.cli.terminal.summary import error_status, exit_status
 from flowreaper.client.actions import CallerIdentity
 from flowreaper.errors import ConfigurationError, CredentialsError
 from flowreaper.job.dry_run import Plan
 from flowreaper.job.run import Beside, Run
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Opened, Snapshot, Summary
-from flowreaper.model import Credentials, Ending, State
+from flowreaper.model import Credentials, Ending
 from flowreaper.producer.sources import Source
 from flowreaper.sink.sink import Stream
 
@@ -108,7 +105,7 @@ class DeleteCommand:
             caller, unknown = None, ""
             if credentials:
                 caller, unknown = await caller_if_told(settings, source, self._options, self._reporter.log)
-            start = _start(
+            start = start_of(
                 self._checkpoint,
                 self._sources,
                 settings,
@@ -126,7 +123,7 @@ class DeleteCommand:
         async with open_service(self._settings, self._options["profile"]) as (settings, source):
             credentials = await source.get()
             caller = await caller_of(settings, source, self._options, self._reporter.log)
-            start = _start(
+            start = start_of(
                 self._checkpoint,
                 self._sources,
                 settings,
@@ -140,7 +137,7 @@ class DeleteCommand:
                 answer = self._ask(terminal, start)
                 if isinstance(answer, ExitStatus):
                     return answer
-                start = replace(answer, stops_at=_stops_at(settings))  # a question may wait for hours
+                start = replace(answer, stops_at=stops_at(settings))  # a question may wait for hours
             preflight.refuse_too_many(settings, start.to_call)
             for event, fields in preflight.unusual_settings(settings, self._options["region"]):
                 self._reporter.log.warning(event, **fields)
@@ -151,7 +148,7 @@ class DeleteCommand:
                     raise
                 self._summary_file.write_refusal(shown(error), error_status(error), self._checkpoint)
                 return error_status(error)
-        end = self._end(summary, start)
+        end = end_of(self._ctx, summary, start, self._sources, rehearsal=self._settings.sandbox)
         self._reporter.ended(end)
         interrupted = summary.ending is Ending.INTERRUPTED
         ended_with = (interrupted and self._signals.status) or exit_status(summary)
@@ -229,66 +226,6 @@ class DeleteCommand:
         finally:
             progress.cancel()
             await asyncio.wait((progress,))
-
-    def _end(self, summary: Summary, start: Start) -> RunEnd:
-        """Return the facts of the end; a rehearsal has nothing to go on with: each begins afresh."""
-        piped = is_piped(self._sources)
-        if self._settings.sandbox:
-            return RunEnd(summary, self._checkpoint, "", piped=piped)
-        # Where the input was not read to its end, all that was there before may be of other inputs.
-        others = any(start.counts.values()) if summary.unlisted is None else summary.unlisted > 0
-        pipe_again = piped and (others or not (summary.read_all or summary.left))
-        command = partial(
-            resume_command,
-            self._ctx,
-            self._sources,
-            self._checkpoint,
-            read_all=summary.read_all,
-            pipe_again=pipe_again,
-        )
-        return RunEnd(
-            summary,
-            self._checkpoint,
-            command(),
-            retry_absent=command(retry=(State.ABSENT,)),
-            delete=retry_command(self._ctx, self._checkpoint),
-            piped=piped,
-            pipe_again=pipe_again,
-        )
-
-
-def _start(
-    path: Path,
-    sources: Sequence[Source],
-    settings: Settings,
-    credentials: Credentials | None,
-    *,
-    key_origin: str,
-    caller: CallerIdentity | None,
-) -> Start:
-    """Return what is known of a run before its input is read."""
-    rehearsal = settings.sandbox
-    former = preflight.former_key(path, credentials, caller) if credentials and not rehearsal else None
-    return Start(
-        endpoint="the sandbox" if rehearsal else settings.endpoint.url,
-        access_key=credentials.masked_id if credentials else None,
-        key_origin=key_origin,
-        caller=caller,
-        former_key=former,
-        checkpoint=path,
-        counts={} if rehearsal else preflight.counts_before(path),
-        sources=tuple(source.name for source in sources),
-        piped=any(not source.rereadable for source in sources),
-        rate=settings.rate,
-        limit=settings.limit,
-        stops_at=_stops_at(settings),
-    )
-
-
-def _stops_at(settings: Settings) -> datetime | None:
-    """Return the local time at which a run that begins at this moment stops; None: never."""
-    moment = settings.stops_at(local_time())
-    return moment.astimezone() if moment else None
 
 
 def _display(reporter: Reporter, snapshot: Callable[[], Snapshot], options: Mapping[str, Any]) -> Display:

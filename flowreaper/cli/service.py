@@ -44,7 +44,7 @@ async def open_service(
 async def open_reading(
     settings: Settings, options: Mapping[str, Any], screen: Screen
 ) -> AsyncIterator[tuple[Operations, CallerIdentity | None]]:
-    """Yield the operations of the account of a command with `service_options`, and whose the access key is.
+    """Yield the operations of the account of a command with `reading_options`, and whose the access key is.
 
     `screen` shows what passes meanwhile. Raises what `identify` and `open_operations` raise.
     """

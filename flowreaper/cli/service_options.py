@@ -2,26 +2,24 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from flowreaper.cli.options import typed
+from flowreaper.cli.options import Decorator, grouped, typed
 from flowreaper.client.endpoint import DEFAULT_REGION, Endpoint, parse_endpoint, region_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.job import settings
 
-Decorated = Callable[..., Any]
 
-
-def identity_options(command: str) -> Callable[[Decorated], Decorated]:
+def identity_options(command: str) -> Decorator:
     """Return a decorator that adds the options about whose the access key is.
 
     `command` is the command's name: a variable with that name comes before the one that all commands share.
     """
     variables = [f"FLOWREAPER_{command.upper()}_STS_ENDPOINT", "FLOWREAPER_STS_ENDPOINT"]
-    options = (
+    return grouped(
         click.option(
             "--expect-account",
             metavar="NUMBER",
@@ -40,17 +38,10 @@ def identity_options(command: str) -> Callable[[Decorated], Decorated]:
         ),
     )
 
-    def decorate(function: Decorated) -> Decorated:
-        for option in reversed(options):
-            function = option(function)
-        return function
 
-    return decorate
-
-
-def service_options(command: str) -> Callable[[Decorated], Decorated]:
+def reading_options(command: str) -> Decorator:
     """Return a decorator that adds the options about the service to a command that only asks it."""
-    options = (
+    return grouped(
         click.option(
             "--read-rate",
             type=float,
@@ -85,15 +76,8 @@ def service_options(command: str) -> Callable[[Decorated], Decorated]:
             help="Endpoint instead of the region's; https unless it is this machine.",
         ),
         click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json."),
+        identity_options(command),
     )
-
-    def decorate(function: Decorated) -> Decorated:
-        function = identity_options(command)(function)
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 def endpoint_variables(command: str) -> list[str]:
@@ -102,7 +86,7 @@ def endpoint_variables(command: str) -> list[str]:
 
 
 def service_settings(ctx: click.Context, options: Mapping[str, Any], command: str) -> settings.Settings:
-    """Return the settings of a command with `service_options`; raises ConfigurationError."""
+    """Return the settings of a command with `reading_options`; raises ConfigurationError."""
     rate = options["read_rate"]
     return settings.Settings(
         endpoint=endpoint_of(ctx, options, endpoint_variables(command)),

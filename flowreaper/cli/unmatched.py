@@ -59,6 +59,8 @@ def _nothing(wanted: Selection, holds: Holdings) -> str:
     states = {state.value: count for state, count in holds.status.states.items() if count}
     if not states:
         return f"{holds.name} holds nothing yet"
+    if wanted.remaining:
+        return f"no verification has found a flow there that {holds.name} records as deleted or absent"
     there = _listed(_by_count(states))
     if wanted.states and not any(state.value in states for state in wanted.states):
         return f"nothing in {holds.name} is {' or '.join(s.value for s in wanted.states)}. It holds {there}"

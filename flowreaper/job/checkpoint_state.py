@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flowreaper.errors import RunError
+from flowreaper.job.safeguard_settings import (
+    BACKUP_NOTE,
+    CANARY_NOTE,
+    SAFEGUARDS_NOTE,
+    SafeguardSettings,
+)
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.saved_pace import NOTE
 from flowreaper.model import Cause, Flow, State
@@ -39,13 +45,16 @@ class StartState:
     """What a checkpoint holds when a run begins.
 
     `to_call` counts the flows that will be called for sure. Where only listed flows are called, these are not known
-    yet, and the input is searched for `sought`.
+    yet, and the input is searched for `sought`. `pace` and `proven` are notes of earlier runs, and
+    `safeguards` are those of the job.
     """
 
     counts: dict[State, int]
     to_call: int
     sought: Sequence[Flow]
     pace: str
+    proven: str
+    safeguards: SafeguardSettings
     before: Before
     run: PastRun
 
@@ -72,6 +81,8 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
         to_call=0 if listed else counts.get(State.PENDING, 0) + counts.get(State.CLAIMED, 0),
         sought=checkpoint.unfinished(_SOUGHT) if listed else [],
         pace=checkpoint.noted(NOTE),
+        proven=checkpoint.noted(CANARY_NOTE),
+        safeguards=_safeguards(checkpoint, settings),
         before=Before(
             left_claimed=[] if listed else left_claimed,
             has_answer=checkpoint.outcomes.any_answered(),
@@ -81,6 +92,16 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
         ),
         run=replace(run, number=checkpoint.history.begin(run)),
     )
+
+
+def _safeguards(checkpoint: Checkpoint, settings: Settings) -> SafeguardSettings:
+    """Return the run's safeguards: those that its job had before, and what this run changes; note them."""
+    noted = {name: checkpoint.noted(name) for name in (SAFEGUARDS_NOTE, BACKUP_NOTE)}
+    safeguards = settings.safeguards.after(noted if any(noted.values()) else {})
+    for name, value in safeguards.notes().items():
+        if value != noted[name]:
+            checkpoint.note(name, value)
+    return safeguards
 
 
 def _absent_before(checkpoint: Checkpoint, settings: Settings) -> list[int]:

@@ -34,7 +34,9 @@ class Decision(NamedTuple):
     rule: str
 
     def also(self, other: "Decision") -> "Decision":
-        """Return what this decision and one about other rules come to: `other`, if it does not select."""
+        """Return what this decision and one about other rules come to: the first that does not select, else both."""
+        if self.verdict is not Verdict.SELECTED:
+            return self
         if other.verdict is not Verdict.SELECTED or not self.kind:
             return other
         if not other.kind:

@@ -44,6 +44,13 @@ class Lane:
     replies: ReplyHandler
     breaker: CircuitBreaker
     limiter: RateLimiter
+    looks_silent_since: Callable[[], float | None]
+
+    @property
+    def silent_since(self) -> float | None:
+        """Since when nothing has answered, on the event loop's clock; None where there is no outage."""
+        known = [since for since in (self.breaker.since, self.looks_silent_since()) if since is not None]
+        return min(known, default=None)
 
     def fail(self, error: Exception) -> None:
         """Stop for what concerns every flow: send no more, and end with this error."""
@@ -54,12 +61,14 @@ class Lane:
 class Safeguards:
     """What surrounds a lane's deletions. Without `guard` nothing is looked at, without `canary` nothing held back.
 
-    `repair` is shared with what else calls the service for this account; None: nothing else does.
+    `repair` is shared with what else calls the service for this account; None: nothing else does. `silent_since` says
+    since when nothing has answered that, on the event loop's clock; None where there is no outage.
     """
 
     guard: Guard | None = None
     canary: Canary | None = None
     repair: Repair | None = None
+    silent_since: Callable[[], float | None] = lambda: None
 
 
 def build_lane(
@@ -111,7 +120,7 @@ def build_lane(
         claimer=Claimer(backlog, sink, examination, safeguards.canary, flush_when_idle=flush_when_idle),
         concurrency=settings.concurrency,
     )
-    return Lane(sink, workers, replies, breaker, limiter)
+    return Lane(sink, workers, replies, breaker, limiter, safeguards.silent_since)
 
 
 def _examination(

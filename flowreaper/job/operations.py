@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from flowreaper.client.client import Client, CredentialSource
 from flowreaper.client.operations import Limiter, Operations, Sender
 from flowreaper.client.repair import Repair
-from flowreaper.events import Log
+from flowreaper.events import Log, SilentLog
 from flowreaper.job.lane import share_pace
 from flowreaper.job.settings import Settings
 from flowreaper.limiter.limiter import RateLimiter
@@ -46,7 +46,9 @@ def build_operations(
     def limiter_of(operation: str) -> Limiter:
         name = account_of(settings.endpoint.url, account, operation)
         peers = stack.enter_context(Peers(name))
-        return RateLimiter(Pace(settings.read_rate), stack.enter_context(share_pace(name, peers, log)))
+        # What becomes of the sharing is said once, of the deletions.
+        shared = stack.enter_context(share_pace(name, peers, SilentLog()))
+        return RateLimiter(Pace(settings.read_rate), shared)
 
     return Operations(
         sender,

@@ -42,10 +42,10 @@ class Request:
 class RestorePlan:
     """What a run would do.
 
-    `places` are the flows that it takes, by their lines in the index, those that it must wait for last; `known` were done
-    by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. Of those it takes,
-    `filled` have a draft that lacks its JSON, `unanswered` had a call without an answer, and `without_json` had no JSON.
-    `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
+    `places` are the flows that it takes, by their lines in the index, those that it must wait for last. `known` were
+    done by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. Of those it takes,
+    `filled` have a draft that lacks its JSON, `unanswered` had a call without an answer, and `without_json` had no
+    JSON. `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
     """
 
     held: int

@@ -12,18 +12,20 @@ from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.client import Client, CredentialSource
 from flowreaper.errors import RunError
 from flowreaper.events import Log
-from flowreaper.job.checkpoint_state import EndState, StartState, prepare, read_end
+from flowreaper.job.checkpoint_state import StartState, prepare, read_end
 from flowreaper.job.existing import count_existing
 from flowreaper.job.history import RunHistory, run_that_begins
 from flowreaper.job.lane import Lane, build_lane, share_pace
 from flowreaper.job.lookup import Lookup
+from flowreaper.job.safeguards import open_safeguards
 from flowreaper.job.settings import Settings
+from flowreaper.job.sum_up import sum_up
 from flowreaper.job.summary import InputRead, Opened, Snapshot, Summary
 from flowreaper.job.supervisor import Supervisor
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.peers import Peers
 from flowreaper.limiter.saved_pace import SavedPace, learned_pace
-from flowreaper.limiter.shared_file import account_of
+from flowreaper.limiter.shared_file import FileSharedPace, account_of
 from flowreaper.model import Credentials, Ending, Flow
 from flowreaper.producer.producer import Deliver, Producer
 from flowreaper.sink.sink import Stream
@@ -105,8 +107,7 @@ class Run:
         async with AsyncExitStack() as stack:
             checkpoint, writer = await self._open(identity, stack)
             start = await self._prepare(checkpoint, writer, credentials)
-            account = identity.account or credentials.access_key_id
-            active = self._active = await self._activate(account, credentials, writer, start, stack)
+            active = self._active = await self._activate(identity.account, credentials, writer, start, stack)
             self.lookup = Lookup(checkpoint.known, writer, active.lane)
             self._opened(Opened(start.counts, start.to_call))
             if self._interrupted:
@@ -126,7 +127,8 @@ class Run:
             recorded = active.lane.sink.recorded
             end = await writer.call(partial(read_end, checkpoint, start.counts, recorded, read_all=read_all))
             listed = self._make_producer is not None
-            summary = _summary(active, start, end, listed=listed, read_all=read_all)
+            seconds = active.supervisor.elapsed_s
+            summary = sum_up(active.lane, seconds, start, end, listed=listed, read_all=read_all)
             await _end(history, summary.ending, summary.error)
             return summary
 
@@ -184,19 +186,23 @@ class Run:
         return replace(start, to_call=await writer.call(partial(checkpoint.list_known, found)))
 
     async def _activate(
-        self, account: str, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
+        self, number: str, credentials: Credentials, writer: Writer, start: StartState, stack: AsyncExitStack
     ) -> "_Active":
-        """Wire the account's lane and what supervises it; `stack` closes its connections."""
-        settings = self._settings
-        name = account_of(settings.endpoint.url, account)
-        peers = stack.enter_context(Peers(name))
-        shared = stack.enter_context(share_pace(name, peers, self._log))
+        """Wire the account's lane and what supervises it; `stack` closes its connections.
+
+        `number` is the account's, empty where it is not known.
+        """
+        settings, account = self._settings, number or credentials.access_key_id
         client = Client(
             settings.endpoint,
             self._credentials,
             timeout_s=settings.timeout_s,
             connections=settings.concurrency,
         )
+        await stack.enter_async_context(client)
+        shared = _shared_pace(settings, account, self._log, stack)
+        guarded = open_safeguards(settings, client, account, start, writer.note, number=number, log=self._log)
+        safeguards = await stack.enter_async_context(guarded)
 
         async def existing() -> int:
             spaces = await writer.spaces()
@@ -206,11 +212,12 @@ class Run:
         lane = build_lane(
             settings,
             store=writer,
-            client=await stack.enter_async_context(client),
+            client=client,
             limiter=RateLimiter(pace, shared),
             log=self._log,
             streams=self._streams,
             before=start.before,
+            safeguards=safeguards,
             flush_when_idle=self._flush_when_idle,
         )
         supervisor = Supervisor(
@@ -245,6 +252,12 @@ def identity_of(settings: Settings, access_key: str = "", caller: CallerIdentity
     return replace(identity, account=caller.account, arn=caller.arn) if caller else identity
 
 
+def _shared_pace(settings: Settings, account: str, log: Log, stack: AsyncExitStack) -> FileSharedPace:
+    name = account_of(settings.endpoint.url, account)
+    peers = stack.enter_context(Peers(name))
+    return stack.enter_context(share_pace(name, peers, log))
+
+
 def _close(checkpoint: Checkpoint) -> None:
     # After a failed write, closing may fail as well; the first failure is the one to report.
     with contextlib.suppress(RunError):
@@ -254,39 +267,3 @@ def _close(checkpoint: Checkpoint) -> None:
 async def _end(history: RunHistory, ending: Ending, error: BaseException | None) -> None:
     with contextlib.suppress(RunError):  # what stopped the run may be the checkpoint
         await history.end(ending, error)
-
-
-def _summary(active: _Active, start: StartState, end: EndState, *, listed: bool, read_all: bool) -> Summary:
-    """Sum a run up; `listed`: it called only flows that its input listed."""
-    lane = active.lane
-    # Known flows that the run takes are in the input, too, and were not skipped.
-    taken = lane.sink.resumed + (start.to_call if listed else 0)
-    summary = Summary(
-        ending=lane.workers.ending or Ending.FINISHED,
-        this_run=dict(+lane.sink.recorded),
-        seconds=active.supervisor.elapsed_s,
-        calls=lane.workers.calls,
-        throttled=lane.replies.throttled,
-        repeated=max(0, lane.sink.repeated - taken),
-        read_all=read_all,
-        error=lane.workers.error,
-        inferred=lane.sink.inferred,
-        counts=end.counts,
-        in_doubt=end.in_doubt,
-        unlisted=end.unlisted,
-        never_deleted=end.never_deleted,
-        causes=end.causes,
-        started_at_ms=start.run.started_at_ms,
-        rate=start.run.rate,
-    )
-    return replace(summary, ending=_ending(summary))
-
-
-def _ending(summary: Summary) -> Ending:
-    """Return how a run ended once its flows are counted."""
-    ending = summary.ending
-    if ending in (Ending.LIMIT, Ending.TIME_UP) and summary.read_all and not summary.left:
-        ending = Ending.FINISHED  # the limit came with the last flow
-    if ending is Ending.FINISHED and summary.failed:
-        return Ending.INCOMPLETE
-    return ending

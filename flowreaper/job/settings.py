@@ -15,6 +15,7 @@ from flowreaper.client.endpoint import Endpoint, sts_endpoint
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.job.max_delete import MaxDelete
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import ReplyClass, Retry, State
 
 DEFAULT_RATE = 5.0
@@ -51,8 +52,8 @@ class Settings:
     refused with the same code (0: never), `max_absent` one in which that many flows in a row do not exist and none was
     ever deleted (0: never); `limit` ends the run after this many flows, `max_duration_s` after this many seconds,
     `stop_at` at this moment, None: never; `retry` are final states to take again, `retry_codes` the codes of such flows
-    (both given: both must hold); `treat` says what a code means, before the built-in table; `plan` is the
-    digest of the plan that the flows come from, empty: they come from elsewhere.
+    (both given: both must hold); `treat` says what a code means, before the built-in table; `safeguards` are what
+    surrounds the deletions; `plan` is the digest of the plan that the flows come from, empty: they come from elsewhere.
     """
 
     endpoint: Endpoint
@@ -71,6 +72,7 @@ class Settings:
     retry: tuple[State, ...] = ()
     retry_codes: tuple[str, ...] = ()
     treat: Mapping[str, ReplyClass] = field(default_factory=dict)
+    safeguards: SafeguardSettings = field(default_factory=SafeguardSettings)
     sts_endpoint: Endpoint | None = None
     expect_account: str | None = None
     max_delete: MaxDelete | None = None

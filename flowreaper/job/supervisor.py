@@ -107,7 +107,7 @@ class Supervisor:
         lane = self._lane
         done = dict(lane.sink.recorded)
         finished = sum(count for state, count in done.items() if state is not State.INVALID)
-        since = lane.breaker.since
+        since = lane.silent_since
         return Snapshot(
             done=done,
             left=self._to_call - finished,

@@ -19,6 +19,8 @@ from flowreaper.report.plot import plot
 from flowreaper.report.report import Commands, Report
 from flowreaper.report.run_sum import RunSum
 from flowreaper.report.strips import extent
+from flowreaper.store.overview import Overview
+from flowreaper.store.verification import CheckResult, VerificationMethod
 
 _WIDE, _NARROW = 900, 358  # the plot's width, the narrow one for telephones
 _MOST_ROWS = 40
@@ -52,7 +54,10 @@ def render(report: Report, commands: Commands) -> str:
             earlier=RunSum(overview.runs[:-_MOST_RUNS]),
             all_runs=all_runs,
             live_run=live_run,
-            untold=report.results.count(*FINAL) - sum(all_runs.counts.values()),
+            untold=report.results.count(*FINAL) - sum(all_runs.counts.values()) - _settled(overview),
+            verified=overview.verifications[-1] if overview.verifications else None,
+            CheckResult=CheckResult,
+            VerificationMethod=VerificationMethod,
             extent=extent(overview.runs, overview.minutes),
             plots={
                 "wide": plot(overview.runs, overview.minutes, _WIDE, goes_on),
@@ -62,6 +67,11 @@ def render(report: Report, commands: Commands) -> str:
             buckets=buckets(overview.minutes, step),
         )
     )
+
+
+def _settled(overview: Overview) -> int:
+    """Return how many outcomes no run but a verification gave."""
+    return sum(each.count(CheckResult.SETTLED_DELETED) for each in overview.verifications)
 
 
 def _most(counts: Mapping[str, int]) -> tuple[list[tuple[str, int]], int, int]:

@@ -17,13 +17,15 @@ from flowreaper.version import __version__
 class Commands:
     """Commands that the page names, ready for a shell: the core knows none.
 
-    `digest` makes the digest of the full list again, `list_all` and `list_state` write records, `list_runs` all runs.
+    `digest` makes the digest of the full list again, `list_all`, `list_state` and `list_remaining` write records,
+    `list_runs` all runs.
     """
 
     digest: str
     list_all: str
     list_state: Mapping[State, str]
     list_runs: str
+    list_remaining: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Whether flows are gone: looks at them with GetFlow, or lists their spaces, and believes neither too early."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from flowreaper.client.actions import FlowDetails
@@ -99,10 +99,18 @@ class Verifier:
     def __init__(self, look: Look, *, at_once: int) -> None:
         self._look = look
         self._at_once = at_once
+        self._under_way: set[asyncio.Task[Sighting]] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Look no more: `sightings` ends with what was found so far."""
+        self._stopped = True
+        for task in self._under_way:
+            task.cancel()
 
     async def sightings(
         self, flows: AsyncIterator[tuple[K, Flow, Sequence[float]]]
-    ) -> AsyncIterator[list[tuple[K, Sighting]]]:
+    ) -> AsyncGenerator[list[tuple[K, Sighting]], None]:
         """Yield what was found, as it comes: each flow once, with the key that it was given with, and in any order.
 
         Each flow comes with the patience that it deserves. Close it to send no more.
@@ -110,28 +118,33 @@ class Verifier:
         Raises:
             RunError: something concerns every call; what was found before has been yielded.
         """
-        under_way: dict[asyncio.Task[Sighting], K] = {}
+        keys: dict[asyncio.Task[Sighting], K] = {}
         more = True
         try:
-            while more or under_way:
-                while more and len(under_way) < self._at_once:
+            while (more and not self._stopped) or keys:
+                while more and not self._stopped and len(keys) < self._at_once:
                     given = await anext(flows, None)
                     if given is None:
                         more = False
                     else:
                         key, flow, patience = given
-                        under_way[asyncio.create_task(self._found(flow, patience))] = key
-                if under_way:
-                    done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    ended = [(under_way.pop(task), task) for task in done]
-                    errors = [error for _, task in ended if (error := task.exception())]
-                    yield [(key, task.result()) for key, task in ended if not task.exception()]
-                    if errors:
-                        raise errors[0]
+                        keys[self._begin(flow, patience)] = key
+                if keys:
+                    done, self._under_way = await asyncio.wait(keys, return_when=asyncio.FIRST_COMPLETED)
+                    ended = [(keys.pop(task), task) for task in done]
+                    told = [(key, task) for key, task in ended if not task.cancelled()]
+                    yield [(key, task.result()) for key, task in told if not task.exception()]
+                    if error := next((found for _, task in told if (found := task.exception())), None):
+                        raise error
         finally:
-            for task in under_way:
+            for task in keys:
                 task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await asyncio.gather(*keys, return_exceptions=True)
+
+    def _begin(self, flow: Flow, patience: Sequence[float]) -> asyncio.Task[Sighting]:
+        task = asyncio.create_task(self._found(flow, patience))
+        self._under_way.add(task)
+        return task
 
     async def _found(self, flow: Flow, patience: Sequence[float]) -> Sighting:
         return await self._look(flow, patience=patience)

@@ -1,11 +1,12 @@
 """All that a checkpoint holds but its records: what status, summary and report show."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flowreaper.model import Cause
 from flowreaper.store.history import Minute, PastRun
 from flowreaper.store.store import Status
+from flowreaper.store.verification import Remaining, Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +15,8 @@ class Overview:
 
     `causes` say why flows ended other than by a confirmed deletion, what needs a person first. `sources` and `spaces`
     count the flows by source, in the order of reading, and by space, the most first; "" is the account's own space.
-    `runs` and `minutes` are in their order; a checkpoint that no run has opened since version 1 has none.
+    `runs`, `minutes` and `verifications` are in their order; a checkpoint that no run has opened since version 1 has
+    none. `remaining` are the flows that are there although they should be gone.
     """
 
     status: Status
@@ -23,6 +25,8 @@ class Overview:
     spaces: Mapping[str, int]
     runs: tuple[PastRun, ...] = ()
     minutes: tuple[Minute, ...] = ()
+    verifications: tuple[Verification, ...] = ()
+    remaining: Remaining = field(default_factory=Remaining)
 
     @property
     def live_run(self) -> PastRun | None:

@@ -3,13 +3,14 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowreaper.cli import _COMMANDS
 from flowreaper.cli.advice import shown
-from flowreaper.cli.commands.delete import command as delete
 from flowreaper.client.endpoint import parse_endpoint
 from flowreaper.errors import Advice, CheckpointError, ConfigurationError, InputError
 from flowreaper.job.settings import Settings
@@ -43,7 +44,12 @@ def test_every_advice_names_what_can_be_typed(advice: Advice) -> None:
     text = shown(InputError("it is wrong", advice))
     assert text.startswith("it is wrong. ")
     assert OF_THE_COMMAND_LINE.search(text)
-    options = {option for parameter in delete.params for option in parameter.opts}
+    options = {
+        option
+        for name in _COMMANDS
+        for parameter in import_module(f"flowreaper.cli.commands.{name}").command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert set(re.findall(r"--[a-z-]+|(?<=\s)-c\b", text)) <= options
 
 

@@ -46,7 +46,9 @@ def test_no_group_names_an_option_that_is_none() -> None:
 def test_help_shows_every_option_within_80_columns(name: str) -> None:
     shown = help_of(name)
     command = command_named(name)
-    flags = re.findall(r"^  (?:-\w, )?(--[a-z-]+)(?: [A-Z|=%-]+)?(?:  |$)", shown, re.MULTILINE)
+    flags = re.findall(
+        r"^  (?:-\w, )?(--[a-z-]+)(?: / --no-[a-z-]+)?(?: [A-Z|=%-]+)?(?:  |$)", shown, re.MULTILINE
+    )
     wanted = [p.opts[-1] for p in command.params if isinstance(p, click.Option)]
     assert sorted(flags) == sorted([*wanted, "--help"])
     assert [line for line in shown.splitlines() if len(line) > WIDTH] == []

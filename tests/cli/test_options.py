@@ -49,6 +49,7 @@ def written(arguments: list[str], **options: Any) -> str:
         (["--limit=3", "--", "--yes"], "flowreaper delete --limit 3 -- --yes"),
         (["$(reboot);`id`"], "flowreaper delete '$(reboot);`id`'"),
         (["--rate", "2.5", "--sandbox"], "flowreaper delete --rate 2.5 --sandbox"),
+        (["--only-drafts", "--no-keep-used"], "flowreaper delete --only-drafts --no-keep-used"),
     ],
 )
 def test_a_command_is_written_as_it_was_given(arguments: list[str], line: str) -> None:

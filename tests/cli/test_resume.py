@@ -86,7 +86,7 @@ def test_the_command_that_takes_absent_flows_again_names_what_this_run_named() -
         "ids.txt",
     ]
     assert resume(words, FILE, retry=(State.ABSENT,)) == (
-        "flowreaper delete --checkpoint job.ckpt --endpoint https://a.example --limit 3 --retry absent ids.txt"
+        "flowreaper delete --checkpoint job.ckpt --limit 3 --endpoint https://a.example --retry absent ids.txt"
     )
 
 

@@ -55,6 +55,12 @@ FROM_ENVIRONMENT: dict[str, tuple[str, Any]] = {
     "expect_account": ("1000000000000001", "1000000000000001"),
     "max_delete": ("10%", "10%"),
     "no_identity": ("1", True),
+    "only_drafts": ("1", True),
+    "keep_used": ("no", False),
+    "backup": ("saved", Path("saved")),
+    "no_backup": ("1", True),
+    "canary": ("5", 5),
+    "read_rate": ("3.5", 3.5),
     "sts_endpoint": ("sts.example.com", "sts.example.com"),
 }
 

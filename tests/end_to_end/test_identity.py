@@ -96,6 +96,7 @@ async def test_a_checkpoint_of_another_account_is_refused_by_number_and_nothing_
         assert finished.status == 2
         assert f"belongs to the account {ACCOUNT}" in finished.err
         assert FOREIGN_ACCOUNT in finished.err
+        assert (await serving.delete(serving.of(FOREIGN), "--dry-run", "flows.txt")).status == 2
         assert serving.sandbox.ledger.total == calls
     assert bare.states("flows.txt.ckpt") == {"deleted": 1, "pending": 2}
 

@@ -20,6 +20,7 @@ COMMANDS = Commands(
     digest="flowreaper results job.ckpt | sha256sum",
     list_all="flowreaper results -o results.jsonl job.ckpt",
     list_state={State.REFUSED: "flowreaper results --state refused job.ckpt"},
+    list_remaining="flowreaper results --remaining job.ckpt",
     list_runs="flowreaper status --json job.ckpt",
 )
 CONFIRMED = Kind(State.DELETED, "OK", inferred=False, in_doubt=False)

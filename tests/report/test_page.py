@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +14,7 @@ from flowreaper.model import Ending, Flow, State
 from flowreaper.report.page import render
 from flowreaper.report.report import Report
 from flowreaper.report.result_list import Kind
+from flowreaper.store.verification import CheckResult, Remaining, Verification, VerificationMethod
 from tests.report.samples import (
     BEGIN_MS,
     COMMANDS,
@@ -26,6 +28,21 @@ from tests.report.samples import (
     run,
 )
 
+NOTHING = Remaining()
+VERIFICATION = Verification(
+    at_ms=BEGIN_MS,
+    method=VerificationMethod.LOOK,
+    complete=True,
+    known=3000,
+    wanted=10,
+    counts={
+        CheckResult.GONE: 8,
+        CheckResult.REMAINS: 1,
+        CheckResult.UNKNOWN: 1,
+        CheckResult.KEPT: 2,
+        CheckResult.KEPT_GONE: 1,
+    },
+)
 VOID = {"meta", "link", "br"}
 SEPARATE = {"td", "th", "li", "p", "caption", "h1", "h2", "h3"}
 HOSTILE = [
@@ -262,3 +279,38 @@ def test_the_page_stays_small_whatever_the_history_and_the_codes(character: str,
     shown = words(written)
     assert "460 more codes 460 see the full list" in shown
     assert "Runs 1 to 950: see flowreaper status --json job.ckpt" in shown
+
+
+def verified(verification: Verification, remaining: Remaining = NOTHING) -> str:
+    """Return the page of a job that was verified, without its markup."""
+    plain = report((run(),))
+    overview = replace(plain.overview, verifications=(verification,), remaining=remaining)
+    return re.sub(r"<[^>]*>", "", render(replace(plain, overview=overview), COMMANDS))
+
+
+def test_the_latest_verification_is_among_the_facts() -> None:
+    text = verified(VERIFICATION)
+    assert "UTC: 1 of 9 deleted or absent flows remains, a sample of 10 of 3,000; each was looked at" in text
+    assert "1 could not be looked at; 2 kept are there; 1 kept is gone, not by this job" in text
+    cut = replace(VERIFICATION, complete=False, method=VerificationMethod.LISTING, wanted=30)
+    assert "the flows were listed; cut short, so 20 were not checked" in verified(cut)
+    assert "Verified" not in render(report((run(),)), COMMANDS)
+
+
+def test_the_flows_that_remain_are_listed_and_escaped() -> None:
+    text = verified(VERIFICATION, Remaining(flows=7, sample=(Flow("<b>1", "cams-x"), Flow("2"))))
+    assert (
+        "A verification found 7 flows there although they are recorded as deleted or absent, the first"
+        in text
+    )
+    assert "&lt;b&gt;1" in text
+    assert "flowreaper results --remaining job.ckpt" in text
+    assert "What remains" not in verified(VERIFICATION)
+
+
+def test_an_outcome_that_a_verification_settled_is_not_missing_from_the_runs() -> None:
+    plain = report((run(counts={State.DELETED: 1}),))
+    settled = replace(VERIFICATION, counts={CheckResult.SETTLED_DELETED: 2})
+    assert "The history lacks 2 outcomes" in render(plain, COMMANDS)
+    overview = replace(plain.overview, verifications=(settled,))
+    assert "The history lacks" not in render(replace(plain, overview=overview), COMMANDS)

@@ -11,7 +11,7 @@ import click
 from flowreaper.cli.exit_status import LISTING
 from flowreaper.cli.flow_formats import FlowFormat
 from flowreaper.cli.help import HelpCommand
-from flowreaper.cli.service_options import service_options
+from flowreaper.cli.service_options import reading_options
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.suggestions import Choice
 
@@ -94,7 +94,7 @@ _GROUPS = {
     help="For how long the plan can be begun.",
 )
 @click.option("--force", is_flag=True, help="Replace the file of --plan.")
-@service_options("list")
+@reading_options("list")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """List the flows of the account, or those that rules select: a table on a terminal, ids or CSV in a pipe.

@@ -9,7 +9,7 @@ from flowreaper.cli import streams
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.new_file import STDOUT, check_new, write_whole
 from flowreaper.cli.options import checkpoint_argument, path_word, warn_of_what_is_missing
-from flowreaper.cli.results_commands import list_command, write_command
+from flowreaper.cli.results_commands import list_command, remaining_command, write_command
 from flowreaper.escaping import printable
 from flowreaper.model import State
 from flowreaper.report.page import render
@@ -55,5 +55,6 @@ def commands_for(checkpoint: Path) -> Commands:
         digest=f"{list_command(checkpoint)} | sha256sum",
         list_all=write_command(checkpoint, ".jsonl"),
         list_state={state: write_command(checkpoint, ".csv", state) for state in _LISTED},
+        list_remaining=remaining_command(checkpoint),
         list_runs=f"flowreaper status --json {path_word(checkpoint)}",
     )

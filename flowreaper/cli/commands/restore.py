@@ -7,7 +7,7 @@ import click
 
 from flowreaper.cli.exit_status import RESTORING
 from flowreaper.cli.help import HelpCommand
-from flowreaper.cli.service_options import service_options
+from flowreaper.cli.service_options import reading_options
 
 _EXAMPLES = (
     "flowreaper restore --dry-run saved            show what it would do",
@@ -44,7 +44,7 @@ _GROUPS = {
     is_flag=True,
     help="Make the drafts in another account than the one they were saved from.",
 )
-@service_options("restore")
+@reading_options("restore")
 @click.pass_context
 def command(ctx: click.Context, /, folder: Path, **options: Any) -> None:
     """Make drafts again of the flows that `flowreaper delete --backup DIR` saved in DIR (CreateFlow).

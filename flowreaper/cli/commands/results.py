@@ -42,7 +42,7 @@ _EXAMPLES = (
     "flowreaper results --since 2h --format spreadsheet -o done.csv ids.txt.ckpt",
     "flowreaper results --state gave_up a.ckpt | flowreaper delete -c new.ckpt -",
 )
-_GROUPS = {"What": ("state", "code", "since", "space"), "Output": ("record_format", "output")}
+_GROUPS = {"What": ("state", "code", "since", "space", "remaining"), "Output": ("record_format", "output")}
 
 
 @click.command("results", cls=HelpCommand, groups=_GROUPS, examples=_EXAMPLES)
@@ -68,6 +68,11 @@ _GROUPS = {"What": ("state", "code", "since", "space"), "Output": ("record_forma
     help="Only flows of this space (CustSpaceId), - for the account's own. Repeatable.",
 )
 @click.option(
+    "--remaining",
+    is_flag=True,
+    help="Only flows recorded as deleted or absent that `flowreaper verify` found there all the same.",
+)
+@click.option(
     "--format",
     "record_format",
     type=Choice([f.value for f in RecordFormat]),
@@ -90,6 +95,7 @@ def command(
     code: tuple[str, ...],
     since: str | None,
     space: tuple[str, ...],
+    remaining: bool,
     record_format: str,
     output: Path | None,
 ) -> None:
@@ -105,6 +111,7 @@ def command(
         _values("--code", code),
         _values("--space", space),
         None if since is None else parse_since(since, "--since", datetime.now(UTC)),
+        remaining,
     )
     # Closed in the end, whatever happens: else it would hold the checkpoint until somebody collects it.
     with contextlib.closing(read_selected(checkpoint, wanted)) as selected:

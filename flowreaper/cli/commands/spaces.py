@@ -11,7 +11,7 @@ import click
 
 from flowreaper.cli.exit_status import LISTING
 from flowreaper.cli.help import HelpCommand
-from flowreaper.cli.service_options import service_options
+from flowreaper.cli.service_options import reading_options
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.suggestions import Choice
 from flowreaper.client.actions import Space
@@ -43,7 +43,7 @@ class SpaceFormat(StrEnum):
     metavar="FORMAT",
     help="table, csv (with a header) or jsonl.  [default: a table on a terminal, else csv]",
 )
-@service_options("spaces")
+@reading_options("spaces")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """List the spaces (CustSpaceId) of the account's instances, with their names and states.

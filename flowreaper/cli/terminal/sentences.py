@@ -9,6 +9,11 @@ Event = MutableMapping[str, Any]
 
 _KEPT = ("timestamp", "level")
 
+
+def _of(space: str) -> str:
+    return f" of the space {space}" if space else ""
+
+
 SENTENCES: dict[str, Callable[[Event], str]] = {
     "outage.began": lambda e: (
         f"Nothing answers ({e['message'] or 'HTTP ' + str(e['http_status'])}): the run waits and tries again"
@@ -24,6 +29,12 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
         f"Nothing answers {e['operation']} ({e['message'] or 'HTTP ' + str(e['http_status'])}): it is tried again"
     ),
     "reading.outage_ended": lambda e: f"The service answers again, after {duration(e['seconds'])}",
+    "templates.reading": lambda e: f"Reading which flows the templates{_of(e['cust_space_id'])} open",
+    "templates.read": lambda e: (
+        f"The templates{_of(e['cust_space_id'])} open {e['flows_in_use']:,} flow{'' if e['flows_in_use'] == 1 else 's'}"
+    ),
+    "canary.looking": lambda e: f"Looking whether the first {e['flows']:,} deletions happened",
+    "canary.proven": lambda e: f"The first {e['flows']:,} deletions are proven: the rest starts",
     "pace.waiting": lambda e: f"The service asks to wait {duration(e['seconds'])} ({e['code']})",
     "pace.quota_shared": lambda e: (
         f"Another client of the account seems to take about {e['others_per_s']:g} calls/s of its quota"

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.cli.terminal.causes import describe_causes, shown_flow, state_words
+from flowreaper.cli.terminal.verify import describe_verification
 from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
 from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.overview import Overview
+from flowreaper.store.verification import CheckResult
 
 _NAMES_SHOWN = 5
 _RUNS_SHOWN = 10
@@ -28,16 +30,28 @@ class Pace(NamedTuple):
 
 def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -> str:
     """Write what a checkpoint holds; `now` is local time, `delete` as in `cause_commands`."""
-    lines = [*_facts(overview, checkpoint, now), *_runs(overview, now)]
+    lines = [*_facts(overview, checkpoint, now), *_runs(overview, now), *_verifications(overview)]
     lines += describe_causes([c for c in overview.causes if c.state in FAILED], checkpoint, delete)
     if delete and not overview.status.live and any(map(overview.status.states.get, UNFINISHED)):
         lines.append(f"To go on: {delete}")
     return "\n".join(lines)
 
 
+def _verifications(overview: Overview) -> list[str]:
+    """Say what the latest verification found, and that flows of an earlier one remain."""
+    if not overview.verifications:
+        return []
+    last = overview.verifications[-1]
+    lines = [f"Verified: {describe_verification(last)}"]
+    if overview.remaining.flows > last.count(CheckResult.REMAINS):
+        flows = overview.remaining.flows
+        lines.append(f"  by earlier verifications: {flows:,} flow{' remains' if flows == 1 else 's remain'}")
+    return lines
+
+
 def describe_on_screen(overview: Overview, checkpoint: Path, now: datetime, columns: int, rows: int) -> str:
     """Write how far a job is so that it fits on a screen, whose last column and row stay free."""
-    lines = [*_facts(overview, checkpoint, now), *_runs(overview, now)]
+    lines = [*_facts(overview, checkpoint, now), *_runs(overview, now), *_verifications(overview)]
     return "\n".join(line[: columns - 1] for line in lines[: rows - 1])
 
 

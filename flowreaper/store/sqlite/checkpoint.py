@@ -41,6 +41,7 @@ from flowreaper.store.sqlite.known_flows import KnownFlows
 from flowreaper.store.sqlite.next_flows import NextFlows
 from flowreaper.store.sqlite.outcomes import Outcomes
 from flowreaper.store.sqlite.sources import Sources
+from flowreaper.store.sqlite.verifications import Verifications
 from flowreaper.store.store import Identity
 
 Connect = Callable[[str], sqlite3.Connection]
@@ -66,6 +67,7 @@ class Checkpoint:
         self.history = History(self._database)
         self.known = KnownFlows(db, self._database)
         self.outcomes = Outcomes(db, self._database)
+        self.verifications = Verifications(db, self._database)
         self._sources = Sources()
         self._next = NextFlows(printable(str(path)), self._sources)
         self._retry = Retry()

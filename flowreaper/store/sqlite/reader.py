@@ -29,6 +29,7 @@ from flowreaper.store.sqlite import (
     run_mark,
     schema,
     statements,
+    verifications,
 )
 from flowreaper.store.sqlite.rows import FLOW_COLUMNS, INVALID_COLUMNS, flow_record, invalid_record
 from flowreaper.store.sqlite.states import NUMBER
@@ -89,6 +90,8 @@ def read_overview(path: str | os.PathLike[str]) -> Overview:
             spaces=causes.flows_by_space(db, flows),
             runs=history.runs(db),
             minutes=history.minutes(db),
+            verifications=verifications.verifications(db),
+            remaining=verifications.remaining(db),
         )
 
 
@@ -175,6 +178,8 @@ def read_selected(path: str | os.PathLike[str], wanted: Selection) -> Generator[
     """Yield the records that a selection wants, as `read_records`."""
     condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
+        if wanted.remaining and schema.version(db) < verifications.FIRST_VERSION:
+            return
         sources = dict(db.execute("SELECT id, name FROM source").fetchall())
         selected = db.execute(
             f"SELECT {FLOW_COLUMNS} FROM flow WHERE {condition} ORDER BY id",  # noqa: S608 -- question marks
@@ -197,6 +202,8 @@ def has_space(path: Path, wanted: Selection) -> bool:
     """Return whether a flow of a sub-customer's space is among what is wanted; raises as `read_records`."""
     condition, parameters = statements.selected_flows(wanted)
     with _reading(path) as db:
+        if wanted.remaining and schema.version(db) < verifications.FIRST_VERSION:
+            return False
         text = f"SELECT EXISTS (SELECT 1 FROM flow WHERE cust_space_id <> '' AND {condition})"  # noqa: S608 -- question marks
         return bool(db.execute(text, parameters).fetchone()[0])
 

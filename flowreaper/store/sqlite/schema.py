@@ -98,21 +98,29 @@ _HISTORY = (
     ) WITHOUT ROWID""",
 )
 
-# What looking at the flows again said of them: a row a verification, and the flows that the latest of them still found.
+# What looking at the flows again said of them: a row a verification; and the flows that the latest look at them found
+# there although they had their outcome, each with the end of that, since a later call may have ended it anew.
 _VERIFICATION = (
     """CREATE TABLE verification (
         id INTEGER PRIMARY KEY,
         at_ms INTEGER NOT NULL,
         method TEXT NOT NULL,
+        complete INTEGER NOT NULL,
         known INTEGER NOT NULL,
-        checked INTEGER NOT NULL,
+        wanted INTEGER NOT NULL,
         gone INTEGER NOT NULL,
-        remain INTEGER NOT NULL,
+        remains INTEGER NOT NULL,
+        reopened INTEGER NOT NULL,
         unknown INTEGER NOT NULL,
         settled_deleted INTEGER NOT NULL,
-        settled_pending INTEGER NOT NULL
+        settled_pending INTEGER NOT NULL,
+        settled_refused INTEGER NOT NULL,
+        still_in_doubt INTEGER NOT NULL,
+        kept INTEGER NOT NULL,
+        kept_gone INTEGER NOT NULL,
+        kept_unknown INTEGER NOT NULL
     )""",
-    "CREATE TABLE remaining (flow INTEGER PRIMARY KEY)",
+    "CREATE TABLE remaining (flow INTEGER PRIMARY KEY, finished_at_ms INTEGER NOT NULL)",
 )
 
 COUNT_IN_DOUBT = (

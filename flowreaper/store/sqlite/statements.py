@@ -176,6 +176,10 @@ def retry_condition(retry: Retry, table: str = "flow") -> tuple[str, list[object
     return condition, parameters
 
 
+IS_REMAINING = "(id, finished_at_ms) IN (SELECT flow, finished_at_ms FROM remaining)"
+"""The SQL condition for the flows that remain; one that was called again since the look at it has ended anew."""
+
+
 def selected_flows(wanted: Selection) -> tuple[str, list[object]]:
     """Return the SQL condition for the flows that a selection wants, and its parameters."""
     conditions: list[str] = []
@@ -195,6 +199,8 @@ def selected_flows(wanted: Selection) -> tuple[str, list[object]]:
     if wanted.since_ms is not None:
         conditions.append("finished_at_ms >= ?")
         parameters.append(wanted.since_ms)
+    if wanted.remaining:
+        conditions.append(IS_REMAINING)
     return " AND ".join(conditions) or "TRUE", parameters
 
 

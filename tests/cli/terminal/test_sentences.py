@@ -60,6 +60,21 @@ def logged(event: str, **fields: Any) -> str:
             {"to": "out.jsonl", "outcomes_of_earlier_runs": 1200},
             "out.jsonl lacked 1,200 outcomes of earlier runs, which were added",
         ),
+        (
+            "reading.outage_began",
+            {"operation": "GetFlow", "http_status": 0, "message": NO_CONNECTION},
+            f"Nothing answers GetFlow ({NO_CONNECTION}): it is tried again",
+        ),
+        (
+            "templates.read",
+            {"cust_space_id": "", "flows_in_use": 1},
+            "The templates open 1 flow",
+        ),
+        (
+            "templates.read",
+            {"cust_space_id": "cams-x", "flows_in_use": 1200},
+            "The templates of the space cams-x open 1,200 flows",
+        ),
     ],
 )
 def test_an_event_is_a_sentence_with_the_time(event: str, fields: dict[str, Any], sentence: str) -> None:
@@ -99,6 +114,9 @@ EVERY = {
     "outcomes_of_earlier_runs": 1,
     "spaces": 2,
     "operation": "GetFlow",
+    "cust_space_id": "cams-x",
+    "flows_in_use": 2,
+    "flows": 5,
 }
 
 

@@ -11,6 +11,7 @@ from flowreaper.model import Cause, Ending, Flow, State
 from flowreaper.store.history import Minute
 from flowreaper.store.overview import Overview
 from flowreaper.store.store import Holder, Status
+from flowreaper.store.verification import CheckResult, Remaining, Verification, VerificationMethod
 from tests.samples import AT_MS, PAST_RUN
 
 PATH = Path("job.ckpt")
@@ -228,3 +229,24 @@ def test_the_account_is_shown_by_its_number_where_a_run_has_asked_for_it() -> No
     assert told(known)[1].startswith("Account: 42 (acs:ram::42:user/")
     assert all(line.isprintable() for line in told(known))
     assert not any(line.startswith("Account") for line in told(usual))
+
+
+def test_the_latest_verification_is_shown_and_what_earlier_ones_found() -> None:
+    first = Verification(
+        at_ms=AT_MS,
+        method=VerificationMethod.LOOK,
+        complete=True,
+        known=388,
+        wanted=388,
+        counts={CheckResult.GONE: 386, CheckResult.REMAINS: 2},
+    )
+    last = replace(first, wanted=10, counts={CheckResult.GONE: 10})
+    lines = told(overview(verifications=(first, last), remaining=Remaining(flows=2)))
+    (place,) = (place for place, line in enumerate(lines) if line.startswith("Verified: "))
+    assert lines[place].startswith(
+        "Verified: 0 of 10 deleted or absent flows remain (looked at each; a sample of 10 of 388;"
+    )
+    assert lines[place + 1] == "  by earlier verifications: 2 flows remain"
+    lines = told(overview(verifications=(first,), remaining=Remaining(flows=2)))
+    assert any(line.startswith("Verified: 2 of 388 ") for line in lines)
+    assert not any("earlier" in line for line in lines)
