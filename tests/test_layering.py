@@ -91,6 +91,7 @@ PURE = (
     "cli/terminal/listing.py",
     "cli/terminal/plan.py",
     "cli/terminal/progress.py",
+    "cli/terminal/restore.py",
     "cli/terminal/sentences.py",
     "job/flow_rules.py",
     "cli/terminal/verify.py",

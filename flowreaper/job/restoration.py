@@ -42,10 +42,10 @@ class Request:
 class RestorePlan:
     """What a run would do.
 
-    `places` are the flows that it takes, by their lines in the index; `known` were done by earlier runs, `known_empty`
-    of them without their JSON, and `left` are beyond the limit. Of those it takes, `filled` have a draft that lacks its
-    JSON, `unanswered` had a call without an answer, and `without_json` had no JSON. `accounts` are the accounts that
-    the flows come from. `unreadable` are numbers of lines that cannot be read.
+    `places` are the flows that it takes, by their lines in the index, those that it must wait for last. `known` were
+    done by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. Of those it takes,
+    `filled` have a draft that lacks its JSON, `unanswered` had a call without an answer, and `without_json` had no
+    JSON. `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
     """
 
     held: int
@@ -83,34 +83,34 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         index, drafts = reader.index(), read_journal(folder_fd, target)
         wanted = _wanted(index.places, request.flow_ids)
         taken: list[int] = []
+        unanswered: list[int] = []
         known: list[int] = []
         accounts = set()
-        known_empty = left = filled = unanswered = without_json = 0
+        known_empty = left = filled = without_json = 0
         for flow, place in wanted.items():
             entry, draft = reader.entry_at(place), drafts.get(flow)
             accounts.add(entry.account)
             if not needs_work(entry, draft, with_json=bool(request.json_base_url)):
                 known.append(place)
                 known_empty += needs_work(entry, draft, with_json=True)
-            elif request.limit is not None and len(taken) >= request.limit:
+            elif request.limit is not None and len(taken) + len(unanswered) >= request.limit:
                 left += 1
             else:
-                taken.append(place)
+                (unanswered if draft and not draft.new_flow_id else taken).append(place)
                 filled += draft is not None and bool(draft.new_flow_id)
-                unanswered += draft is not None and not draft.new_flow_id
                 without_json += entry.sha256 is None
     except OSError as error:
         part = printable(str(error.filename or "it"))
         raise ConfigurationError(f"the backup cannot be read: {part}: {error.strerror}") from None
     return RestorePlan(
         held=len(index.places),
-        places=tuple(taken),
+        places=(*taken, *unanswered),
         known=tuple(known),
         known_empty=known_empty,
         drafts=drafts,
         accounts=frozenset(accounts - {""}),
         filled=filled,
-        unanswered=unanswered,
+        unanswered=len(unanswered),
         without_json=without_json,
         left=left,
         unreadable=tuple(index.unreadable),
