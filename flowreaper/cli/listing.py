@@ -21,6 +21,7 @@ from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.listing import list_spaces
 from flowreaper.client.operations import Operations
 from flowreaper.errors import ConfigurationError
+from flowreaper.escaping import printable
 from flowreaper.job.flow_rules import FlowRules, Verdict
 from flowreaper.job.listing import FoundFlow, Listing, Tally
 from flowreaper.job.plan_file import PlanHeading, PlannedFlow, PlanWriter
@@ -118,7 +119,12 @@ class ListCommand:
             yield FlowWriter(spool.write, shape, self._request.columns).write
 
     def _check_selection(self) -> None:
-        """Refuse to end as if all were well where rules have selected nothing."""
+        """Refuse to end as if all were well where rules have selected nothing, or a space that was named is empty."""
+        if empty := [space for space in self._request.named_spaces if space in self._tally.empty]:
+            raise ConfigurationError(
+                f"the service shows no flow of the space {', '.join(map(printable, empty))}: `flowreaper spaces` lists the"
+                " account's spaces"
+            )
         if (self._request.rules.any or self._request.plan) and not self._tally.count(Verdict.SELECTED):
             raise ConfigurationError(
                 f"no flow is selected: {sum_line(self._tally)}. Check the rules and the spaces"

@@ -42,15 +42,16 @@ class Request:
 class RestorePlan:
     """What a run would do.
 
-    `places` are the flows that it takes, by their lines in the index; `known` were done by earlier runs, and `left` are
-    beyond the limit. Of those it takes, `filled` have a draft that lacks its JSON, `unanswered` had a call without an
-    answer, and `without_json` had no JSON. `accounts` are the accounts that the flows come from. `unreadable` are
-    numbers of lines that cannot be read.
+    `places` are the flows that it takes, by their lines in the index; `known` were done by earlier runs, `known_empty`
+    of them without their JSON, and `left` are beyond the limit. Of those it takes, `filled` have a draft that lacks its
+    JSON, `unanswered` had a call without an answer, and `without_json` had no JSON. `accounts` are the accounts that
+    the flows come from. `unreadable` are numbers of lines that cannot be read.
     """
 
     held: int
     places: tuple[int, ...]
     known: tuple[int, ...]
+    known_empty: int
     drafts: dict[Flow, Draft]
     accounts: frozenset[str]
     filled: int
@@ -84,12 +85,13 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         taken: list[int] = []
         known: list[int] = []
         accounts = set()
-        left = filled = unanswered = without_json = 0
+        known_empty = left = filled = unanswered = without_json = 0
         for flow, place in wanted.items():
             entry, draft = reader.entry_at(place), drafts.get(flow)
             accounts.add(entry.account)
             if not needs_work(entry, draft, with_json=bool(request.json_base_url)):
                 known.append(place)
+                known_empty += needs_work(entry, draft, with_json=True)
             elif request.limit is not None and len(taken) >= request.limit:
                 left += 1
             else:
@@ -104,6 +106,7 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         held=len(index.places),
         places=tuple(taken),
         known=tuple(known),
+        known_empty=known_empty,
         drafts=drafts,
         accounts=frozenset(accounts - {""}),
         filled=filled,
@@ -169,7 +172,6 @@ class RestoreRun:
         self._tasks = [asyncio.create_task(self._work(flows)) for _ in range(_AT_ONCE)]
         _, unfinished = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
         if unfinished:
-            self._stopped = True
             _, unfinished = await asyncio.wait(unfinished, timeout=_FINISHING_S)
             for task in unfinished:
                 task.cancel()
@@ -181,12 +183,15 @@ class RestoreRun:
         for entry, draft in flows:
             try:
                 restored = await self._restoration.restore(entry, draft)
+                self.summary.results[restored.result] += 1
+                if restored.new_flow_id:
+                    self.summary.json[restored.json] += 1
+                self._done(restored)
+            except Exception:
+                self._stopped = True
+                raise
             finally:
                 self._ended += 1
-            self.summary.results[restored.result] += 1
-            if restored.new_flow_id:
-                self.summary.json[restored.json] += 1
-            self._done(restored)
 
     def _entries(self) -> Iterator[tuple[BackupEntry, Draft | None]]:
         for place in self._plan.places:

@@ -104,8 +104,9 @@ class VerificationRun:
                 wanted=scope.wanted,
                 counts=dict(self._counts),
             )
-            with contextlib.suppress(RunError):  # what stopped it may be the checkpoint
-                await writer.call(partial(checkpoint.verifications.add, verification))
+            if verification.complete or self._counts:
+                with contextlib.suppress(RunError):  # what stopped it may be the checkpoint
+                    await writer.call(partial(checkpoint.verifications.add, verification))
             return Verified(verification, error)
 
     def stop(self) -> None:
