@@ -16,13 +16,6 @@ from flowreaper.producer.formats import Format
 
 what_options = grouped(
     click.option(
-        "--plan",
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Delete what this plan of `flowreaper list --plan` names, in place of SOURCEs: at its endpoint, in its"
-        " account, unchanged and before it expires.",
-    ),
-    click.option(
         "-c",
         "--checkpoint",
         type=click.Path(path_type=Path, dir_okay=False),

@@ -201,9 +201,13 @@ def read_flow_buttons(content: Mapping[str, object]) -> list[str] | None:
     data = _object(content, "Data")
     if not isinstance(data.get("Components", data.get("components")), list):
         return None
+    components = _objects(data, "Components")
+    # The vendor documents no such button on a carousel's card; one that is there all the same opens a flow, too.
+    cards = [card for component in components for card in _objects(component, "Cards")]
+    components += [part for card in cards for part in _objects(card, "CardComponents")]
     return [
         flow_id
-        for component in _objects(data, "Components")
+        for component in components
         for button in _objects(component, "Buttons")
         if _text(button, "Type").upper() == "FLOW" and (flow_id := _text(button, "FlowId"))
     ]

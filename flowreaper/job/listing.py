@@ -40,13 +40,15 @@ class Tally:
     """How far a listing is.
 
     `seen` counts the listed flows, `decisions` what became of them by verdict and kind of rule, `unknown` those whose
-    status could not be read. `doing` says what is being done, `to_look_at` how many flows are still to be looked at.
+    status could not be read. `empty` are the spaces that have no flow. `doing` says what is being done, `to_look_at`
+    how many flows are still to be looked at.
     """
 
     def __init__(self) -> None:
         self.seen = self.unknown = self.to_look_at = 0
         self.decisions: Counter[tuple[Verdict, str]] = Counter()
         self.doing = ""
+        self.empty: list[str] = []
 
     def count(self, verdict: Verdict) -> int:
         """Return how many flows had this verdict."""
@@ -83,6 +85,7 @@ class Listing:
     async def _list(self, space: str, held: HeldFlows) -> AsyncGenerator[FoundFlow, None]:
         """Yield what the list alone decides against; hold the rest."""
         self._tally.doing = "listing flows"
+        seen_before = self._tally.seen
         async with aclosing(list_flows(self._operations, space)) as flows:
             async for listed in flows:
                 self._tally.seen += 1
@@ -91,6 +94,8 @@ class Listing:
                     held.add(listed)
                 else:
                     yield self._counted(FoundFlow(*listed, "", decision))
+        if self._tally.seen == seen_before:
+            self._tally.empty.append(space)
 
     async def _look_closer(self, space: str, held: HeldFlows) -> AsyncGenerator[FoundFlow, None]:
         uses: Mapping[str, TemplateUse] = {}

@@ -95,7 +95,7 @@ class _PlanReader:
         rows.seek(0)
         try:
             readable = sum(1 for _ in map(_planned, rows))
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, RecursionError):
             readable = -1
         if not count == readable == heading.selected:
             raise self._damaged()
@@ -112,7 +112,7 @@ class _PlanReader:
         self._digest.update(FLOWS_LINE)
         try:
             values = json.loads(b"".join(lines).rstrip(b",\n") + b"}")
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict) or values.pop("kind", None) != PLAN_KIND:
             raise InputError(f"{self._name}: is no plan: name a file that was written as a plan")

@@ -15,7 +15,7 @@ from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import StartState
 from flowreaper.job.lane import Safeguards
 from flowreaper.job.operations import build_operations
-from flowreaper.job.safeguard_settings import CANARY_NOTE
+from flowreaper.job.safeguard_settings import CANARY_NOTE, SafeguardSettings
 from flowreaper.job.settings import Settings
 from flowreaper.model import Flow, ReplyClass
 from flowreaper.safeguards.backup import open_backup
@@ -58,29 +58,43 @@ async def open_safeguards(
         canary = None
         if wanted.canary and not _is_proven(start.proven, wanted.canary):
             canary = Canary(wanted.canary, _Proof(operations, settings.treat, note, log).prove)
-        backup = None
-        if wanted.backup:
-            saving = open_backup(
-                wanted.backup,
-                operations,
-                endpoint=settings.endpoint,
-                account=number,
-                outage_limit_s=settings.outage_limit_s,
-                log=log,
-            )
-            backup = await stack.enter_async_context(saving)
-        uses = None
-        if wanted.keep_used:
-            uses = TemplateUses(partial(used_flows, operations), log)
-            stack.push_async_callback(uses.close)
-        only_drafts = bool(wanted.only_drafts)
-        guard = Guard(operations, only_drafts=only_drafts, uses=uses, backup=backup, treat=settings.treat)
+        guard = await _guard(settings, wanted, operations, number, stack, log=log)
         yield Safeguards(
-            guard=guard if wanted.looks else None,
+            guard=guard,
             canary=canary,
             repair=repair,
             silent_since=lambda: operations.silent_since,
         )
+
+
+async def _guard(
+    settings: Settings,
+    wanted: SafeguardSettings,
+    operations: Operations,
+    number: str,
+    stack: contextlib.AsyncExitStack,
+    *,
+    log: Log,
+) -> Guard | None:
+    if not wanted.looks:
+        return None
+    backup = None
+    if wanted.backup:
+        saving = open_backup(
+            wanted.backup,
+            operations,
+            endpoint=settings.endpoint,
+            account=number,
+            outage_limit_s=settings.outage_limit_s,
+            log=log,
+        )
+        backup = await stack.enter_async_context(saving)
+    uses = None
+    if wanted.keep_used:
+        uses = TemplateUses(partial(used_flows, operations), log)
+        stack.push_async_callback(uses.close)
+    only_drafts = bool(wanted.only_drafts)
+    return Guard(operations, only_drafts=only_drafts, uses=uses, backup=backup, treat=settings.treat)
 
 
 def _is_proven(noted: str, wanted: int) -> bool:

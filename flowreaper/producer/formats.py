@@ -198,6 +198,8 @@ class _Reader(NamedTuple):
                 yield self.make.invalid(text, "the line is not UTF-8", number)
             elif value is None:
                 yield self.make.invalid(text, "the line is no JSON object, string or number", number)
+            elif isinstance(value, dict) and value.get("kind") == json_stream.PLAN_KIND:
+                raise json_stream.is_a_plan(self.make.source)
             elif isinstance(value, dict) and (lists := _listings(value)) and not self.fields.id.among(value):
                 for item in chain.from_iterable(lists):
                     yield self._of_value(item, None, number)

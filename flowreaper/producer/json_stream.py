@@ -59,6 +59,14 @@ def parse_elements(chunks: Iterable[bytes], source: str) -> Iterator[object]:
             )
 
 
+def is_a_plan(source: str) -> InputError:
+    """Return the error of a plan that is given as a source."""
+    return InputError(
+        f"{source}: is a plan: read as a list of flows, nobody would check its account, digest and expiry",
+        Advice.USE_PLAN,
+    )
+
+
 def _events(chunks: Iterable[bytes], source: str) -> _Events:
     events = ijson.sendable_list()
     parser = ijson.basic_parse_coro(events, multiple_values=True)
@@ -111,10 +119,7 @@ def _answered(events: _Events, wanted: tuple[str, ...], source: str) -> Generato
             break
         opening, value = next(events)
         if (key, value) == ("kind", PLAN_KIND):
-            raise InputError(
-                f"{source}: is a plan: read as a list of flows, nobody would check its account, digest and expiry",
-                Advice.USE_PLAN,
-            )
+            raise is_a_plan(source)
         if key == "Data" and opening == "start_array":
             found = yield from _listed(events)
         elif key == "body" and key in wanted and opening == "start_map":

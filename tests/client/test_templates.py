@@ -112,6 +112,16 @@ def test_no_text_of_the_service_steers_a_terminal() -> None:
     [
         ({"Data": {"Components": [{"Buttons": [{"Type": "FLOW", "FlowId": "11"}]}]}}, ["11"]),
         ({"Data": {"Components": []}}, []),
+        (
+            {
+                "Data": {
+                    "Components": [
+                        {"Cards": [{"CardComponents": [{"Buttons": [{"Type": "FLOW", "FlowId": "12"}]}]}]}
+                    ]
+                }
+            },
+            ["12"],
+        ),
         ({"data": {"components": [{"buttons": [{"type": "FLOW", "flowId": 11}]}]}}, ["11"]),
         ({"Data": {}}, None),
         ({}, None),
