@@ -61,8 +61,8 @@ class Examination:
             self._looks.add(look)
             look.add_done_callback(partial(self._looked, ended))
 
-    def take(self, count: int, may_claim: Callable[[Claim], bool]) -> tuple[list[Claim], list[Claim]]:
-        """Return up to `count` flows that have passed and may be claimed, in the order of passing.
+    def take(self, count: int) -> tuple[list[Claim], list[Claim]]:
+        """Return up to `count` flows that have passed, in the order of passing.
 
         Then those that were seen too long ago, and must be looked at again.
         """
@@ -73,7 +73,7 @@ class Examination:
         for claim, seen_at in self._passed:
             if now - seen_at > FRESH_S:
                 old.append(claim)
-            elif len(taken) < count and may_claim(claim):
+            elif len(taken) < count:
                 taken.append(claim)
                 self._seen_at[claim.row] = seen_at
             else:

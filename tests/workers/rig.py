@@ -63,6 +63,10 @@ class Ledger:
         self.flushed_at: list[float] = []
         self._read_up_to = 0
 
+    def skip(self, rows: int) -> None:
+        """Let no more be claimed as new flows than those after this many rows."""
+        self._read_up_to = rows
+
     async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
         await asyncio.sleep(self.commit_s)
         if self.failure:
