@@ -151,6 +151,18 @@ def test_a_flow_that_the_look_does_not_find_is_absent_unless_it_was_in_doubt() -
     assert len(service.calls) == 1
 
 
+@pytest.mark.parametrize("state", [State.REFUSED, State.GAVE_UP, State.KEPT])
+def test_a_look_that_does_not_see_a_flow_leaves_it_in_doubt(state: State) -> None:
+    """Only a flow that was seen is kept; a look that was refused says nothing of a call whose answer was lost."""
+    ledger, service = Ledger(1), Service(f1=[LOST])
+    guard = Guard(ledger)
+    found = Finding(state, REFUSED)
+    guard.on_ask = lambda _: guard.findings.update({"1": found}) if service.calls else None
+    run(make(ledger, service, guard=guard))
+    (outcome,) = ledger.outcomes
+    assert (outcome.state, outcome.in_doubt) == (state, state is not State.KEPT)
+
+
 def test_flows_in_a_row_that_a_look_does_not_find_stop_the_run_as_answers_do() -> None:
     ledger, service = Ledger(60), Service()
     gone = {f"f{row}": Finding(State.ABSENT, GONE) for row in ledger.rows}
