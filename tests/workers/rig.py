@@ -209,6 +209,7 @@ def make(
     flush_when_idle: bool = False,
     guard: Guard | None = None,
     canary: Canary | None = None,
+    now: Callable[[], float] = lambda: 1_800_000_000.0,
 ) -> WorkerPool:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
@@ -221,7 +222,7 @@ def make(
         refusals=RefusalStreak(max_refusals),
         log=log,
         canary=canary,
-        now=lambda: 1_800_000_000.0,
+        now=now,
     )
     examination = None
     if guard:
@@ -230,6 +231,7 @@ def make(
             rate,
             backlog,
             outcomes,
+            now,
         )
     pool = WorkerPool(
         backlog=backlog,

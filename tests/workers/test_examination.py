@@ -139,6 +139,28 @@ def test_a_flow_that_waited_for_too_long_since_its_look_is_looked_at_again() -> 
     assert not [flow for at, flow in service.calls if at > 60 + FRESH_S]
 
 
+def test_flows_that_were_seen_before_the_machine_slept_are_looked_at_again() -> None:
+    """The event loop's clock stands still meanwhile."""
+    slept_s = 0.0
+    ledger, service = Ledger(40), Service()
+    guard = Guard(ledger)
+
+    async def main() -> None:
+        nonlocal slept_s
+        loop = asyncio.get_running_loop()
+        pool = make(ledger, service, rate=5, guard=guard, now=lambda: 1_800_000_000.0 + loop.time() + slept_s)
+        running = asyncio.ensure_future(pool.run())
+        await asyncio.sleep(3.05)
+        slept_s = 8 * 3600.0
+        guard.findings = {str(row): PUBLISHED for row in ledger.rows}
+        before = len(service.calls)
+        await running
+        assert len(service.calls) <= before + 1  # whose call was on its way
+
+    run_virtual(main())
+    assert states(ledger)[State.KEPT] >= 20
+
+
 def test_a_flow_that_the_look_does_not_find_is_absent_unless_it_was_in_doubt() -> None:
     ledger, service = Ledger(2), Service(f2=[LOST])
     guard = Guard(ledger, f1=Finding(State.ABSENT, GONE))
