@@ -13,7 +13,7 @@ import click
 from flowreaper.cli.document import verification_summary
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.new_file import STDOUT, check_new, new_file
-from flowreaper.cli.preflight import former_key
+from flowreaper.cli.preflight import former_key, refuse_unnamed_account
 from flowreaper.cli.service import caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.terminal.log import LogFormat, make_log
@@ -105,15 +105,9 @@ class VerifyCommand:
     def _consider_key(self, credentials: Credentials, caller: CallerIdentity | None) -> None:
         """Refuse, or note, another key than the last where nobody can say that it is of the same account."""
         key = former_key(self._checkpoint, credentials, caller)
-        account = read_status(self._checkpoint).account
-        if not key or (caller and account):
+        refuse_unnamed_account(self._checkpoint, key, caller)
+        if not key or (caller and read_status(self._checkpoint).account):
             return
-        if account:
-            raise ConfigurationError(
-                f"the checkpoint belongs to the account {printable(account)}, and nobody can say with --no-identity"
-                f" whether this access key does; the last one was {printable(key)}. To a key of another account every"
-                " flow looks gone: leave out --no-identity, or use that key"
-            )
         known = (
             f"the checkpoint was last used with the access key {printable(key)}, and does not know its account's number:"
             " to a key of another account every flow looks gone"
