@@ -20,6 +20,9 @@ Ids = Callable[[int], list[str]]
 
 DOCUMENTS = ("README.md", ".github/GUIDE.md")
 FLOWS = 30  # as in the block that shows the question
+FAST = {"FLOWREAPER_DELETE_RATE": "200"} | {
+    f"FLOWREAPER_{name}_READ_RATE": "200" for name in ("DELETE", "LIST", "SPACES", "VERIFY", "RESTORE")
+}
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What these do is what .ci/run does.
@@ -28,21 +31,6 @@ INSTALLING = {
     ".venv/bin/pip install .",
     ".venv/bin/pip install -e '.[dev]'",
     ".venv/bin/pytest",
-}
-
-# Programs that need not be on this machine, as Python; `ids` are the flow ids that the test made.
-STAND_INS = {
-    "aliyun": """
-        import json, sys
-        assert sys.argv[1:3] == ["cams", "ListFlow"], sys.argv
-        print(json.dumps({"Code": "OK", "Data": [{"FlowId": flow, "Status": "DRAFT"} for flow in ids]}))
-        """,
-    "jq": """
-        import json, sys
-        assert sys.argv[1:] == ["-r", ".Data[].FlowId"], f"this stand-in knows no {sys.argv}"
-        for page in sys.stdin:
-            print("\\n".join(flow["FlowId"] for flow in json.loads(page)["Data"]))
-        """,
 }
 
 # The programs call the service itself; here they must not.
@@ -89,7 +77,9 @@ def read_files(text: str) -> Iterator[str]:
         for word in words_of(line):
             written = before in ("-o", "--output", "--results") or before.startswith(">")
             begun = before in ("-c", "--checkpoint") and not PurePath(word.removesuffix(".ckpt")).suffix
-            if written or begun:
+            if before == "--plan":
+                made |= {word, f"{word}.ckpt"}
+            elif written or begun:
                 made.add(word)
             elif PurePath(word).suffix in (".txt", ".csv", ".jsonl", ".ckpt") and word not in made:
                 yield word
@@ -115,17 +105,15 @@ def prepare(command: Command, text: str, flows: list[str]) -> None:
 
 
 @pytest.fixture
-def reader(command: Command, ids: Ids) -> tuple[Command, list[str]]:
-    """The command as a reader has it, with the programs that the documents name; the ids that these know."""
+def reader(
+    begin: Callable[..., tuple[Service, Command]], bare: Command, ids: Ids
+) -> tuple[Command, list[str]]:
+    """The command as a reader has it: an account with flows of all kinds, and with those that the test has listed."""
     flows = ids(FLOWS)
-    programs = command.folder.parent / f"{command.folder.name}-bin"
-    programs.mkdir()
-    for name, body in STAND_INS.items():
-        file = programs / name
-        file.write_text(f"#!{sys.executable}\nids = {flows!r}\n{textwrap.dedent(body)}")
-        file.chmod(0o755)
-    path = f"{programs}:{command.environment['PATH']}"
-    return Command(command.folder, command.environment | {"PATH": path}), flows
+    bare.write("known", *flows)
+    _, command = begin("--seed-flows", "60", "--known", "known", "--rate", "500")
+    (bare.folder / "known").unlink()
+    return command, flows
 
 
 def on_a_terminal(command: Command, script: str, answers: dict[str, str]) -> Finished:
@@ -154,7 +142,7 @@ def run_shell(command: Command, flows: list[str], text: str) -> None:
     assert ".venv" not in script, f"no part of what .ci/run does: {script}"
     serves = re.search(r"^flowreaper sandbox", script, re.MULTILINE)
     answers = {"[y/N]": "y\n"} | ({"FLOWREAPER_ENDPOINT": "\x03"} if serves else {})
-    fast = Command(command.folder, command.environment | {"FLOWREAPER_DELETE_RATE": "200"})
+    fast = Command(command.folder, command.environment | FAST)
     done = on_a_terminal(fast, script, answers)
     assert done.status in ((0, 130, -2) if serves else (0,)), done.out
     assert "Traceback" not in done.out
