@@ -129,6 +129,13 @@ async def test_more_flows_than_may_be_deleted_are_all_read_and_none_is_called(
         assert within.counts == {State.DELETED: 2, State.PENDING: 1, State.INVALID: 1}
 
 
+async def test_all_flows_are_read_first_however_many_they_are(tmp_path: Path) -> None:
+    async with sandbox() as server, asyncio.timeout(30):
+        summary = await delete(server, tmp_path, range(1, 12_001), max_delete=11_999)
+        assert "12,000 flows would be called, and at most 11,999 may be" in str(summary.error)
+        assert called(server) == []
+
+
 async def test_a_share_counts_each_space_of_the_flows_and_no_other(tmp_path: Path) -> None:
     async with sandbox(seed_flows=400) as server:
         summary = await delete(server, tmp_path, ["1", "2"], max_delete="0%")

@@ -13,10 +13,12 @@ from flowreaper.cli.terminal.reporter import local_time
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.client.actions import CallerIdentity
+from flowreaper.job.safeguard_settings import BACKUP_NOTE, SAFEGUARDS_NOTE
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Summary
 from flowreaper.model import Credentials, State
 from flowreaper.producer.sources import Source
+from flowreaper.store.sqlite.reader import read_notes
 
 
 def start_of(
@@ -43,8 +45,15 @@ def start_of(
         piped=any(not source.rereadable for source in sources),
         rate=settings.rate,
         limit=settings.limit,
+        safeguards=settings.safeguards.after({} if rehearsal else notes_of(path)),
         stops_at=stops_at(settings),
     )
+
+
+def notes_of(checkpoint: Path) -> dict[str, str]:
+    """Return what a checkpoint notes of its job's safeguards; raises ConfigurationError, CheckpointError."""
+    noted = read_notes(checkpoint, "")
+    return {name: noted[name] for name in (SAFEGUARDS_NOTE, BACKUP_NOTE) if noted.get(name)}
 
 
 def stops_at(settings: Settings) -> datetime | None:

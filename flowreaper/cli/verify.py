@@ -26,10 +26,12 @@ from flowreaper.cli.terminal.verify import (
     describe_progress,
     describe_scope,
 )
+from flowreaper.client.actions import CallerIdentity
 from flowreaper.errors import CheckpointRefusedError, ConfigurationError
 from flowreaper.escaping import printable
 from flowreaper.job.settings import Settings
 from flowreaper.job.verification import VerificationRun
+from flowreaper.model import Credentials
 from flowreaper.store.sqlite.reader import read_status
 from flowreaper.store.verification import STILL_THERE, UNCLEAR, Checked, Extent, Scope, Verified
 
@@ -79,11 +81,7 @@ class VerifyCommand:
         async with open_service(self._settings, self._options["profile"]) as (settings, source):
             log = make_log(self._screen, LogFormat.TEXT, "info")
             caller = await caller_of(settings, source, self._options, log)
-            if key := former_key(self._checkpoint, await source.get(), caller):
-                self._say(
-                    f"Note: the checkpoint was last used with the access key {printable(key)}. To a key of another account"
-                    " every flow looks gone"
-                )
+            self._consider_key(await source.get(), caller)
 
             def opened(scope: Scope) -> None:
                 self._scope = scope
@@ -103,6 +101,23 @@ class VerifyCommand:
             )
             verified = await self._supervise(run)
         return self._report(verified)
+
+    def _consider_key(self, credentials: Credentials, caller: CallerIdentity | None) -> None:
+        """Refuse, or note, another key than the last where nobody can say that it is of the same account."""
+        key = former_key(self._checkpoint, credentials, caller)
+        if not key or (caller and read_status(self._checkpoint).account):
+            return
+        known = (
+            f"the checkpoint was last used with the access key {printable(key)}, and does not know its account's number:"
+            " to a key of another account every flow looks gone"
+        )
+        if caller is None:
+            self._say(f"Note: {known}")
+        elif self._options["expect_account"] is None:
+            raise ConfigurationError(
+                f"{known}. This key is of the account {caller.account}: if that is the right one, add"
+                f" --expect-account {caller.account}"
+            )
 
     async def _supervise(self, run: VerificationRun) -> Verified:
         """Check while signals are listened to and the progress is shown."""

@@ -42,15 +42,16 @@ class Request:
 class RestorePlan:
     """What a run would do.
 
-    `places` are the flows that it takes, by their lines in the index; `known` were done by earlier runs, and `left` are
-    beyond the limit. Of those it takes, `filled` have a draft that lacks its JSON, `unanswered` had a call without an
-    answer, and `without_json` had no JSON. `accounts` are the accounts that the flows come from. `unreadable` are
-    numbers of lines that cannot be read.
+    `places` are the flows that it takes, by their lines in the index, those that it must wait for last. `known` were
+    done by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. Of those it takes,
+    `filled` have a draft that lacks its JSON, `unanswered` had a call without an answer, and `without_json` had no
+    JSON. `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
     """
 
     held: int
     places: tuple[int, ...]
     known: tuple[int, ...]
+    known_empty: int
     drafts: dict[Flow, Draft]
     accounts: frozenset[str]
     filled: int
@@ -82,32 +83,34 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         index, drafts = reader.index(), read_journal(folder_fd, target)
         wanted = _wanted(index.places, request.flow_ids)
         taken: list[int] = []
+        unanswered: list[int] = []
         known: list[int] = []
         accounts = set()
-        left = filled = unanswered = without_json = 0
+        known_empty = left = filled = without_json = 0
         for flow, place in wanted.items():
             entry, draft = reader.entry_at(place), drafts.get(flow)
             accounts.add(entry.account)
             if not needs_work(entry, draft, with_json=bool(request.json_base_url)):
                 known.append(place)
-            elif request.limit is not None and len(taken) >= request.limit:
+                known_empty += needs_work(entry, draft, with_json=True)
+            elif request.limit is not None and len(taken) + len(unanswered) >= request.limit:
                 left += 1
             else:
-                taken.append(place)
+                (unanswered if draft and not draft.new_flow_id else taken).append(place)
                 filled += draft is not None and bool(draft.new_flow_id)
-                unanswered += draft is not None and not draft.new_flow_id
                 without_json += entry.sha256 is None
     except OSError as error:
         part = printable(str(error.filename or "it"))
         raise ConfigurationError(f"the backup cannot be read: {part}: {error.strerror}") from None
     return RestorePlan(
         held=len(index.places),
-        places=tuple(taken),
+        places=(*taken, *unanswered),
         known=tuple(known),
+        known_empty=known_empty,
         drafts=drafts,
         accounts=frozenset(accounts - {""}),
         filled=filled,
-        unanswered=unanswered,
+        unanswered=len(unanswered),
         without_json=without_json,
         left=left,
         unreadable=tuple(index.unreadable),
@@ -169,7 +172,6 @@ class RestoreRun:
         self._tasks = [asyncio.create_task(self._work(flows)) for _ in range(_AT_ONCE)]
         _, unfinished = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
         if unfinished:
-            self._stopped = True
             _, unfinished = await asyncio.wait(unfinished, timeout=_FINISHING_S)
             for task in unfinished:
                 task.cancel()
@@ -181,12 +183,15 @@ class RestoreRun:
         for entry, draft in flows:
             try:
                 restored = await self._restoration.restore(entry, draft)
+                self.summary.results[restored.result] += 1
+                if restored.new_flow_id:
+                    self.summary.json[restored.json] += 1
+                self._done(restored)
+            except Exception:
+                self._stopped = True
+                raise
             finally:
                 self._ended += 1
-            self.summary.results[restored.result] += 1
-            if restored.new_flow_id:
-                self.summary.json[restored.json] += 1
-            self._done(restored)
 
     def _entries(self) -> Iterator[tuple[BackupEntry, Draft | None]]:
         for place in self._plan.places:

@@ -57,7 +57,7 @@ class AssetHost:
             call.http_status = 403
             return web.Response(status=403, text=_DENIED, content_type="application/xml")
         found = self._accounts[asset.account_id].service.find(flow)
-        if isinstance(found, Answer) or not found.json_from:
+        if isinstance(found, Answer):
             call.http_status = 404
             return web.Response(status=404, text=_NO_KEY, content_type="application/xml")
         reply = self._responder.file(found.json())

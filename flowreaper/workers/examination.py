@@ -110,5 +110,6 @@ class Examination:
     def _looked(self, ended: Callable[[], None], look: asyncio.Task[None]) -> None:
         self._looks.discard(look)
         if not look.cancelled():
-            self.error = self.error or look.exception()
+            error = look.exception()  # retrieved of every look, so that asyncio logs nothing
+            self.error = self.error or error
         ended()

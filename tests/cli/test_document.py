@@ -8,13 +8,21 @@ from pathlib import Path
 import pytest
 
 from flowreaper.cli import document
-from flowreaper.cli.document import job_document, refusal_document, run_document, summary_document
+from flowreaper.cli.document import (
+    job_document,
+    refusal_document,
+    run_document,
+    summary_document,
+    verification_summary,
+)
 from flowreaper.cli.terminal.summary import RunEnd
+from flowreaper.cli.terminal.verify import VerifyCommands
 from flowreaper.errors import FatalReplyError
 from flowreaper.job.summary import Summary
 from flowreaper.model import Cause, Ending, Flow, State
 from flowreaper.store.overview import Overview
 from flowreaper.store.store import Status
+from flowreaper.store.verification import CheckResult, Remaining, Verification, VerificationMethod, Verified
 from tests.samples import AT, AT_MS, PAST_RUN
 
 CAUSE = Cause(State.REFUSED, "Some.Code", 3, (Flow("7", "cams-a"), Flow("8")))
@@ -42,6 +50,14 @@ OVERVIEW = Overview(
     sources={"ids.txt": 7},
     spaces={"": 6, "cams-a": 1},
     runs=(RUN,),
+)
+VERIFICATION = Verification(
+    at_ms=AT_MS,
+    method=VerificationMethod.LOOK,
+    complete=True,
+    known=9,
+    wanted=3,
+    counts={CheckResult.GONE: 1, CheckResult.REMAINS: 1, CheckResult.REOPENED: 1},
 )
 PATH = Path("job.ckpt")
 DELETE = "flowreaper delete -c job.ckpt"
@@ -139,3 +155,24 @@ def test_a_job_has_its_account_by_number_and_null_where_nobody_asked() -> None:
     status = replace(OVERVIEW.status, account="42", arn="acs:ram::42:root")
     shown = job_document(replace(OVERVIEW, status=status), PATH, DELETE)
     assert (shown["account"], shown["arn"]) == ("42", "acs:ram::42:root")
+
+
+def test_a_job_has_its_verifications_and_how_many_flows_remain() -> None:
+    overview = replace(OVERVIEW, verifications=(VERIFICATION,), remaining=Remaining(flows=4))
+    found = job_document(overview, PATH, DELETE)
+    assert found["remaining"] == 4
+    (made,) = found["verifications"]
+    assert made["checks"] == {check.value: VERIFICATION.count(check) for check in CheckResult}
+    assert made | {"at": AT, "method": "look", "known": 9, "wanted": 3, "checked": 3, "remain": 2} == made
+    assert made["proves"] is False
+
+
+def test_a_verification_names_what_to_do_only_where_there_is_something() -> None:
+    commands = VerifyCommands("resume", "list", "delete")
+    found = verification_summary(Verified(VERIFICATION, FatalReplyError("no")), PATH, commands, 3)
+    assert (found["resume"], found["delete_remaining"]) == ("resume", "delete")
+    assert (found["exit_status"], found["error"]) == (3, "no")
+    fine = replace(VERIFICATION, counts={CheckResult.GONE: 3})
+    found = verification_summary(Verified(fine), PATH, commands, 0)
+    assert (found["resume"], found["delete_remaining"], found["error"]) == (None, None, None)
+    assert found["proves"] is True

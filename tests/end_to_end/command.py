@@ -200,10 +200,10 @@ class Service:
         """Where it listens."""
         return self.environment["FLOWREAPER_ENDPOINT"]
 
-    def ledger(self, since: int = 0) -> list[dict[str, Any]]:
-        """Return every call that it met after call number `since`."""
+    def ledger(self, since: int = 0, action: str = "DeleteFlow") -> list[dict[str, Any]]:
+        """Return every call of an operation that it met after call number `since`."""
         opener = build_opener(ProxyHandler({}))
-        with opener.open(f"{self.url}/ledger?since={since}", timeout=PATIENCE_S) as answer:
+        with opener.open(f"{self.url}/ledger?since={since}&action={action}", timeout=PATIENCE_S) as answer:
             calls: list[dict[str, Any]] = json.load(answer)["calls"]
         return calls
 

@@ -261,7 +261,8 @@ def test_status_says_under_way_while_a_run_goes_on_and_in_doubt_when_it_is_gone(
     service, command = begin("--latency", "20")
     flows = ids(3)
     command.write("flows.txt", *flows)
-    with command.flowreaper("delete", "-y", "--rate", "50", "-c", NAME, "flows.txt") as process:
+    words = ("delete", "-y", "--no-identity", "--rate", "50", "-c", NAME, "flows.txt")
+    with command.flowreaper(*words) as process:
         wait_until_begun(command)
         wait_for(lambda: command.states(NAME).get("claimed") == 3)
         live = command.run("status", NAME)

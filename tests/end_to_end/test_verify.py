@@ -1,8 +1,10 @@
 """``flowreaper verify`` against a sandbox: what is gone, what is there all the same, and what was in doubt."""
 
+import contextlib
 import json
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from flowreaper import State, read_records
+from flowreaper import FlowreaperError, State, read_records
 from tests.end_to_end.command import (
     PATIENCE_S,
     Command,
@@ -189,7 +191,26 @@ def test_the_commands_that_it_names_delete_what_is_left(
     assert copy.run("results", "--remaining", CHECKPOINT).out == ""
 
 
-def test_kept_flows_are_checked_and_a_result_can_be_read_by_a_program(begin: Begin, ids: Ids) -> None:
+@pytest.mark.parametrize("method", [(), ("--by-listing",)])
+def test_flows_that_a_safeguard_kept_are_checked_too_unless_it_is_a_sample(
+    begin: Begin, ids: Ids, bare: Command, method: tuple[str, ...]
+) -> None:
+    flows = ids(6)
+    published = bare.write("published.txt", *flows[:2])
+    service, command = begin("--known", bare.write("known.txt", *flows), "--published", published)
+    delete(command, flows, "--only-drafts")
+    assert command.states(CHECKPOINT) == {"deleted": 4, "kept": 2}
+    done = verify(command, *method, "--combined", "-")
+    assert done.status == 0
+    assert "Kept, and there: 2 flows" in done.err
+    assert signs(done.out) == {flow: "=" if flow in flows[:2] else "-" for flow in flows}
+    looks = len(looked_at(service))
+    sampled = verify(command, *method, "--sample", "3", "--combined", "-")
+    assert sorted(signs(sampled.out).values()) == ["-"] * 3
+    assert len(looked_at(service)) == looks + (0 if method else 3)
+
+
+def test_a_result_can_be_read_by_a_program(begin: Begin, ids: Ids) -> None:
     _, command = begin()
     delete(command, ids(3))
     done = verify(command, "--json")
@@ -252,11 +273,36 @@ def test_an_account_of_another_number_is_refused_before_any_look(bare: Command, 
         assert not (command.folder / "signs.txt").exists()
 
 
+def test_another_key_has_to_be_vouched_for_where_the_checkpoint_does_not_know_its_account(
+    begin: Begin, ids: Ids
+) -> None:
+    service, command = begin()
+    delete(command, ids(3), "--no-identity")
+    with contextlib.closing(sqlite3.connect(command.folder / CHECKPOINT, isolation_level=None)) as db:
+        db.execute("UPDATE job SET value = 'LTAI****Gone' WHERE name = 'access_key'")
+    refused = verify(command)
+    assert refused.status == 2
+    assert "LTAI****Gone" in refused.err
+    assert looked_at(service) == []
+    (words,) = (line.partition(": if that is the right one, add ")[2] for line in refused.told)
+    assert words == "--expect-account 1000000000000001"
+    assert verify(command, *words.split()).status == 0
+    unchecked = verify(command, "--no-identity")
+    assert unchecked.status == 0
+    assert "Note: the checkpoint was last used with the access key LTAI****Gone" in unchecked.err
+
+
+def is_calling(command: Command) -> bool:
+    with contextlib.suppress(FlowreaperError):  # not begun yet
+        return "claimed" in command.states(CHECKPOINT)
+    return False
+
+
 def test_a_checkpoint_that_a_run_has_is_left_to_it(begin: Begin, ids: Ids) -> None:
     _, command = begin("--trouble", "hang-before:#1-")
     name = command.write("flows.txt", *ids(3))
     with command.flowreaper("delete", "--yes", "--timeout", "60", name) as run:
-        wait_for(lambda: (command.folder / CHECKPOINT).exists() and "claimed" in command.states(CHECKPOINT))
+        wait_for(lambda: is_calling(command))
         done = verify(command)
         assert done.status == 75
         assert "in use by another run" in done.err

@@ -308,8 +308,10 @@ def test_an_input_that_cannot_be_read_is_the_error_of_a_bounded_run_too() -> Non
     assert (rig.client.sent, str(rig.lane.workers.error)) == ([], "unreadable")
 
 
-@pytest.mark.parametrize("most", [5, "10%"])
-def test_a_bounded_run_that_is_stopped_before_its_first_call_makes_none(most: int | str) -> None:
-    wait_s = 100.0 if most == 5 else 0.0
-    rig = Rig(Input(2, wait_s=wait_s), settings=bounded(most, max_duration_s=20.0), existing=1000)
+@pytest.mark.parametrize(("most", "wait_s"), [(100, 15.0), ("10%", 0.0)], ids=["reading", "counting"])
+def test_a_bounded_run_that_is_stopped_before_its_first_call_waits_for_nothing(
+    most: int | str, wait_s: float
+) -> None:
+    rig = Rig(Input(100, wait_s=wait_s), settings=bounded(most, max_duration_s=20.0), existing=1000)
     assert (rig.client.sent, rig.lane.workers.ending) == ([], Ending.TIME_UP)
+    assert rig.snapshot.elapsed_s < 40

@@ -12,6 +12,7 @@ from flowreaper.model import Credentials, Flow
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions, api
 from flowreaper.sandbox.operations import OPERATIONS
 from flowreaper.sandbox.seed import seeded
+from flowreaper.sandbox.trouble import Script, parse_script
 
 OTHERS = [name for name, operation in OPERATIONS.items() if operation.run]
 SECOND = Credentials("LTAIsandboxAccessKey0002", "second-secret")
@@ -187,15 +188,21 @@ async def test_trouble_after_the_work_leaves_the_work_done(start: Any, kind: str
     assert len(client.sandbox.service.stored) == made
 
 
-async def test_chances_of_one_operation_leave_those_of_another_alone(start: Any) -> None:
-    async def troubled(script: str) -> list[int]:
+async def test_chances_are_the_seeds_own_for_delete_flow_and_others_for_another_operation(start: Any) -> None:
+    async def troubled(script: str, operation: str) -> list[int]:
         client = await start(trouble=script, seed=3)
         for n in range(60):
             await client.delete(str(n))
             await client.call("GetFlow", FlowId=str(n))
-        return [call.number for call in client.sandbox.ledger.calls if call.trouble]
+        return [call.number for call in client.sandbox.ledgers[operation].calls if call.trouble]
 
-    assert await troubled("error-500:0.3,GetFlow/throttle:0.5") == await troubled("error-500:0.3") != []
+    rules = Script(parse_script("error-500:0.3"), 3)
+    expected = [number for number in range(1, 61) if rules.decide(number)]
+    both = "error-500:0.3,GetFlow/error-500:0.3"
+    assert await troubled("error-500:0.3", "DeleteFlow") == await troubled(both, "DeleteFlow") == expected
+    others = await troubled(both, "GetFlow")
+    assert others == await troubled(both, "GetFlow") != expected
+    assert others
 
 
 # The flows' JSON.
@@ -245,9 +252,10 @@ async def test_the_request_for_a_json_has_trouble_of_its_own(start: Any) -> None
     assert [call.trouble for call in client.sandbox.ledgers["FlowJSON"].calls] == ["error-500", "huge", None]
 
 
-async def test_an_address_keeps_the_clock_of_the_service(start: Any) -> None:
-    client = await start(clock_offset_s=-10_000)
-    query, headers = client.request(Flow("1"), action="GetFlowJSONAssest", ahead_s=-10_000)
+@pytest.mark.parametrize("ahead_s", [-10_000, 10_000])
+async def test_an_address_keeps_the_clock_of_the_service(start: Any, ahead_s: int) -> None:
+    client = await start(clock_offset_s=ahead_s)
+    query, headers = client.request(Flow("1"), action="GetFlowJSONAssest", ahead_s=ahead_s)
     url = (await client.send(query, headers)).json["Data"]["FilePath"]
     assert (await client.fetch(url)).status == 200
 
@@ -296,6 +304,10 @@ async def test_a_listing_lags_but_a_look_does_not(start: Any, clock: Clock) -> N
     assert [flow["FlowId"] for flow in (await client.call("ListFlow")).json["Data"]] == ["1"]
     clock.now_s += 5
     assert (await client.call("ListFlow")).json["Data"] == []
+    await client.call("CreateFlow", FlowName="a", Categories='["OTHER"]')
+    assert (await client.call("ListFlow")).json["Data"] == []
+    clock.now_s += 5
+    assert len((await client.call("ListFlow")).json["Data"]) == 1
 
 
 async def test_parameters_may_stand_in_a_form(start: Any) -> None:

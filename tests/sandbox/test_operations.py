@@ -63,7 +63,7 @@ def test_get_flow_tells_every_field_of_the_official_model() -> None:
         *("PreviewUrl", "PreviewUrlExpires", "EndpointUri"),
     }
     assert (data["FlowId"], data["Status"]) == ("1", "DRAFT")
-    assert data["PreviewUrlExpires"] > 1000 * 1000
+    assert data["PreviewUrlExpires"] == (1000 + 30 * 86_400) * 1000
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import click
 from flowreaper.cli.exit_status import VERIFYING
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.options import checkpoint_argument
-from flowreaper.cli.service_options import reading_options
+from flowreaper.cli.service_options import reading_options, service_settings
 
 _EXAMPLES = (
     "flowreaper verify ids.txt.ckpt                       look at each flow",
@@ -73,7 +73,6 @@ def command(ctx: click.Context, /, checkpoint: Path, **options: Any) -> None:
     No run may have the checkpoint meanwhile. Whatever is found is kept at once: Ctrl-C loses nothing.
     """
     # These take a fifth of a second, which help and completion need not wait.
-    from flowreaper.cli.service_options import service_settings
     from flowreaper.cli.verify import VerifyCommand
     from flowreaper.job.settings import parse_treat
     from flowreaper.store.verification import Extent, VerificationMethod

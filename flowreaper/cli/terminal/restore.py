@@ -32,9 +32,8 @@ class RestoreStart:
 def describe(start: RestoreStart, what: str) -> str:
     """Write the plan; `what` begins it, as in "About to make"."""
     plan = start.plan
-    made = len(plan.places) - plan.filled
     lines = [
-        f"{what} {_drafts(made)} from the backup {start.folder}",
+        f"{what} {_drafts(len(plan.places) - plan.filled)} from the backup {start.folder}",
         f"  Endpoint:    {printable(start.endpoint)}",
         f"  Access key:  {printable(start.access_key)}",
     ]
@@ -42,10 +41,14 @@ def describe(start: RestoreStart, what: str) -> str:
         lines.append(f"  Account:     {start.caller.account} ({printable(start.caller.arn)})")
     if plan.accounts:
         lines.append(f"  Saved from:  {', '.join(map(printable, sorted(plan.accounts)))}")
-    lines += [f"  Flows:       {_flows(plan)}", f"  JSON:        {_json(start)}"]
+    lines.append(f"  Flows:       {_flows(plan)}")
+    if plan.places:
+        lines.append(f"  JSON:        {_json(start)}")
     if plan.unreadable:
         shown = ", ".join(map(str, plan.unreadable[:_LINES_SHOWN]))
-        lines.append(f"  Warning:     {len(plan.unreadable):,} lines of {INDEX} cannot be read: {shown}")
+        lines.append(
+            f"  Warning:     lines of {INDEX} that cannot be read: {len(plan.unreadable):,} (number {shown})"
+        )
     return "\n".join(lines)
 
 
@@ -91,11 +94,9 @@ def describe_end(start: RestoreStart, summary: RestoreSummary) -> str:
     if summary.json[Json.REFUSED]:
         parts.append(f"JSON refused for {summary.json[Json.REFUSED]:,}")
     lines = [f"{_ENDED[summary.ending]}: {', '.join(parts)}."]
-    if summary.error:
-        lines[0] += f" {summary.left:,} left."
-    elif summary.left:
-        lines.append(f"{summary.left:,} flows are left.")
-    if empty := summary.json[Json.NOT_SET]:
+    if summary.left:
+        lines.append("1 flow is left." if summary.left == 1 else f"{summary.left:,} flows are left.")
+    if empty := summary.json[Json.NOT_SET] + plan.known_empty:
         lines.append(_how_to_fill(start, empty))
     if summary.left and start.resume:
         lines.append(f"To go on: {start.resume}")
@@ -116,7 +117,7 @@ def _how_to_fill(start: RestoreStart, empty: int) -> str:
     return (
         f"{drafts}: the service fetches a flow's JSON from a URL, and none was given. Either put the folder"
         f" {start.folder} where the service can fetch it, and run\n  {start.fill_command}\n"
-        f"or upload each file by hand: standard output and {JOURNAL} name the file of each new flow"
+        f"or upload each file by hand: standard output and {JOURNAL} name the file of each new flow."
     )
 
 
@@ -125,7 +126,7 @@ def _flows(plan: RestorePlan) -> str:
     if plan.known:
         parts.append(f"{len(plan.known):,} restored before")
     if plan.filled:
-        parts.append(f"{plan.filled:,} drafts of an earlier run get their JSON")
+        parts.append(f"JSON for {_drafts(plan.filled)} of an earlier run")
     if plan.unanswered:
         parts.append(
             f"{plan.unanswered:,} may have a draft, since a call had no answer: looked for by name first"

@@ -13,8 +13,10 @@ from flowreaper.client.actions import CallerIdentity
 from flowreaper.durations import duration
 from flowreaper.escaping import printable
 from flowreaper.job.dry_run import Plan
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import State
 
+NO_SAFEGUARDS = SafeguardSettings()
 _LABEL_WIDTH = 12
 _SOURCES_SHOWN = 3
 
@@ -28,7 +30,8 @@ class Start:
     with, None where that may be the same account's. `counts` are the checkpoint's flows by state, empty for a new
     one. `sources` are names as given; `piped`: one of them can be read only once, so nobody knows yet what it
     holds. `found` is what the input holds, None where it is read while the run goes on; `known` counts the flows
-    that are to be called for sure. `limit` bounds the flows of this run, None: all. The run stops at `stops_at`, a
+    that are to be called for sure. `limit` bounds the flows of this run, None: all; `safeguards` are
+    those that it has. The run stops at `stops_at`, a
     local time, at the latest, None: never.
     """
 
@@ -46,6 +49,7 @@ class Start:
     known: int = 0
     rate: float
     limit: int | None = None
+    safeguards: SafeguardSettings = NO_SAFEGUARDS
     stops_at: datetime | None = None
 
     @property
@@ -116,6 +120,10 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
         **counted,
         **planned,
         "rate": start.rate,
+        "only_drafts": bool(start.safeguards.only_drafts),
+        "keep_used": bool(start.safeguards.keep_used),
+        "backup": str(start.safeguards.backup) if start.safeguards.backup else None,
+        "canary": start.safeguards.canary,
         "expected_s": round(expected, 1) if start.is_counted else None,
         "expected_end": ends_at(expected, now).isoformat(timespec="seconds") if start.is_counted else None,
         "stops_at": start.stops_at.isoformat(timespec="seconds") if start.stops_at else None,
@@ -187,6 +195,8 @@ def _facts(start: Start, now: datetime) -> list[str]:
     ]
     if start.found and start.limit is not None and start.limit < start.found.to_call:
         lines.append(_line("Limit", f"the first {start.limit:,} of {start.found.to_call:,}"))
+    if start.safeguards.any:
+        lines.append(_line("Safeguards", _safeguards(start.safeguards)))
     lines.append(_line("Rate", f"{start.rate:g} calls per second"))
     if start.stops_at:
         seconds = ":%S" if start.stops_at.second else ""
@@ -204,6 +214,19 @@ def _account(start: Start) -> list[str]:
     if start.caller:
         return [_line("Account", f"{printable(start.caller.account)} ({printable(start.caller.arn)})")]
     return [_line("Account", f"not known: {start.caller_unknown}")] if start.caller_unknown else []
+
+
+def _safeguards(safeguards: SafeguardSettings) -> str:
+    parts = []
+    if safeguards.only_drafts:
+        parts.append("only drafts")
+    if safeguards.keep_used:
+        parts.append("none that a template opens")
+    if safeguards.backup:
+        parts.append(f"saved in {printable(str(safeguards.backup))} first")
+    if safeguards.canary:
+        parts.append(f"the first {safeguards.canary:,} proven")
+    return "; ".join(parts)
 
 
 def _line(label: str, text: str) -> str:

@@ -14,12 +14,22 @@ from flowreaper.errors import CheckpointError
 from flowreaper.job.check_result import check_result
 from flowreaper.model import Flow, Reply, State
 from flowreaper.safeguards.verify import Gone, Sighting, There, Unknown
+from flowreaper.store.selection import Selection
 from flowreaper.store.sqlite import schema, verifications
+from flowreaper.store.sqlite.checkpoint import open_checkpoint
 from flowreaper.store.sqlite.database import Database
+from flowreaper.store.sqlite.reader import has_space, read_overview, read_selected
 from flowreaper.store.sqlite.states import NUMBER, STATES
 from flowreaper.store.sqlite.verifications import Verifications
-from flowreaper.store.verification import Checked, CheckResult, Suspect, Verification, VerificationMethod
-from tests.samples import AT_MS, IDENTITY
+from flowreaper.store.verification import (
+    Checked,
+    CheckResult,
+    Remaining,
+    Suspect,
+    Verification,
+    VerificationMethod,
+)
+from tests.samples import AT_MS, IDENTITY, entries, outcome
 
 GONE = Gone(Reply(404, "Flow.NotExist", "no such flow", "R-9"))
 UNKNOWN = Unknown(Reply(400, "Odd.Code", "odd", "R-8"))
@@ -73,6 +83,7 @@ def test_to_check_are_the_deleted_the_absent_the_kept_and_those_in_doubt_each_on
         doubts = kept.suspects(0, 100, in_doubt_only=True)
         recorded_gone = kept.rows_recorded_gone()
         counts = kept.count(), kept.count(in_doubt_only=True)
+        assert kept.count_recorded_gone() == len(recorded_gone)
     final = (State.DELETED, State.ABSENT, State.KEPT)
     wanted = [n for n, row in enumerate(rows, start=1) if row[0] in final or is_in_doubt(row)]
     assert [suspect.row for suspect in found] == wanted
@@ -224,3 +235,25 @@ def test_a_verification_proves_only_what_it_saw_to_the_end(
         for c in (CheckResult.GONE, CheckResult.REMAINS, CheckResult.REOPENED, CheckResult.UNKNOWN)
     )
     assert made.remain <= made.checked
+
+
+def test_the_records_of_what_remains_can_be_selected_also_of_an_older_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "job.ckpt"
+    checkpoint = open_checkpoint(path, IDENTITY)
+    checkpoint.add(entries("1", "2", "3"))
+    checkpoint.write([outcome(claim) for claim in checkpoint.write([], new=2)])
+    first, _ = checkpoint.verifications.suspects(0, 9)
+    checkpoint.verifications.settle([Checked(first, CheckResult.REMAINS)], AT_MS)
+    checkpoint.close()
+    remaining = Selection(remaining=True)
+    assert [record.flow_id for record in read_selected(path, remaining)] == ["1"]
+    assert not has_space(path, remaining)
+    assert not remaining.takes_invalid
+    assert read_overview(path).remaining == Remaining(flows=1, sample=(Flow("1"),))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TABLE remaining")
+        db.execute("DROP TABLE verification")
+        db.execute("PRAGMA user_version = 2")
+    assert list(read_selected(path, remaining)) == []
+    assert not has_space(path, remaining)
+    assert read_overview(path).remaining == Remaining()
