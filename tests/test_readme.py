@@ -50,7 +50,7 @@ def test_readme_is_short() -> None:
 def test_readme_has_its_order() -> None:
     assert re.findall(r"^## (.*)$", README, re.MULTILINE) == [
         "Install",
-        "List, dry run, delete, report",
+        "List, delete, verify",
         "Exit status",
         "Environment",
         "Pace",

@@ -16,6 +16,7 @@ from flowreaper.cli.options import path_word
 from flowreaper.cli.service import open_reading
 from flowreaper.cli.spool import Spool
 from flowreaper.cli.terminal.listing import decision_line, progress_line, sum_line
+from flowreaper.cli.terminal.reporter import local_time
 from flowreaper.cli.terminal.screen import Screen
 from flowreaper.client.actions import CallerIdentity
 from flowreaper.client.listing import list_spaces
@@ -28,6 +29,7 @@ from flowreaper.job.plan_file import PlanHeading, PlannedFlow, PlanWriter
 from flowreaper.job.settings import Settings
 
 _SHOWN_EVERY_S = 0.2
+_LINE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,10 @@ class ListRequest:
 
 
 class ListCommand:
-    """One ``flowreaper list``; `screen` is standard error, `is_watched` whether a person sees only that."""
+    """One ``flowreaper list``.
+
+    `screen` is standard error. `has_status_line`: nothing else is shown on its terminal meanwhile.
+    """
 
     def __init__(
         self,
@@ -68,13 +73,13 @@ class ListCommand:
         request: ListRequest,
         screen: Screen,
         *,
-        is_watched: bool,
+        has_status_line: bool,
     ) -> None:
         self._settings = settings
         self._options = options
         self._request = request
         self._screen = screen
-        self._is_watched = is_watched
+        self._has_status_line = has_status_line
         self._tally = Tally()
 
     async def run(self) -> int:
@@ -164,10 +169,7 @@ class ListCommand:
 
     @contextlib.asynccontextmanager
     async def _progress(self) -> AsyncIterator[None]:
-        """Show on standard error how far the listing is, where a person sees nothing else of it."""
-        if not self._is_watched:
-            yield
-            return
+        """Show on standard error how far the listing is: on a status line, else in a line now and then."""
         showing = asyncio.create_task(self._show())
         try:
             yield
@@ -178,8 +180,12 @@ class ListCommand:
 
     async def _show(self) -> None:
         while True:
-            self._screen.show(progress_line(self._tally)[: self._screen.columns - 1])
-            await asyncio.sleep(_SHOWN_EVERY_S)
+            await asyncio.sleep(_SHOWN_EVERY_S if self._has_status_line else _LINE_EVERY_S)
+            text = progress_line(self._tally)
+            if self._has_status_line:
+                self._screen.show(text[: self._screen.columns - 1])
+            else:
+                self._screen.write(f"{local_time():%H:%M:%S} {text}\n")
 
 
 def _row(found: FoundFlow) -> FlowRow:

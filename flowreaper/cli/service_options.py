@@ -12,13 +12,15 @@ from flowreaper.client.endpoint import DEFAULT_REGION, Endpoint, parse_endpoint,
 from flowreaper.errors import ConfigurationError
 from flowreaper.job import settings
 
+_STS_VARIABLE = "FLOWREAPER_STS_ENDPOINT"
+
 
 def identity_options(command: str) -> Decorator:
     """Return a decorator that adds the options about whose the access key is.
 
     `command` is the command's name: a variable with that name comes before the one that all commands share.
     """
-    variables = [f"FLOWREAPER_{command.upper()}_STS_ENDPOINT", "FLOWREAPER_STS_ENDPOINT"]
+    variables = [f"FLOWREAPER_{command.upper()}_STS_ENDPOINT", _STS_VARIABLE]
     return grouped(
         click.option(
             "--expect-account",
@@ -129,7 +131,12 @@ def identity_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(
             "--expect-account needs to know whose the access key is: leave out --no-identity, or --expect-account"
         )
-    return {"expect_account": expected, "sts_endpoint": _sts_endpoint(named) if named else None}
+    if named is None and os.environ.get(_STS_VARIABLE) == "" and not options["no_identity"]:
+        # click takes an empty variable for none: that would be the real service.
+        raise ConfigurationError(
+            f"{_STS_VARIABLE} is empty: name an endpoint, or leave it out for STS itself"
+        )
+    return {"expect_account": expected, "sts_endpoint": None if named is None else _sts_endpoint(named)}
 
 
 def _sts_endpoint(text: str) -> Endpoint:

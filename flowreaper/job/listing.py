@@ -40,8 +40,8 @@ class Tally:
     """How far a listing is.
 
     `seen` counts the listed flows, `decisions` what became of them by verdict and kind of rule, `unknown` those whose
-    status could not be read. `empty` are the spaces that have no flow. `doing` says what is being done, `to_look_at` how
-    many flows are still to be looked at.
+    status could not be read. `empty` are the spaces that have no flow. `doing` says what is being done, `to_look_at`
+    how many flows are still to be looked at.
     """
 
     def __init__(self) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.operations import Operations
-from flowreaper.errors import Advice, InputError, RunError
-from flowreaper.escaping import printable
+from flowreaper.errors import RunError
 from flowreaper.events import Log
 from flowreaper.job.check_result import check_result, patience_for, sample_of
 from flowreaper.job.operations import open_operations
@@ -23,7 +22,7 @@ from flowreaper.model import Flow, Reply
 from flowreaper.safeguards.listed import ListedLook
 from flowreaper.safeguards.verify import Look, Sighting, There, Verifier, is_gone
 from flowreaper.store.sqlite.checkpoint import Checkpoint, open_checkpoint
-from flowreaper.store.sqlite.reader import is_begun, read_status
+from flowreaper.store.sqlite.reader import read_status
 from flowreaper.store.sqlite.writer import Writer
 from flowreaper.store.verification import (
     Checked,
@@ -81,8 +80,6 @@ class VerificationRun:
             ConfigurationError: there is no such checkpoint, it is not this account's or endpoint's, or is in use.
             RunError: there are no credentials, or the checkpoint cannot be used.
         """
-        if not is_begun(self._path):
-            raise InputError(f"there is no checkpoint {printable(str(self._path))}", Advice.KNOWN_CHECKPOINT)
         credentials = await self._credentials.get()
         async with AsyncExitStack() as stack:
             checkpoint, writer = self._open(stack)
@@ -90,10 +87,7 @@ class VerificationRun:
             operations = await stack.enter_async_context(
                 open_operations(self._settings, self._credentials, account=account, log=self._log)
             )
-            rows = await writer.call(checkpoint.verifications.rows_recorded_gone)
-            sample = self._sample(rows)
-            scope = await self._scope(checkpoint, writer, len(rows), sample)
-            del rows
+            scope, sample = await self._scope(checkpoint, writer)
             self._opened(scope)
             error = await self._check(checkpoint, writer, operations, sample)
             verification = Verification(
@@ -125,7 +119,8 @@ class VerificationRun:
         return 0
 
     def _open(self, stack: AsyncExitStack) -> tuple[Checkpoint, Writer]:
-        # The checkpoint keeps the access key and the number of the account that its deletions were made with.
+        # Read first: opening would make a checkpoint where there is none. It keeps the access key and the account's
+        # number that its deletions were made with.
         known = read_status(self._path)
         account = self._account if known.account else ""
         identity = replace(identity_of(self._settings, known.access_key), account=account)
@@ -135,20 +130,17 @@ class VerificationRun:
         stack.callback(writer.close)
         return checkpoint, writer
 
-    def _sample(self, rows: Sequence[int]) -> list[int] | None:
+    async def _scope(self, checkpoint: Checkpoint, writer: Writer) -> tuple[Scope, list[int] | None]:
+        """Return how many flows it is about, and the rows of the sample; None: all."""
+        kept = checkpoint.verifications
         if self._extent.sample is None:
-            return None
+            known = await writer.call(kept.count_recorded_gone)
+            return Scope(known, known, await writer.call(kept.count)), None
+        rows = await writer.call(kept.rows_recorded_gone)
         # Not for secrets: a seed must choose the same flows again.
-        return sample_of(rows, self._extent.sample, random.Random(self._extent.seed).randrange)  # noqa: S311
-
-    async def _scope(
-        self, checkpoint: Checkpoint, writer: Writer, known: int, sample: Sequence[int] | None
-    ) -> Scope:
-        in_doubt_only = sample is not None
-        others = await writer.call(partial(checkpoint.verifications.count, in_doubt_only=in_doubt_only))
-        return (
-            Scope(known, known, others) if sample is None else Scope(known, len(sample), len(sample) + others)
-        )
+        sample = sample_of(rows, self._extent.sample, random.Random(self._extent.seed).randrange)  # noqa: S311
+        in_doubt = await writer.call(partial(kept.count, in_doubt_only=True))
+        return Scope(len(rows), len(sample), len(sample) + in_doubt), sample
 
     async def _check(
         self, checkpoint: Checkpoint, writer: Writer, operations: Operations, sample: Sequence[int] | None

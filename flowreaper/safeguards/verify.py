@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from flowreaper.client.actions import FlowDetails
 from flowreaper.client.codes import classify
@@ -23,19 +24,22 @@ _SILENT = Reply(0, message="GetFlow's answer does not describe the flow")
 K = TypeVar("K")
 
 
-class Gone(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Gone:
     """The flow does not exist; `reply` says so, in the service's words or as `NOT_LISTED`."""
 
     reply: Reply
 
 
-class There(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class There:
     """The flow exists, in this status."""
 
     status: str
 
 
-class Unknown(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unknown:
     """Nobody knows: the reply neither shows the flow nor says that it does not exist."""
 
     reply: Reply

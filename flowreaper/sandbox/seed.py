@@ -61,7 +61,8 @@ def seeded(flows: int, seed: int) -> Seeded:
     """Make an account of `flows` flows.
 
     About 70 % are drafts, 25 % published, 5 % deprecated; a few have no JSON, and every fortieth has an odd name. There
-    is a template for every twenty flows: of ten, about four name published flows, one or two name drafts.
+    is a template for every twenty flows: of ten, four name published flows, two name drafts (one of them in its second
+    language only).
     """
     draw = random.Random(f"account {flows} {seed}")  # noqa: S311 -- to be repeated, not to be secret
     stored = _flows(flows, draw)
@@ -141,21 +142,23 @@ def _with_buttons(base: Template, kind: int, flow_ids: _FlowIds, draw: random.Ra
     one, two = (_flow_buttons(base.cust_space_id, FlowStatus.PUBLISHED, flow_ids, draw) for _ in range(2))
     draft = _flow_buttons(base.cust_space_id, FlowStatus.DRAFT, flow_ids, draw)
     other_language = draw.choice([language for language in _LANGUAGES if language != base.language])
-    if kind in (0, 3, 7):
-        return [base._replace(buttons=one)]
-    if kind == 1:
-        return [base._replace(buttons=draft)]
-    if kind == 2:  # noqa: PLR2004 -- one of the kinds
-        # The second language names a flow that the first does not.
-        return [
-            base._replace(buttons=(*_OTHER_BUTTONS[:1], *one)),
-            base._replace(language=other_language, audit_status="pass", buttons=(*two, *draft)),
-        ]
-    if kind == 4:  # noqa: PLR2004 -- one of the kinds
-        return [base._replace(buttons=_OTHER_BUTTONS), base._replace(language=other_language)]
-    if kind == 5:  # noqa: PLR2004 -- one of the kinds
-        return [base._replace(card_buttons=_OTHER_BUTTONS[:2])]
-    return [base._replace(buttons=(draw.choice(_OTHER_BUTTONS),) if kind % 2 == 0 else ())]
+    match kind:
+        case 0 | 3 | 7:
+            return [base._replace(buttons=one)]
+        case 1:
+            return [base._replace(buttons=draft)]
+        case 2:
+            # The second language names flows that the first does not.
+            return [
+                base._replace(buttons=(*_OTHER_BUTTONS[:1], *one)),
+                base._replace(language=other_language, audit_status="pass", buttons=(*two, *draft)),
+            ]
+        case 4:
+            return [base._replace(buttons=_OTHER_BUTTONS), base._replace(language=other_language)]
+        case 5:
+            return [base._replace(card_buttons=_OTHER_BUTTONS[:2])]
+        case _:
+            return [base._replace(buttons=(draw.choice(_OTHER_BUTTONS),) if kind % 2 == 0 else ())]
 
 
 def _flow_buttons(

@@ -160,12 +160,23 @@ def test_another_account_than_the_expected_one_is_refused_before_anything_is_ope
         (("--expect-account", ""), "--expect-account must be an account's number, digits alone"),
         (("--sts-endpoint", "http://example.com"), "--sts-endpoint: endpoint http://example.com: plain http"),
         (("--sts-endpoint", "https://sts.example.com/path"), "leave out everything after the host"),
+        (("--sts-endpoint", ""), "--sts-endpoint: endpoint : give a host name"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(command: Command, words: tuple[str, ...], says: str) -> None:
     finished = command.delete(*words, stdin="1")
     assert finished.status == 2
     assert says in finished.err
+
+
+def test_an_empty_variable_for_the_place_of_sts_does_not_mean_the_real_one(
+    command: Command, service: Service, ids: Ids
+) -> None:
+    flows = ids(1)
+    finished = command.delete(stdin=flows[0], env={"FLOWREAPER_STS_ENDPOINT": ""})
+    assert finished.status == 2
+    assert "FLOWREAPER_STS_ENDPOINT is empty" in finished.err
+    assert service.called(flows) == []
 
 
 def test_an_sts_that_does_not_answer_ends_a_run_with_the_way_to_go_without_it(

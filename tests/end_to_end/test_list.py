@@ -250,7 +250,7 @@ def test_spaces_are_listed_with_their_names(lister: Command) -> None:
     assert rows[0] == {"CustSpaceId": SPACES[0], "InstanceName": "Mercado Azul", "State": "NORMAL"}
     lines = [json.loads(line) for line in lister.run("spaces", "--format", "jsonl").out.splitlines()]
     assert [line["CustSpaceId"] for line in lines] == SPACES
-    assert lister.run("spaces", "--format", "table").out.splitlines()[0].split() == ["SPACE", "NAME", "STATE"]
+    assert lister.run("spaces", "--format", "table").out.splitlines()[0].split() == ["SPACE", "STATE", "NAME"]
 
 
 def test_an_account_without_spaces_is_told(command: Command) -> None:
@@ -274,3 +274,12 @@ def test_a_progress_line_is_shown_where_only_standard_error_is_a_terminal(lister
         shown = terminal.shown
     assert "looking at flows" in shown
     assert "left to look at" in shown
+
+
+def test_no_status_line_is_drawn_where_a_pipes_reader_may_draw_on_the_same_terminal(lister: Command) -> None:
+    line = f"{' '.join(FLOWREAPER)} list --status DRAFT --read-rate 40 | cat"
+    with Terminal(lister, program=("/bin/sh", "-c", line)) as terminal:
+        assert terminal.wait() == 0
+        shown = terminal.shown
+    assert "left to look at" not in shown
+    assert "\x1b" not in shown

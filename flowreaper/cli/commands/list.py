@@ -1,10 +1,12 @@
 """``flowreaper list``: which flows there are."""
 
 import asyncio
+import os
 import signal
+import stat
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +16,9 @@ from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.service_options import reading_options
 from flowreaper.cli.streams import write_line
 from flowreaper.cli.suggestions import Choice
+
+if TYPE_CHECKING:  # help need not wait for it
+    from flowreaper.cli.terminal.screen import Screen
 
 _EXAMPLES = (
     "flowreaper list",
@@ -110,11 +115,23 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     screen = Screen(sys.stderr)
     settings = service_settings(ctx, options, "list")
     request = list_request(ctx, options, is_terminal=sys.stdout.isatty())
-    listing = ListCommand(
-        settings, options, request, screen, is_watched=screen.is_terminal and not sys.stdout.isatty()
-    )
+    listing = ListCommand(settings, options, request, screen, has_status_line=_is_alone_on_terminal(screen))
     try:
         ctx.exit(asyncio.run(listing.run()))
     except KeyboardInterrupt:
         write_line("Interrupted: the list is not complete. Nothing was changed.")
         ctx.exit(128 + signal.SIGINT)
+
+
+def _is_alone_on_terminal(screen: "Screen") -> bool:
+    """Return whether standard error is a terminal on which nothing else appears.
+
+    What reads a pipe may well write to the same terminal, as ``delete`` does.
+    """
+    if not screen.is_terminal or sys.stdout.isatty():
+        return False
+    try:
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+    except (OSError, ValueError):  # no descriptor
+        return False
+    return not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))

@@ -24,7 +24,6 @@ _EXAMPLES = (
     "flowreaper spaces --format jsonl | jq -r .CustSpaceId",
 )
 _COLUMNS = ("CustSpaceId", "InstanceName", "State")
-_WIDTHS = (32, 40, 0)
 
 
 class SpaceFormat(StrEnum):
@@ -80,9 +79,9 @@ def _text(spaces: list[Space], shape: SpaceFormat) -> str:
         return "".join(f"{json.dumps(dict(zip(_COLUMNS, row, strict=True)))}\n" for row in rows)
     if shape is SpaceFormat.CSV:
         return "".join(map(csv_row, [_COLUMNS, *rows]))
-    return "".join(map(_table_line, [("SPACE", "NAME", "STATE"), *rows])) if rows else ""
+    return "".join(_table_line(*row) for row in [("SPACE", "NAME", "STATE"), *rows]) if rows else ""
 
 
-def _table_line(row: tuple[str, ...]) -> str:
-    cells = (f"{printable(text, 80):<{width}}" for text, width in zip(row, _WIDTHS, strict=True))
-    return "  ".join(cells).rstrip() + "\n"
+def _table_line(space: str, name: str, state: str) -> str:
+    # The name is last: some terminals show its characters wider than others.
+    return f"{printable(space):<28}  {printable(state):<12}  {printable(name)}".rstrip() + "\n"

@@ -123,6 +123,8 @@ def describe_end(
     `unclear` are some of the flows that could not be looked at; `error` is what stopped the verification.
     """
     lines = [f"Stopped: {shown(error)}"] if error else []
+    if not verification.complete and not verification.counts:
+        return "\n".join([*lines, "No flow was checked"])
     lines.append(describe_verification(verification))
     lines += _remaining(verification, commands)
     lines += _doubts(verification, commands)

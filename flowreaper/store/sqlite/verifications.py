@@ -69,6 +69,15 @@ class Verifications:
             found = self._db.execute(f"SELECT id FROM flow WHERE {_GONE} ORDER BY id")  # noqa: S608 -- constants
             return [columns.number(row) for (row,) in found]
 
+    def count_recorded_gone(self) -> int:
+        """Return how many flows are deleted or absent."""
+        with self._database.errors():
+            # The index on states counts them; no unary "+" here.
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM flow WHERE state IN (?, ?)", (_DELETED, _ABSENT)
+            ).fetchone()
+            return columns.number(count)
+
     def count(self, *, in_doubt_only: bool = False) -> int:
         """Return how many flows `suspects` finds in all."""
         with self._database.errors():

@@ -83,6 +83,7 @@ def test_to_check_are_the_deleted_the_absent_the_kept_and_those_in_doubt_each_on
         doubts = kept.suspects(0, 100, in_doubt_only=True)
         recorded_gone = kept.rows_recorded_gone()
         counts = kept.count(), kept.count(in_doubt_only=True)
+        assert kept.count_recorded_gone() == len(recorded_gone)
     final = (State.DELETED, State.ABSENT, State.KEPT)
     wanted = [n for n, row in enumerate(rows, start=1) if row[0] in final or is_in_doubt(row)]
     assert [suspect.row for suspect in found] == wanted
