@@ -34,6 +34,7 @@ PLAN = RestorePlan(
     known_empty=1,
     drafts={},
     accounts=frozenset({"1000000000000001"}),
+    rehearsed=0,
     filled=1,
     unanswered=1,
     without_json=0,
