@@ -124,3 +124,12 @@ def test_what_cannot_be_saved_is_not_deleted_and_can_be_taken_again(begin: Begin
     again = command.delete("--retry-code", "Backup.NotSaved", *words)
     assert again.status == 0
     assert deleted(service) == whole(command.folder / "saved") == {Flow(flow_id)}
+
+
+def test_a_rehearsal_has_a_folder_of_its_own(bare: Command) -> None:
+    bare.write("flows.txt", "926000000000007919")
+    finished = bare.run("delete", "--sandbox", "--yes", "--backup", "saved", "flows.txt")
+    assert finished.status == 0
+    assert "saved.sandbox" in finished.err
+    assert not (bare.folder / "saved").exists()
+    assert whole(bare.folder / "saved.sandbox") == {Flow("926000000000007919")}

@@ -156,6 +156,17 @@ def test_another_accounts_flows_are_not_mixed_in(tmp_path: Path) -> None:
     assert [entry.flow_id for entry in index(path)] == ["1", "3"]
 
 
+@pytest.mark.parametrize("first", ["http://127.0.0.1:1", ORIGIN.endpoint])
+def test_a_rehearsals_flows_are_not_mixed_with_real_ones(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "saved"
+    other = ORIGIN.endpoint if first.startswith("http:") else "http://127.0.0.1:1"
+    save(path, saved("1"), origin=Origin("", first))
+    with pytest.raises(ConfigurationError, match=r"holds flows of (a sandbox|the service), and this run"):
+        save(path, saved("2"), origin=Origin("", other))
+    save(path, saved("3"), origin=Origin("", f"{first}2"))  # another sandbox, or another region
+    assert [entry.flow_id for entry in index(path)] == ["1", "3"]
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "saved"
     save(path, saved("1"))
