@@ -14,6 +14,8 @@ from flowreaper.sandbox.seed import seeded
 from tests.end_to_end.command import FLOWREAPER, Command, Finished, Service, clean_environment, ended, serve
 from tests.end_to_end.terminal import Terminal
 
+Begin = Callable[..., tuple[Service, Command]]
+
 FLOWS = 420  # the account has every odd name that a seed makes
 SEED = 7
 ACCOUNT = seeded(FLOWS, SEED)
@@ -206,25 +208,35 @@ def test_hostile_names_reach_nobody_unescaped(lister: Command) -> None:
 def test_a_reader_that_wants_no_more_ends_the_list_quietly(lister: Command) -> None:
     words = " ".join(FLOWREAPER)
     done = lister.finish(
-        "bash", "-c", f"{words} list --status DRAFT --read-rate 20 | head -n 1; exit ${{PIPESTATUS[0]}}"
+        "bash", "-c", f"{words} list --all-spaces --read-rate 2 | head -n 1; exit ${{PIPESTATUS[0]}}"
     )
     assert done.status == 141
     assert len(done.out.splitlines()) == 1
     assert done.err == ""
 
 
-def test_rows_come_while_others_are_still_looked_at(lister: Command) -> None:
-    with lister.flowreaper("list", "--status", "DRAFT", "--read-rate", "2") as process:
+def test_rows_come_while_other_spaces_are_still_listed(lister: Command) -> None:
+    with lister.flowreaper("list", "--all-spaces", "--read-rate", "2") as process:
         assert process.stdout
-        first = process.stdout.readline().strip()
+        assert process.stdout.readline() == "FlowId,CustSpaceId,FlowName,Categories\n"
+        first = process.stdout.readline().split(",")[0]
         assert process.poll() is None
         process.terminate()
         ended(process)
-    assert first == flows(lambda flow: flow.status is FlowStatus.DRAFT)[0].flow_id
+    assert first == flows(lambda flow: not flow.flow.cust_space_id)[0].flow_id
+
+
+def test_nothing_comes_of_a_list_by_status_that_cannot_be_read_to_its_end(begin: Begin) -> None:
+    """Half a list would be deleted by what reads it."""
+    _, command = begin("--seed-flows", "60", "--trouble", "GetFlow/answer:Ram.PermissionDeny:#20-")
+    done = command.run("list", "--status", "DRAFT", "--read-rate", "100")
+    assert done.status == 3
+    assert "cams:GetFlow" in done.err
+    assert done.out == ""
 
 
 def test_ctrl_c_says_that_the_list_is_not_complete(lister: Command) -> None:
-    with lister.flowreaper("list", "--status", "DRAFT", "--read-rate", "2") as process:
+    with lister.flowreaper("list", "--all-spaces", "--read-rate", "2") as process:
         assert process.stdout
         process.stdout.readline()
         process.send_signal(2)

@@ -20,7 +20,10 @@ Ids = Callable[[int], list[str]]
 
 DOCUMENTS = ("README.md", ".github/GUIDE.md")
 FLOWS = 30  # as in the block that shows the question
-RATES = ("FLOWREAPER_DELETE_RATE", "FLOWREAPER_DELETE_READ_RATE", "FLOWREAPER_LIST_READ_RATE")
+RATES = (
+    "FLOWREAPER_DELETE_RATE",
+    *(f"FLOWREAPER_{name}_READ_RATE" for name in ("DELETE", "LIST", "SPACES", "VERIFY", "RESTORE")),
+)
 # Blocks that look for flows need an account that has some.
 LISTS = re.compile(r"^(\$ )?flowreaper (list|spaces)\b", re.MULTILINE)
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
