@@ -5,7 +5,7 @@ Times are the event loop's, in seconds.
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flowreaper.model import Claim
 
@@ -17,6 +17,8 @@ _MOST_AHEAD = 1000
 
 _MOST_WAITING = 10_000
 # Flows that wait for another attempt are held in memory, about 100 bytes each; beyond this no new ones are claimed.
+
+_HELD_S = 1.0
 
 
 class Backlog:
@@ -84,16 +86,27 @@ class Backlog:
         """Return when the next waiting flow is due; None if none is."""
         return self._waiting[0][0] if self._waiting else None
 
-    def wanted(self, now: float, room: int, most_new: int | None = None) -> tuple[list[int], int]:
+    def wanted(
+        self,
+        now: float,
+        room: int,
+        admits: Callable[[int], bool] = lambda _row: True,
+        most_new: Callable[[], int | None] = lambda: None,
+    ) -> tuple[list[int], int]:
         """Take out the rows that are due, and say how many new flows to take with them: `room` in all.
 
-        `most_new` bounds the new ones, None: by the room alone. Answer with `claimed` or `looked_at` before asking
-        again.
+        A row that `admits` rejects waits for a second more. `most_new`, asked after that, bounds the new ones; None: by
+        the room alone. Answer with `claimed` or `looked_at` before asking again.
         """
         due: list[int] = []
         while self._waiting and self._waiting[0][0] <= now and len(due) < room:
-            due.append(heapq.heappop(self._waiting)[1])
-        new = room - len(due) if most_new is None else min(room - len(due), most_new)
+            row = heapq.heappop(self._waiting)[1]
+            if admits(row):
+                due.append(row)
+            else:
+                heapq.heappush(self._waiting, (now + _HELD_S, row))
+        most = most_new()
+        new = room - len(due) if most is None else min(room - len(due), most)
         if self._limit is not None:
             new = max(0, min(new, self._limit - self._taken))
         if not self._may_have_pending or len(self._waiting) >= _MOST_WAITING:
