@@ -105,8 +105,15 @@ class VerifyCommand:
     def _consider_key(self, credentials: Credentials, caller: CallerIdentity | None) -> None:
         """Refuse, or note, another key than the last where nobody can say that it is of the same account."""
         key = former_key(self._checkpoint, credentials, caller)
-        if not key or (caller and read_status(self._checkpoint).account):
+        account = read_status(self._checkpoint).account
+        if not key or (caller and account):
             return
+        if account:
+            raise ConfigurationError(
+                f"the checkpoint belongs to the account {printable(account)}, and nobody can say with --no-identity"
+                f" whether this access key does; the last one was {printable(key)}. To a key of another account every"
+                " flow looks gone: leave out --no-identity, or use that key"
+            )
         known = (
             f"the checkpoint was last used with the access key {printable(key)}, and does not know its account's number:"
             " to a key of another account every flow looks gone"

@@ -84,6 +84,13 @@ class TemplateId(NamedTuple):
     audit_status: str
 
 
+class TemplatePage(NamedTuple):
+    """A page of templates; `total` is how many there are in all, 0 where the service does not say."""
+
+    templates: Sequence[TemplateId]
+    total: int = 0
+
+
 class CallerIdentity(NamedTuple):
     """Whose access key it is. `kind` is Account, RAMUser or AssumedRoleUser."""
 
@@ -152,6 +159,11 @@ def get_caller_identity() -> Action:
     return Action("GetCallerIdentity", {}, STS_VERSION, coded=False)
 
 
+def has_list(content: Mapping[str, object], name: str) -> bool:
+    """Return whether an answer holds a list of this name: one without it does not say that there is nothing."""
+    return isinstance(content.get(name, content.get(name[0].lower() + name[1:])), list)
+
+
 def read_listed(content: Mapping[str, object], space: str) -> list[ListedFlow]:
     """Return the flows of a ListFlow answer, in its order; what has no id is left out."""
     return [
@@ -169,9 +181,12 @@ def read_flow(content: Mapping[str, object], flow: Flow) -> FlowDetails:
     return FlowDetails(flow, _text(data, "FlowName"), status, _words(data, "Categories"), data)
 
 
-def read_flow_json(content: Mapping[str, object]) -> str:
-    """Return the URL of a GetFlowJSONAssest answer, empty where there is none."""
-    return _text(_object(content, "Data"), "FilePath")
+def read_flow_json(content: Mapping[str, object], flow: Flow) -> str | None:
+    """Return the URL of a GetFlowJSONAssest answer, empty where it says that `flow` has none; else None."""
+    data = _object(content, "Data")
+    value = data.get("FilePath", data.get("filePath"))
+    known = _text(data, "FlowId") == flow.flow_id and (value is None or isinstance(value, str))
+    return _text(data, "FilePath") if known else None
 
 
 def read_created(content: Mapping[str, object]) -> str:
@@ -187,19 +202,21 @@ def read_spaces(content: Mapping[str, object]) -> list[Space]:
     ]
 
 
-def read_templates(content: Mapping[str, object]) -> list[TemplateId]:
+def read_templates(content: Mapping[str, object]) -> TemplatePage:
     """Return the templates of a ListChatappTemplate answer, in its order; what has no code is left out."""
-    return [
+    templates = [
         TemplateId(code, _text(item, "TemplateName"), _text(item, "Language"), _text(item, "AuditStatus"))
         for item in _objects(content, "ListTemplate")
         if (code := _text(item, "TemplateCode"))
     ]
+    total = content.get("Total", content.get("total"))
+    return TemplatePage(templates, total if type(total) is int else 0)
 
 
 def read_flow_buttons(content: Mapping[str, object]) -> list[str] | None:
     """Return the ids of the flows that a template's buttons open, in their order; None without a list of components."""
     data = _object(content, "Data")
-    if not isinstance(data.get("Components", data.get("components")), list):
+    if not has_list(data, "Components"):
         return None
     components = _objects(data, "Components")
     # The vendor documents no such button on a carousel's card; one that is there all the same opens a flow, too.

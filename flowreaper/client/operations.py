@@ -24,6 +24,9 @@ from flowreaper.model import HELD_BACK, Flow, Reply, ReplyClass
 FIRST_ANSWER_S = 60.0
 """The longest wait for a service that has never answered: a mistyped endpoint does not mend itself."""
 
+INCOMPLETE = "Answer.Incomplete"
+"""The code of an answer that says OK, but does not hold what was asked for."""
+
 _LONGEST_WAIT_S = 300.0
 
 _WITHOUT = {
@@ -147,23 +150,27 @@ class Operations:
     async def get_flow_json(self, flow: Flow) -> str | Refusal:
         """Return the URL of a flow's JSON; empty where it has none."""
         answer = await self._call(actions.get_flow_json(flow))
-        return answer if isinstance(answer, Refusal) else actions.read_flow_json(answer.content)
+        if isinstance(answer, Refusal):
+            return answer
+        url = actions.read_flow_json(answer.content, flow)
+        return _incomplete(answer, "it does not say where this flow's JSON is") if url is None else url
 
     async def list_flow(
         self, space: str, *, index: int, size: int, name: str = ""
     ) -> list[ListedFlow] | Refusal:
         """Return one page of a space's flows, as `actions.list_flow`."""
-        answer = await self._call(actions.list_flow(space, index=index, size=size, name=name))
+        answer = await self._list(actions.list_flow(space, index=index, size=size, name=name), "Data", index)
         return answer if isinstance(answer, Refusal) else actions.read_listed(answer.content, space)
 
     async def list_instance(self, *, index: int, size: int) -> list[Space] | Refusal:
         """Return one page of the account's instances: a space may have several, an instance none."""
-        answer = await self._call(actions.list_instance(index=index, size=size))
+        answer = await self._list(actions.list_instance(index=index, size=size), "Data", index)
         return answer if isinstance(answer, Refusal) else actions.read_spaces(answer.content)
 
-    async def list_template(self, space: str, *, index: int, size: int) -> list[TemplateId] | Refusal:
+    async def list_template(self, space: str, *, index: int, size: int) -> actions.TemplatePage | Refusal:
         """Return one page of a space's templates."""
-        answer = await self._call(actions.list_template(space, index=index, size=size))
+        action = actions.list_template(space, index=index, size=size)
+        answer = await self._list(action, "ListTemplate", index)
         return answer if isinstance(answer, Refusal) else actions.read_templates(answer.content)
 
     async def get_template(self, space: str, template: TemplateId) -> list[str] | Refusal | None:
@@ -188,6 +195,13 @@ class Operations:
         """Let the service fetch a flow's JSON from a URL; return None where it did."""
         answer = await self._call(actions.update_flow_json(flow, url))
         return answer if isinstance(answer, Refusal) else None
+
+    async def _list(self, action: Action, name: str, index: int) -> Answer | Refusal:
+        """Ask for a page; a first one without its list is incomplete, a later one is taken for an empty one."""
+        answer = await self._call(action)
+        if isinstance(answer, Refusal) or index > 1 or actions.has_list(answer.content, name):
+            return answer
+        return _incomplete(answer, f"it holds no list ({name})")
 
     async def _call(self, action: Action, *, repeatable: bool = True) -> Answer | Refusal:
         """Make a call, again and again while trouble passes; `repeatable`: also where its answer was lost."""
@@ -260,6 +274,10 @@ class Operations:
         limit_s = self._outage_limit_s if self._has_answered else min(FIRST_ANSWER_S, self._outage_limit_s)
         if now - self.silent_since >= limit_s:
             raise _outage(action, reply, now - self.silent_since)
+
+
+def _incomplete(answer: Answer, why: str) -> Refusal:
+    return Refusal(answer.reply._replace(code=INCOMPLETE, message=why))
 
 
 def _fatal(action: Action, reply: Reply) -> FatalReplyError:

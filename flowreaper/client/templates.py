@@ -1,10 +1,10 @@
 """Which flows message templates open: a draft among them may be live."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from flowreaper.client.actions import TemplateId
+from flowreaper.client.actions import TemplateId, TemplatePage
 from flowreaper.client.concurrent_calls import in_order
 from flowreaper.client.operations import Refusal
 from flowreaper.client.paging import listing_error, named_space, read_pages
@@ -19,7 +19,7 @@ TemplateUse = TemplateId
 class Templates(Protocol):
     """Asks for templates; `client.operations.Operations` does."""
 
-    async def list_template(self, space: str, *, index: int, size: int) -> Sequence[TemplateId] | Refusal:
+    async def list_template(self, space: str, *, index: int, size: int) -> TemplatePage | Refusal:
         """Return a page of a space's templates."""
         ...
 
@@ -38,7 +38,7 @@ async def used_flows(operations: Templates, space: str) -> Mapping[str, Template
         ListingError: a template cannot be read: any flow may be in use.
         RunError: trouble that concerns every call.
     """
-    templates = [template async for template in _list_templates(operations, space)]
+    templates = await _list_templates(operations, space)
 
     async def flows_of(template: TemplateId) -> tuple[TemplateId, Sequence[str]]:
         return template, await _flows_of(operations, space, template)
@@ -66,12 +66,26 @@ async def _flows_of(operations: Templates, space: str, template: TemplateId) -> 
     raise listing_error(name, "GetChatappTemplateDetail", answer.reply, Advice.WITHOUT_TEMPLATES)
 
 
-def _list_templates(operations: Templates, space: str) -> AsyncGenerator[TemplateId, None]:
+async def _list_templates(operations: Templates, space: str) -> list[TemplateId]:
+    what, total = f"the templates of {named_space(space)}", 0
+
     async def fetch(index: int, size: int) -> Sequence[TemplateId] | Refusal:
-        return await operations.list_template(space, index=index, size=size)
+        nonlocal total
+        page = await operations.list_template(space, index=index, size=size)
+        if isinstance(page, Refusal):
+            return page
+        total = page.total or total
+        return page.templates
 
     def refused(reply: Reply) -> ListingError:
-        what = f"the templates of {named_space(space)}"
         return listing_error(what, "ListChatappTemplate", reply, Advice.WITHOUT_TEMPLATES)
 
-    return read_pages(fetch, lambda template: (template.code, template.language), refused=refused)
+    pages = read_pages(fetch, lambda template: (template.code, template.language), refused=refused)
+    found = [template async for template in pages]
+    if len(found) < total:
+        raise ListingError(
+            f"{what} cannot be read whole: the service says that there are {total:,}, and lists {len(found):,}, so any"
+            " flow may be in use. Begin again later",
+            Advice.WITHOUT_TEMPLATES,
+        )
+    return found

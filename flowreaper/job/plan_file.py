@@ -119,7 +119,7 @@ class PlanWriter:
         for chunk in self._chunks():
             digest.update(chunk)
         digest.update(_END)
-        out.writelines((*top, _line(DIGEST, str(digest)), FLOWS_LINE))
+        out.writelines((*top, line_of(DIGEST, str(digest)), FLOWS_LINE))
         out.writelines(self._chunks())
         out.write(_END)
 
@@ -146,10 +146,11 @@ class PlanDigest:
 
 def _top(heading: PlanHeading) -> list[bytes]:
     values = {"kind": PLAN_KIND, "version": VERSION, **asdict(heading)}
-    return [b"{\n", *(_line(name, value) for name, value in values.items())]
+    return [b"{\n", *(line_of(name, value) for name, value in values.items())]
 
 
-def _line(name: str, value: object) -> bytes:
+def line_of(name: str, value: object) -> bytes:
+    """Return a line of a plan's heading."""
     return f"{json.dumps(name)}: {json.dumps(value)},\n".encode()
 
 

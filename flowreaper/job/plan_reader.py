@@ -19,6 +19,7 @@ from flowreaper.job.plan_file import (
     PlanDigest,
     PlanHeading,
     PlannedFlow,
+    line_of,
     room_for,
 )
 from flowreaper.model import Flow
@@ -80,13 +81,15 @@ class _PlanReader:
         self._file = file
         self._name = name
         self._digest = PlanDigest()
+        self._digest_lines: list[bytes] = []
 
     def read(self, rows: BinaryIO) -> tuple[PlanHeading, str]:
         """Copy the flows into `rows`, and return the heading and the digest, checked."""
         values = self._heading()
         digest = values.pop(DIGEST, None)
         count = self._flows(rows)
-        if digest != str(self._digest):
+        # The whole lines: whatever else stands in one of them, no digest covers.
+        if self._digest_lines != [line_of(DIGEST, str(self._digest))]:
             raise InputError(
                 f"{self._name}: the plan is not as it was written: its digest does not match. Nothing of it is taken;"
                 " make a new plan"
@@ -107,7 +110,9 @@ class _PlanReader:
             if not line or len(lines) == _HEADING_LINES:
                 raise InputError(f"{self._name}: is no plan: name a file that was written as a plan")
             lines.append(line)
-            if not line.startswith(b'"digest"'):
+            if line.startswith(b'"digest"'):
+                self._digest_lines.append(line)
+            else:
                 self._digest.update(line)
         self._digest.update(FLOWS_LINE)
         try:

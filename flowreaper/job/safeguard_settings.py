@@ -16,6 +16,13 @@ SAFEGUARDS_NOTE = "safeguards"
 BACKUP_NOTE = "backup"
 """The name of the job's note of the folder that its flows are saved in, as a whole path; empty: they are not."""
 
+FIRST_NOTE = "first_to_prove"
+"""The name of the job's note of how many first deletions are to be proven; empty: none."""
+
+NOTES = (SAFEGUARDS_NOTE, BACKUP_NOTE, FIRST_NOTE)
+"""The names of the notes that `SafeguardSettings.after` reads."""
+
+_MOST_DIGITS = 18
 _ONLY_DRAFTS, _KEEP_USED = "only_drafts", "keep_used"
 
 
@@ -35,10 +42,10 @@ class SafeguardSettings:
     keep_used: bool | None = None
     backup: Path | None = None
     no_backup: bool = False
-    canary: int = 0
+    canary: int | None = None
 
     def __post_init__(self) -> None:
-        if self.canary < 0:
+        if self.canary is not None and self.canary < 0:
             raise ConfigurationError(f"canary must be 0 or more (flows), not {self.canary}", setting="canary")
         if self.backup and self.no_backup:
             raise ConfigurationError(
@@ -70,7 +77,7 @@ class SafeguardSettings:
             keep_used=keep_used,
             backup=backup,
             no_backup=backup is None,
-            canary=self.canary,
+            canary=number_of(notes.get(FIRST_NOTE, "")) if self.canary is None else self.canary,
         )
 
     def notes(self) -> dict[str, str]:
@@ -80,7 +87,8 @@ class SafeguardSettings:
         ]
         # A run in another folder must find the same place.
         backup = str(self.backup.absolute()) if self.backup else ""
-        return {SAFEGUARDS_NOTE: " ".join(words), BACKUP_NOTE: backup}
+        first = str(self.canary) if self.canary else ""
+        return {SAFEGUARDS_NOTE: " ".join(words), BACKUP_NOTE: backup, FIRST_NOTE: first}
 
     @property
     def looks(self) -> bool:
@@ -90,4 +98,9 @@ class SafeguardSettings:
     @property
     def any(self) -> bool:
         """Whether there is any safeguard."""
-        return self.looks or self.canary > 0
+        return self.looks or bool(self.canary)
+
+
+def number_of(noted: str) -> int:
+    """Return the number of a job's note, 0 where it holds none: the file may be somebody else's."""
+    return int(noted) if noted.isascii() and noted.isdigit() and len(noted) <= _MOST_DIGITS else 0

@@ -15,7 +15,7 @@ from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import StartState
 from flowreaper.job.lane import Safeguards
 from flowreaper.job.operations import build_operations
-from flowreaper.job.safeguard_settings import CANARY_NOTE, SafeguardSettings
+from flowreaper.job.safeguard_settings import CANARY_NOTE, SafeguardSettings, number_of
 from flowreaper.job.settings import Settings
 from flowreaper.model import Flow, ReplyClass
 from flowreaper.safeguards.backup import open_backup
@@ -56,7 +56,7 @@ async def open_safeguards(
         paces = stack.enter_context(contextlib.ExitStack())
         operations = build_operations(settings, client, repair, account=account, log=log, stack=paces)
         canary = None
-        if wanted.canary and not _is_proven(start.proven, wanted.canary):
+        if wanted.canary and number_of(start.proven) < wanted.canary:
             canary = Canary(wanted.canary, _Proof(operations, settings.treat, note, log).prove)
         guard = await _guard(settings, wanted, operations, number, stack, log=log)
         yield Safeguards(
@@ -95,10 +95,6 @@ async def _guard(
         stack.push_async_callback(uses.close)
     only_drafts = bool(wanted.only_drafts)
     return Guard(operations, only_drafts=only_drafts, uses=uses, backup=backup, treat=settings.treat)
-
-
-def _is_proven(noted: str, wanted: int) -> bool:
-    return noted.isascii() and noted.isdigit() and int(noted) >= wanted
 
 
 class _Proof:

@@ -69,6 +69,7 @@ class VerificationRun:
         self._opened = opened
         self._checked = checked
         self._now = now
+        self._in_doubt: set[Flow] = set()
         self._stopped = False
         self._verifier: Verifier | None = None
         self._counts: Counter[CheckResult] = Counter()
@@ -149,7 +150,7 @@ class VerificationRun:
         self._verifier = Verifier(self._look(operations), at_once=self._settings.concurrency)
         if self._stopped:
             self._verifier.stop()
-        suspects = _suspects(checkpoint, writer, sample)
+        suspects = self._suspects(checkpoint, writer, sample)
         found = self._verifier.sightings(suspects)
         try:
             async with contextlib.aclosing(found):
@@ -163,7 +164,9 @@ class VerificationRun:
         async def look(flow: Flow, /, *, patience: Sequence[float]) -> Sighting:
             return await is_gone(operations, flow, patience=patience, treat=self._settings.treat)
 
-        return look if self._extent.method is VerificationMethod.LOOK else ListedLook(operations, look)
+        if self._extent.method is VerificationMethod.LOOK:
+            return look
+        return ListedLook(operations, look, self._in_doubt.__contains__)
 
     async def _settle(
         self, checkpoint: Checkpoint, writer: Writer, sightings: Sequence[tuple[Suspect, Sighting]]
@@ -182,10 +185,19 @@ class VerificationRun:
             self._counts.update(each.check for each in checked)
             self._checked(checked)
 
+    async def _suspects(
+        self, checkpoint: Checkpoint, writer: Writer, sample: Sequence[int] | None
+    ) -> AsyncIterator[Given]:
+        """Yield the flows to check, and note which of them are in doubt."""
+        async for suspect in _suspects(checkpoint, writer, sample):
+            if suspect.is_in_doubt:
+                self._in_doubt.add(suspect.flow)
+            yield suspect, suspect.flow, patience_for(suspect)
+
 
 async def _suspects(
     checkpoint: Checkpoint, writer: Writer, sample: Sequence[int] | None
-) -> AsyncIterator[Given]:
+) -> AsyncIterator[Suspect]:
     """Yield the flows to check, each once: those in doubt and the sample, or all in the order of reading."""
     after = 0
     while True:
@@ -193,13 +205,13 @@ async def _suspects(
         suspects = await writer.call(read)
         for suspect in suspects:
             after = suspect.row
-            yield suspect, suspect.flow, patience_for(suspect)
+            yield suspect
         if len(suspects) < _PIECE:
             break
     for start in range(0, len(sample or ()), _PIECE):
         rows = (sample or ())[start : start + _PIECE]
         for suspect in await writer.call(partial(checkpoint.verifications.suspects_of, rows)):
-            yield suspect, suspect.flow, patience_for(suspect)
+            yield suspect
 
 
 def _close(checkpoint: Checkpoint) -> None:

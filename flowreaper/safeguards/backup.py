@@ -28,6 +28,8 @@ from flowreaper.safeguards.backup_writer import BackupWriter
 NOT_SAVED = "Backup.NotSaved"
 """The code of a flow that could not be saved."""
 
+_OF_ANOTHER = "GetFlow's answer does not describe the flow"
+
 TRIES = 4
 """How many times a flow's JSON is fetched, each time from a new URL."""
 
@@ -129,7 +131,8 @@ class Backup:
             RunError: the service, or the host of the files, fails for every flow.
         """
         self._check_streak()
-        content = await self._content(details.flow)
+        # Without a status, the answer may be about another flow: then nothing of this one would be saved.
+        content = await self._content(details.flow) if details.status else _OF_ANOTHER
         if isinstance(content, str):
             self._check_streak()
             self._unsaved_in_a_row += 1

@@ -12,6 +12,7 @@ from flowreaper.model import Claim, Finding, Flow, Reply, ReplyClass, State
 
 PASSES = Finding(None)
 
+_SILENT = Reply(0, message="GetFlow's answer does not describe the flow")
 _STATUS_LENGTH = 60
 _CODE_LENGTH = 100
 
@@ -68,13 +69,22 @@ class Guard:
         Raises:
             RunError: trouble that concerns every flow.
         """
-        if self._uses and (template := await self._uses.of(claim.flow)):
+        template = await self._uses.of(claim.flow) if self._uses else None
+        if template and not claim.in_doubt:
             return _used(template)
-        if not (self._only_drafts or self._backup):
+        if not (template or self._only_drafts or self._backup):
             return PASSES
         details = await self._operations.get_flow(claim.flow)
         if isinstance(details, Refusal):
             return self._refused(details.reply, in_doubt=claim.in_doubt)
+        return await self._judge(details, template, in_doubt=claim.in_doubt)
+
+    async def _judge(self, details: FlowDetails, template: TemplateId | None, *, in_doubt: bool) -> Finding:
+        # A flow in doubt may be gone, whatever names it: only one that is there is kept.
+        if in_doubt and not details.status:
+            return Finding(State.GAVE_UP, _SILENT)
+        if template:
+            return _used(template)
         if self._only_drafts and details.status != DRAFT:
             return _no_draft(details.status)
         if self._backup and (not_saved := await self._backup.save(details)):

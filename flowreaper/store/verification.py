@@ -83,6 +83,11 @@ class Suspect(NamedTuple):
     state: State
     inferred: bool
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the flow has no outcome that says whether it is there."""
+        return self.state not in (State.DELETED, State.ABSENT, State.KEPT)
+
 
 class Checked(NamedTuple):
     """A flow that was checked; `reply` is the one that decided, or stands for it."""

@@ -5,7 +5,7 @@ Times are the event loop's, in seconds.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from flowreaper.model import Claim
 
@@ -18,8 +18,6 @@ _MOST_AHEAD = 1000
 _MOST_WAITING = 10_000
 # Flows that wait for another attempt are held in memory, about 100 bytes each; beyond this no new ones are claimed.
 
-_HELD_S = 1.0
-
 
 class Backlog:
     """The flows of a run that are neither in progress nor final.
@@ -30,6 +28,7 @@ class Backlog:
     def __init__(self, rate: float, limit: int | None) -> None:
         self._limit = limit
         self._ahead = min(_MOST_AHEAD, max(_LEAST_AHEAD, int(rate * AHEAD_S)))
+        self._first: deque[int] = deque()
         self._waiting: list[tuple[float, int]] = []
         self._taken = 0
         self._may_have_pending = True
@@ -46,7 +45,8 @@ class Backlog:
     @property
     def remaining(self) -> int | None:
         """How many flows are left, without those of calls in progress; None: unknown, as there may be pending ones."""
-        return None if self._may_have_pending else len(self.ready) + len(self._waiting) + self.examined
+        held = len(self._first) + len(self.ready) + len(self._waiting) + self.examined
+        return None if self._may_have_pending else held
 
     @property
     def runs_low(self) -> bool:
@@ -71,7 +71,7 @@ class Backlog:
     def take_first(self, rows: Sequence[int]) -> None:
         """Put rows that an earlier run left claimed before all others."""
         rows = rows if self._limit is None else rows[: self._limit]
-        self._waiting = [(float("-inf"), row) for row in rows]
+        self._first = deque(rows)
         self._taken += len(rows)
 
     def flows_added(self) -> None:
@@ -86,27 +86,19 @@ class Backlog:
         """Return when the next waiting flow is due; None if none is."""
         return self._waiting[0][0] if self._waiting else None
 
-    def wanted(
-        self,
-        now: float,
-        room: int,
-        admits: Callable[[int], bool] = lambda _row: True,
-        most_new: Callable[[], int | None] = lambda: None,
-    ) -> tuple[list[int], int]:
+    def wanted(self, now: float, room: int, most_new: int | None = None) -> tuple[list[int], int]:
         """Take out the rows that are due, and say how many new flows to take with them: `room` in all.
 
-        A row that `admits` rejects waits for a second more. `most_new`, asked after that, bounds the new ones; None: by
-        the room alone. Answer with `claimed` or `looked_at` before asking again.
+        Rows that an earlier run left claimed are among those that are due. `most_new` bounds them and the new ones,
+        None: by the room alone. Answer with `claimed` or `looked_at` before asking again.
         """
         due: list[int] = []
         while self._waiting and self._waiting[0][0] <= now and len(due) < room:
-            row = heapq.heappop(self._waiting)[1]
-            if admits(row):
-                due.append(row)
-            else:
-                heapq.heappush(self._waiting, (now + _HELD_S, row))
-        most = most_new()
-        new = room - len(due) if most is None else min(room - len(due), most)
+            due.append(heapq.heappop(self._waiting)[1])
+        new = room - len(due) if most_new is None else max(0, min(room - len(due), most_new))
+        first = [self._first.popleft() for _ in range(min(new, len(self._first)))]
+        due += first
+        new -= len(first)
         if self._limit is not None:
             new = max(0, min(new, self._limit - self._taken))
         if not self._may_have_pending or len(self._waiting) >= _MOST_WAITING:
@@ -143,5 +135,5 @@ class Backlog:
 
     def exhausted(self) -> bool:
         """Return whether nothing is left, calls in progress aside."""
-        held = self.ready or self._waiting or self.examined
+        held = self._first or self.ready or self._waiting or self.examined
         return not held and (self.limit_reached or not self.unread)

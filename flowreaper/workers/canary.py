@@ -14,34 +14,30 @@ class Canary:
     def __init__(self, count: int, prove: Prove) -> None:
         self._count = count
         self._prove = prove
-        self._called: set[int] = set()
+        self._taken: set[int] = set()
         self._deleted: list[Flow] = []
         self._is_over = False
 
     @property
     def most_new(self) -> int | None:
-        """How many further flows may be claimed; None: any number."""
-        return None if self._is_over else self._count - len(self._called) - len(self._deleted)
+        """How many further flows may be taken, to be looked at or called; None: any number."""
+        return None if self._is_over else max(0, self._count - len(self._taken) - len(self._deleted))
 
     @property
     def is_due(self) -> bool:
         """Whether enough flows are deleted to be proven."""
         return not self._is_over and len(self._deleted) >= self._count
 
-    def admits(self, row: int) -> bool:
-        """Return whether a flow may be called; one that may counts as called."""
-        if self._is_over or row in self._called:
-            return True
-        if len(self._called) + len(self._deleted) >= self._count:
-            return False
-        self._called.add(row)
-        return True
+    def took(self, claims: Sequence[Claim]) -> None:
+        """Count flows as taken until they are finished; one that is taken again counts once."""
+        if not self._is_over:
+            self._taken.update(claim.row for claim in claims)
 
     def finished(self, claim: Claim, state: State, *, inferred: bool) -> None:
         """Count a flow's outcome; only a deletion that the service confirmed is one to prove."""
         if self._is_over:
             return
-        self._called.discard(claim.row)
+        self._taken.discard(claim.row)
         if state is State.DELETED and not inferred:
             self._deleted.append(claim.flow)
 
@@ -54,5 +50,5 @@ class Canary:
         if self._deleted and not self._is_over:
             await self._prove(self._deleted)
         self._is_over = True
-        self._called.clear()
+        self._taken.clear()
         self._deleted.clear()

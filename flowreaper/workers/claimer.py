@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flowreaper.model import Claim
 from flowreaper.workers.backlog import Backlog
@@ -112,43 +112,36 @@ class Claimer:
             self._proving.cancel()
 
     async def _claim(self, now: float) -> bool:
-        # Rows that a crash left come first, and count among the first deletions as new ones do.
-        due, new = self._backlog.wanted(now, self._backlog.room, self._admits, self._most_new)
+        due, new = self._backlog.wanted(now, self._backlog.room, self._most_new)
         if not (due or new):
             return False
         claims = await self._sink.claim(new, due)
-        for claim in claims:
-            self._admits(claim.row)
+        self._took(claims)
         self._backlog.claimed(claims, len(due), new)
         return True
 
+    @property
     def _most_new(self) -> int | None:
         return self._canary.most_new if self._canary else None
 
-    def _admits(self, row: int) -> bool:
-        return self._canary is None or self._canary.admits(row)
+    def _took(self, claims: Sequence[Claim]) -> None:
+        if self._canary:
+            self._canary.took(claims)
 
     async def _look(self, now: float, examination: Examination) -> bool:
-        due, new = self._backlog.wanted(now, examination.room, most_new=self._most_new_looks)
+        # What the canary holds back is not even looked at: it would take the room of those that are called again.
+        due, new = self._backlog.wanted(now, examination.room, self._most_new)
         if not (due or new):
             return False
         found = await self._sink.look(new, due)
+        self._took(found)
         self._backlog.looked_at(found, len(due), new)
         examination.begin(found, self.wake)
         return True
 
-    def _most_new_looks(self) -> int | None:
-        """Return how many more flows to look at that were not called yet; None: any number.
-
-        Few while the first deletions are not proven: their proof has GetFlow's pace, too, and would wait behind ten
-        seconds' worth of looks.
-        """
-        most_new = self._most_new()
-        return None if most_new is None else max(0, 2 * most_new - self._backlog.examined)
-
     async def _claim_passed(self, examination: Examination) -> bool:
         room = self._backlog.room
-        passed, old = examination.take(room, lambda claim: self._admits(claim.row)) if room else ([], [])
+        passed, old = examination.take(room) if room else ([], [])
         examination.begin(old, self.wake)
         if not passed:
             return False

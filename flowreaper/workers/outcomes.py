@@ -73,7 +73,7 @@ class Outcomes:
                 claim, state, reply, claim.attempts, in_doubt=claim.in_doubt, inferred=False, sent=False
             )
             return None
-        in_doubt = claim.in_doubt and state is State.ABSENT  # any other look found the flow
+        in_doubt = claim.in_doubt and state is not State.KEPT  # only a flow that was seen is kept
         return self.conclude(claim, state, reply, claim.attempts, in_doubt=in_doubt, sent=False).error
 
     def finish(

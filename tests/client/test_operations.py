@@ -8,7 +8,7 @@ import pytest
 
 from flowreaper.client.actions import Action, CallerIdentity, FlowDetails
 from flowreaper.client.messages import Answer
-from flowreaper.client.operations import FIRST_ANSWER_S, Operations, Refusal
+from flowreaper.client.operations import FIRST_ANSWER_S, INCOMPLETE, Operations, Refusal
 from flowreaper.client.repair import Repair
 from flowreaper.errors import Advice, CredentialsError, FatalReplyError, OutageError, RunError
 from flowreaper.limiter.limiter import RateLimiter
@@ -293,3 +293,52 @@ def test_whose_key_it_is_is_asked_of_sts_in_its_own_version() -> None:
     assert run_virtual(main()) == CallerIdentity("1234567890123456", "acs:ram::1:user/a", "RAMUser")
     ((_, action),) = service.calls
     assert (action.name, action.version, action.coded) == ("GetCallerIdentity", "2015-04-01", False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        {"FilePath": "https://files.example/7"},
+        {"FlowId": "8", "FilePath": ""},
+        {"FlowId": FLOW.flow_id, "FilePath": {"Url": "https://files.example/7"}},
+    ],
+)
+def test_an_answer_that_does_not_say_where_a_flows_json_is_does_not_say_that_it_has_none(
+    data: object,
+) -> None:
+    async def main() -> str | Refusal:
+        return await operations(Service(content={"Data": data})).get_flow_json(FLOW)
+
+    found = run_virtual(main())
+    assert isinstance(found, Refusal)
+    assert (found.reply.code, found.reply.message) == (
+        INCOMPLETE,
+        "it does not say where this flow's JSON is",
+    )
+
+
+@pytest.mark.parametrize("path", [{}, {"FilePath": None}, {"FilePath": ""}])
+def test_a_flow_may_have_no_json(path: Mapping[str, object]) -> None:
+    async def main() -> str | Refusal:
+        return await operations(Service(content={"Data": {"FlowId": FLOW.flow_id, **path}})).get_flow_json(
+            FLOW
+        )
+
+    assert run_virtual(main()) == ""
+
+
+@pytest.mark.parametrize("data", [None, {}, "none", 0])
+@pytest.mark.parametrize("operation", ["list_flow", "list_template", "list_instance"])
+def test_a_first_page_without_a_list_is_not_an_empty_one(operation: str, data: object) -> None:
+    """Else every flow would look deleted, and none in use."""
+
+    async def main() -> object:
+        calls = operations(Service(content={"Data": data, "ListTemplate": data}))
+        space = () if operation == "list_instance" else ("",)
+        return await getattr(calls, operation)(*space, index=1, size=100)
+
+    found = run_virtual(main())
+    assert isinstance(found, Refusal)
+    assert found.reply.code == INCOMPLETE

@@ -84,6 +84,27 @@ def test_a_repeated_page_ends_the_list() -> None:
     assert read(Repeating(range(30))) == list(range(30))
 
 
+@pytest.mark.parametrize("shown", [2, 20, 100, 150])
+def test_a_service_that_does_not_heed_pages_is_an_error(shown: int) -> None:
+    class Heedless(Pages):
+        async def fetch(self, index: int, size: int) -> list[int] | Refusal:
+            self.asked.append((index, size))
+            return list(self.items[:shown])
+
+    with pytest.raises(ListingError, match="the same page, whichever is asked for"):
+        read(Heedless(range(500)))
+
+
+@given(count=st.integers(0, 250), cap=st.integers(20, 150))
+def test_a_service_that_repeats_its_last_page_is_read_to_the_end(count: int, cap: int) -> None:
+    class Clamping(Pages):
+        async def fetch(self, index: int, size: int) -> list[int] | Refusal:
+            length = min(size, self.cap)
+            return await super().fetch(min(index, max(1, -(-len(self.items) // length))), length)
+
+    assert read(Clamping(range(count), cap=cap)) == list(range(count))
+
+
 def test_pages_that_come_round_again_end_the_list() -> None:
     class Round(Pages):
         async def fetch(self, index: int, size: int) -> list[int] | Refusal:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from flowreaper.client import actions
-from flowreaper.client.actions import TemplateId
+from flowreaper.client.actions import TemplateId, TemplatePage
 from flowreaper.client.operations import Refusal
 from flowreaper.client.templates import used_flows
 from flowreaper.errors import Advice, FatalReplyError, ListingError
@@ -24,11 +24,13 @@ class Account:
     def __init__(self, templates: Mapping[TemplateId, Answer], listed: Refusal | None = None) -> None:
         self.templates = templates
         self.listed = listed
+        self.total = 0
         self.at_once = self.most_at_once = 0
 
-    async def list_template(self, space: str, *, index: int, size: int) -> Sequence[TemplateId] | Refusal:
+    async def list_template(self, space: str, *, index: int, size: int) -> TemplatePage | Refusal:
         assert space == "cams-a"
-        return self.listed or [*self.templates][(index - 1) * size : index * size]
+        page = [*self.templates][(index - 1) * size : index * size]
+        return self.listed or TemplatePage(page, self.total if page else 0)
 
     async def get_template(self, space: str, template: TemplateId) -> Sequence[str] | Refusal | None:
         assert space == "cams-a"
@@ -86,6 +88,18 @@ def test_a_template_that_cannot_be_read_is_an_error() -> None:
 def test_templates_that_cannot_be_listed_are_an_error() -> None:
     with pytest.raises(ListingError, match="the templates of the space cams-a cannot be read") as caught:
         uses(Account({}, listed=REFUSED))
+    assert caught.value.advice is Advice.WITHOUT_TEMPLATES
+
+
+def test_templates_that_are_not_all_listed_are_an_error() -> None:
+    account = Account({template(f"t{number}"): [str(number)] for number in range(130)})
+    account.total = 130
+    assert len(uses(account)) == 130
+    account.total = 131
+    with pytest.raises(
+        ListingError, match="there are 131, and lists 130, so any flow may be in use"
+    ) as caught:
+        uses(account)
     assert caught.value.advice is Advice.WITHOUT_TEMPLATES
 
 

@@ -292,6 +292,22 @@ def test_another_key_has_to_be_vouched_for_where_the_checkpoint_does_not_know_it
     assert "Note: the checkpoint was last used with the access key LTAI****Gone" in unchecked.err
 
 
+def test_another_key_proves_nothing_where_nobody_says_that_it_is_of_the_checkpoints_account(
+    begin: Begin, ids: Ids
+) -> None:
+    service, command = begin()
+    delete(command, ids(3))
+    assert verify(command, "--no-identity").status == 0
+    seen = len(looked_at(service))
+    with contextlib.closing(sqlite3.connect(command.folder / CHECKPOINT, isolation_level=None)) as db:
+        db.execute("UPDATE job SET value = 'LTAI****Gone' WHERE name = 'access_key'")
+    refused = verify(command, "--no-identity")
+    assert refused.status == 2
+    assert "belongs to the account 1000000000000001" in refused.err
+    assert len(looked_at(service)) == seen
+    assert verify(command).status == 0
+
+
 def is_calling(command: Command) -> bool:
     with contextlib.suppress(FlowreaperError):  # not begun yet
         return "claimed" in command.states(CHECKPOINT)

@@ -67,13 +67,17 @@ def _read(chunks: list[bytes], settings: InputSettings) -> list[AnyEntry]:
 def _check_content(content: Mapping[str, object]) -> None:
     """Read an answer's content in every way: whatever it holds becomes text that can be stored."""
     flow = Flow("1")
-    texts = [actions.read_flow_json(content), actions.read_created(content), *actions.read_identity(content)]
+    texts = [
+        actions.read_flow_json(content, flow) or "",
+        actions.read_created(content),
+        *actions.read_identity(content),
+    ]
     texts += [actions.read_flow(content, flow).name, actions.read_flow(content, flow).status]
     texts += [
         text for listed in actions.read_listed(content, "") for text in (listed.flow.flow_id, listed.name)
     ]
     texts += [text for space in actions.read_spaces(content) for text in space]
-    texts += [text for template in actions.read_templates(content) for text in template]
+    texts += [text for template in actions.read_templates(content).templates for text in template]
     "".join([*texts, *(actions.read_flow_buttons(content) or ())]).encode()
 
 

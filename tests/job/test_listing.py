@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from flowreaper.client.actions import FlowDetails, ListedFlow, Space, TemplateId
+from flowreaper.client.actions import FlowDetails, ListedFlow, Space, TemplateId, TemplatePage
 from flowreaper.client.operations import Refusal
 from flowreaper.errors import ListingError
 from flowreaper.job.flow_rules import FlowRules, Verdict
@@ -38,9 +38,10 @@ class Account:
     async def list_instance(self, *, index: int, size: int) -> Sequence[Space]:
         raise NotImplementedError
 
-    async def list_template(self, space: str, *, index: int, size: int) -> Sequence[TemplateId]:
+    async def list_template(self, space: str, *, index: int, size: int) -> TemplatePage:
         self.asked.append(f"ListChatappTemplate {space}")
-        return [TemplateId(code, code, "en", "APPROVED") for code in self.templates][size * (index - 1) :]
+        found = [TemplateId(code, code, "en", "APPROVED") for code in self.templates]
+        return TemplatePage(found[size * (index - 1) :])
 
     async def get_template(self, space: str, template: TemplateId) -> Sequence[str] | Refusal:
         del space

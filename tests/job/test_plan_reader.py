@@ -40,6 +40,16 @@ def test_whatever_flows_are_called_they_come_back_and_any_changed_byte_is_notice
         read_plan(path)
 
 
+@pytest.mark.parametrize("more", [b', "account": "2"', b',\n"digest": "", "account": "2"', b" "])
+def test_nothing_can_be_added_to_the_line_that_no_digest_covers(tmp_path: Path, more: bytes) -> None:
+    path = write_plan(tmp_path / "plan.json", [planned(1)])
+    before, line, after = path.read_bytes().partition(b'"digest": ')
+    digest, comma, after = after.partition(b",\n")
+    path.write_bytes(before + line + digest + more + comma + after)
+    with pytest.raises(InputError, match="not as it was written"):
+        read_plan(path)
+
+
 @pytest.mark.parametrize("cut", [1, 2, 3, 10, 200, 700])
 def test_a_plan_that_was_cut_is_refused(tmp_path: Path, cut: int) -> None:
     path = write_plan(tmp_path / "plan.json", [planned(1), planned(2), planned(3)])

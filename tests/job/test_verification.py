@@ -14,7 +14,7 @@ from flowreaper.job.verification import VerificationRun
 from flowreaper.model import Credentials
 from flowreaper.sandbox import CREDENTIALS, Sandbox, SandboxOptions
 from flowreaper.store.sqlite.reader import read_overview, read_records
-from flowreaper.store.verification import Checked, CheckResult, Extent, Scope, Verified
+from flowreaper.store.verification import Checked, CheckResult, Extent, Scope, VerificationMethod, Verified
 
 ANOTHER = Credentials("LTAIanotherKeyOfTheAccount", "secret-2")
 ACCOUNT = "1000000000000001"
@@ -75,6 +75,18 @@ async def test_what_was_checked_adds_up_and_is_kept_in_the_checkpoint(tmp_path: 
     assert found.verification.proves
     assert sorted(each.suspect.flow.flow_id for each in seen) == IDS
     assert read_overview(path).verifications == (found.verification,)
+
+
+async def test_a_listing_alone_settles_no_flow_in_doubt(tmp_path: Path) -> None:
+    """The sandbox lists none of these flows, and the ninth is there."""
+    async with sandbox("reset-after:#3,reset-before:#9") as server:
+        path = await delete(server, tmp_path, max_attempts=1)
+        found = await verify(server, path, extent=Extent(method=VerificationMethod.LISTING))
+    assert found.verification.counts == {
+        CheckResult.GONE: 58,
+        CheckResult.SETTLED_DELETED: 1,
+        CheckResult.SETTLED_PENDING: 1,
+    }
 
 
 async def test_a_sample_takes_so_many_and_always_those_in_doubt(tmp_path: Path) -> None:

@@ -107,6 +107,13 @@ class Rig:
         return run_virtual(self.save(*flow_ids))
 
 
+def test_nothing_is_saved_of_an_answer_that_does_not_describe_the_flow() -> None:
+    rig = Rig()
+    finding = run_virtual(rig.backup.save(details()._replace(status="")))
+    assert reason(finding) == "GetFlow's answer does not describe the flow"
+    assert (rig.kept.flows, rig.urls.asked) == ([], [])
+
+
 def reason(finding: Finding | None) -> str:
     """Return why a flow is given up; the reason never holds the URL's secret."""
     assert finding is not None

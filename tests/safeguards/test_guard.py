@@ -101,6 +101,21 @@ def test_a_flow_that_a_template_opens_is_kept_with_the_templates_code() -> None:
     assert world.asked == ["uses"]
 
 
+def test_a_flow_in_doubt_is_kept_for_its_template_only_where_it_is_there() -> None:
+    world = World(template=TEMPLATE)
+    assert examine(world, only_drafts=False, backup=False, in_doubt=True).state is State.KEPT
+    assert world.asked == ["uses", "status"]
+    assert examine(World(Refusal(GONE), TEMPLATE), in_doubt=True) == Finding(State.ABSENT, GONE)
+    assert examine(World(Refusal(FOREIGN), TEMPLATE), in_doubt=True) == Finding(State.REFUSED, FOREIGN)
+
+
+@pytest.mark.parametrize("template", [None, TEMPLATE])
+def test_a_flow_in_doubt_that_the_answer_does_not_describe_is_not_kept_but_given_up(
+    template: TemplateId | None,
+) -> None:
+    assert examine(World("", template), in_doubt=True).state is State.GAVE_UP
+
+
 def test_a_flow_that_cannot_be_saved_ends_as_the_backup_says() -> None:
     assert examine(World(not_saved=NOT_SAVED)) == NOT_SAVED
 

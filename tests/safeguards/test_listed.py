@@ -78,6 +78,16 @@ def test_what_a_listing_shows_is_looked_at_before_that_is_believed(found: Sighti
     assert looks.at == [(Flow("1"), PATIENCE_S)]
 
 
+def test_a_flow_in_doubt_is_looked_at_whether_or_not_a_listing_shows_it() -> None:
+    account, looks = Account(), Looks()
+
+    async def look() -> Sighting:
+        return await ListedLook(account, looks, {Flow("1")}.__contains__)(Flow("1"), patience=PATIENCE_S)
+
+    assert run_virtual(look()) == THERE
+    assert looks.at == [(Flow("1"), PATIENCE_S)]
+
+
 def test_a_flow_that_may_be_there_is_believed_to_be_where_a_listing_shows_it() -> None:
     looks = Looks()
     (found,) = sightings(Account(Flow("1")), looks, Flow("1"), patience=NO_PATIENCE)

@@ -9,7 +9,7 @@ from flowreaper.client.actions import TemplateId
 from flowreaper.errors import ListingError
 from flowreaper.events import SilentLog
 from flowreaper.model import Flow
-from flowreaper.safeguards.template_uses import FRESH_S, TemplateUses
+from flowreaper.safeguards.template_uses import FRESH_S, STALE_S, TemplateUses
 from tests.virtual import run_virtual
 
 TEMPLATE = TemplateId("4711", "welcome", "en", "APPROVED")
@@ -87,6 +87,25 @@ def test_templates_are_read_again_after_an_hour_without_holding_anybody_up() -> 
 
     run_virtual(main())
     assert service.read == ["a", "a"]
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_what_is_too_old_serves_nobody(*, sleeps: bool) -> None:
+    """Also where the machine slept, and the event loop's clock with it."""
+    service, slept_s = Service(a={}), 0.0
+
+    async def main() -> None:
+        nonlocal slept_s
+        uses = TemplateUses(service, SilentLog(), lambda: 1_800_000_000.0 + slept_s)
+        assert await uses.of(Flow("7", "a")) is None
+        service.uses["a"] = {"7": TEMPLATE}
+        if sleeps:
+            slept_s = STALE_S
+        else:
+            await asyncio.sleep(STALE_S)
+        assert await uses.of(Flow("7", "a")) == TEMPLATE
+
+    run_virtual(main())
 
 
 def test_a_failure_to_read_them_again_stops_the_next_flow() -> None:

@@ -63,6 +63,10 @@ class Ledger:
         self.flushed_at: list[float] = []
         self._read_up_to = 0
 
+    def skip(self, rows: int) -> None:
+        """Let no more be claimed as new flows than those after this many rows."""
+        self._read_up_to = rows
+
     async def claim(self, new: int, again: Sequence[int]) -> list[Claim]:
         await asyncio.sleep(self.commit_s)
         if self.failure:
@@ -205,6 +209,7 @@ def make(
     flush_when_idle: bool = False,
     guard: Guard | None = None,
     canary: Canary | None = None,
+    now: Callable[[], float] = lambda: 1_800_000_000.0,
 ) -> WorkerPool:
     backlog = Backlog(rate, limit)
     backlog.take_first(left_claimed)
@@ -217,7 +222,7 @@ def make(
         refusals=RefusalStreak(max_refusals),
         log=log,
         canary=canary,
-        now=lambda: 1_800_000_000.0,
+        now=now,
     )
     examination = None
     if guard:
@@ -226,6 +231,7 @@ def make(
             rate,
             backlog,
             outcomes,
+            now,
         )
     pool = WorkerPool(
         backlog=backlog,

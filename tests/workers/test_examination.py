@@ -120,6 +120,20 @@ def test_looks_that_are_late_now_and_then_do_not_slow_the_deletions_for_good() -
     assert 299 / (service.times[-1] - service.times[0]) > 4.97
 
 
+def test_where_few_of_many_flows_pass_these_do_not_wait_for_each_other_until_they_are_too_old() -> None:
+    ledger, service = Ledger(400), Service()
+    kept = {f"f{row}": PUBLISHED for row in ledger.rows if row % 100}
+    guard = Guard(ledger, **kept)
+
+    async def main() -> None:
+        guard.pace = PacedOperation(RateLimiter(Pace(5)))
+        await make(ledger, service, rate=5, guard=guard).run()
+
+    run_virtual(main())
+    assert [flow for _, flow in service.calls] == ["100", "200", "300", "400"]
+    assert len(guard.asked) == 400
+
+
 def test_flows_that_are_fewer_than_the_looks_are_to_be_ahead_are_deleted_all_the_same() -> None:
     ledger, service = Ledger(2), Service()
     run(make(ledger, service, rate=5, guard=Guard(ledger)))
@@ -164,6 +178,28 @@ def test_a_flow_that_waited_for_too_long_since_its_look_is_looked_at_again() -> 
     assert not [flow for at, flow in service.calls if at > 60 + FRESH_S]
 
 
+def test_flows_that_were_seen_before_the_machine_slept_are_looked_at_again() -> None:
+    """The event loop's clock stands still meanwhile."""
+    slept_s = 0.0
+    ledger, service = Ledger(40), Service()
+    guard = Guard(ledger)
+
+    async def main() -> None:
+        nonlocal slept_s
+        loop = asyncio.get_running_loop()
+        pool = make(ledger, service, rate=5, guard=guard, now=lambda: 1_800_000_000.0 + loop.time() + slept_s)
+        running = asyncio.ensure_future(pool.run())
+        await asyncio.sleep(3.05)
+        slept_s = 8 * 3600.0
+        guard.findings = {str(row): PUBLISHED for row in ledger.rows}
+        before = len(service.calls)
+        await running
+        assert len(service.calls) <= before + 1  # whose call was on its way
+
+    run_virtual(main())
+    assert states(ledger)[State.KEPT] >= 20
+
+
 def test_a_flow_that_the_look_does_not_find_is_absent_unless_it_was_in_doubt() -> None:
     ledger, service = Ledger(2), Service(f2=[LOST])
     guard = Guard(ledger, f1=Finding(State.ABSENT, GONE))
@@ -174,6 +210,18 @@ def test_a_flow_that_the_look_does_not_find_is_absent_unless_it_was_in_doubt() -
     assert list(ledger.rows.values()) == [State.ABSENT, State.DELETED]
     assert [outcome.inferred for outcome in ledger.outcomes] == [False, True]
     assert len(service.calls) == 1
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.GAVE_UP, State.KEPT])
+def test_a_look_that_does_not_see_a_flow_leaves_it_in_doubt(state: State) -> None:
+    """Only a flow that was seen is kept; a look that was refused says nothing of a call whose answer was lost."""
+    ledger, service = Ledger(1), Service(f1=[LOST])
+    guard = Guard(ledger)
+    found = Finding(state, REFUSED)
+    guard.on_ask = lambda _: guard.findings.update({"1": found}) if service.calls else None
+    run(make(ledger, service, guard=guard))
+    (outcome,) = ledger.outcomes
+    assert (outcome.state, outcome.in_doubt) == (state, state is not State.KEPT)
 
 
 def test_flows_in_a_row_that_a_look_does_not_find_stop_the_run_as_answers_do() -> None:

@@ -41,7 +41,7 @@ _MOST_SEEDS = 10**6
 @click.option(
     "--by-listing",
     is_flag=True,
-    help="List each space once (ListFlow), and look only at those of these flows that it shows. Nothing else may delete"
+    help="List each space once (ListFlow), and look only at those of these flows that it shows, and at those in doubt. Nothing else may delete"
     " flows of these spaces meanwhile: a listing then skips some.",
 )
 @click.option(

@@ -124,7 +124,7 @@ def fields(start: Start, now: datetime) -> dict[str, Any]:
         "only_drafts": bool(start.safeguards.only_drafts),
         "keep_used": bool(start.safeguards.keep_used),
         "backup": str(start.safeguards.backup) if start.safeguards.backup else None,
-        "canary": start.safeguards.canary,
+        "canary": start.safeguards.canary or 0,
         "expected_s": round(expected, 1) if start.is_counted else None,
         "expected_end": ends_at(expected, now).isoformat(timespec="seconds") if start.is_counted else None,
         "stops_at": start.stops_at.isoformat(timespec="seconds") if start.stops_at else None,
