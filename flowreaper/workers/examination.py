@@ -25,9 +25,8 @@ _MOST_PASSED_S = 2.0
 _FEWEST = 4
 
 _AHEAD_S = 1.0
-# No flow is claimed before as many have passed as are deleted in this time, and again so where none is left that has.
-# Looks and deletions have the same pace, so a look that comes late would else make its deletion late, for good: 4.89
-# calls a second, not 4.98.
+# No flow is claimed before as many have passed as are deleted in this time. Looks and deletions have the same pace, so
+# a look that comes late would else make its deletion late, for good: 4.89 calls a second, not 4.98.
 
 _LONGEST_HOLD_S = 2.0
 # Where few of many flows pass, the first of them do not wait for longer than this.
@@ -101,8 +100,11 @@ class Examination:
             else:
                 left.append((claim, seen_at))
         self._passed = left
-        self._is_ahead = bool(left)
         return taken, old
+
+    def get_ahead(self) -> None:
+        """Let the looks get ahead of the deletions once more: these have waited for something else than looks."""
+        self._is_ahead = False
 
     def is_stale(self, claim: Claim) -> bool:
         """Return whether a flow that was claimed since must be looked at again; asked once, as it is sent."""
