@@ -92,6 +92,7 @@ PURE = (
     "cli/terminal/plan.py",
     "cli/terminal/progress.py",
     "cli/terminal/restore.py",
+    "cli/terminal/safeguards.py",
     "cli/terminal/sentences.py",
     "job/flow_rules.py",
     "cli/terminal/verify.py",

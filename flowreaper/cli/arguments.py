@@ -25,6 +25,7 @@ ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", SHARED_ENDPOINT)
 """The first that is set counts."""
 
 _REHEARSAL = ".sandbox.ckpt"
+_REHEARSED = ".sandbox"
 
 
 def default_checkpoint(sources: list[Source]) -> Path:
@@ -40,6 +41,14 @@ def rehearsal_checkpoint(path: Path) -> Path:
     if path.name.endswith(_REHEARSAL):
         return path
     return path.with_name(path.name.removesuffix(".ckpt") + _REHEARSAL)
+
+
+def _backup_of(options: dict[str, Any]) -> Path | None:
+    """Return the folder of the backup; a rehearsal has one of its own, so that it never spoils the real one."""
+    folder: Path | None = options["backup"]
+    if folder is None or not options["sandbox"] or folder.name.endswith(_REHEARSED):
+        return folder
+    return Path(f"{folder}{_REHEARSED}")  # also of . and .., which have no name to replace
 
 
 def checkpoint_of(sources: list[Source], options: dict[str, Any]) -> Path:
@@ -94,7 +103,7 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         safeguards=SafeguardSettings(
             only_drafts=options["only_drafts"],
             keep_used=options["keep_used"],
-            backup=options["backup"],
+            backup=_backup_of(options),
             no_backup=options["no_backup"],
             canary=options["canary"],
         ),

@@ -4,6 +4,7 @@ Schema 1. Times are UTC, ISO 8601; what is not known is null. Of a job:
 
     schema, checkpoint, endpoint, sandbox, access_key (masked)
     account, arn                the account's number, and who of it made the calls of the last run; null: nobody asked
+    safeguards                  the job's: only_drafts, keep_used; backup, the folder or null
     total, states               flows and invalid lines, by state
     inferred, in_doubt          deletions without a confirmation; unfinished flows that had a call without a reply
     codes                       for each final state its codes and their counts; "" is none
@@ -47,6 +48,7 @@ from flowreaper.cli.cause_commands import cause_commands
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.cli.terminal.verify import VerifyCommands
 from flowreaper.client.meanings import meaning_of
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import FINAL, UNFINISHED, Cause, State
 from flowreaper.store.history import PastRun
 from flowreaper.store.overview import Overview
@@ -69,6 +71,7 @@ def job_document(overview: Overview, checkpoint: Path, delete: str) -> dict[str,
         "access_key": status.access_key,
         "account": status.account or None,
         "arn": status.arn or None,
+        "safeguards": _safeguards(status.safeguards),
         "total": sum(status.states.values()),
         "states": by_state(status.states, State),
         "inferred": status.inferred,
@@ -84,6 +87,15 @@ def job_document(overview: Overview, checkpoint: Path, delete: str) -> dict[str,
         "runs": [run_document(run) for run in overview.runs],
         "remaining": overview.remaining.flows,
         "verifications": [verification_document(each) for each in overview.verifications],
+    }
+
+
+def _safeguards(notes: Mapping[str, str]) -> dict[str, Any]:
+    safeguards = SafeguardSettings().after(notes)
+    return {
+        "only_drafts": bool(safeguards.only_drafts),
+        "keep_used": bool(safeguards.keep_used),
+        "backup": str(safeguards.backup) if safeguards.backup else None,
     }
 
 

@@ -9,6 +9,7 @@ import click
 
 from flowreaper.cli.flow_formats import FlowFormat
 from flowreaper.cli.listing import ListRequest
+from flowreaper.cli.suggestions import did_you_mean
 from flowreaper.cli.times import parse_span
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
@@ -34,6 +35,24 @@ _FILTERS = (
     "keep_name",
 )
 _STDIN = 0
+_DOCUMENTED = {
+    "status": ("DRAFT", "PUBLISHED", "DEPRECATED"),
+    "category": (
+        *("SIGN_UP", "SIGN_IN", "APPOINTMENT_BOOKING", "LEAD_GENERATION"),
+        *("CONTACT_US", "CUSTOMER_SUPPORT", "SURVEY", "OTHER"),
+    ),
+}
+
+
+def undocumented_words(options: Mapping[str, Any]) -> list[str]:
+    """Return a sentence about each status and category that the service does not document: hours may hang on it."""
+    return [
+        f"--{name} {printable(word, 80)} is none of the documented words: {', '.join(known)}."
+        f"{did_you_mean(word, known)}"
+        for name, known in _DOCUMENTED.items()
+        for word in options[name]
+        if word.upper() not in known
+    ]
 
 
 def list_request(ctx: click.Context, options: Mapping[str, Any], *, is_terminal: bool) -> ListRequest:

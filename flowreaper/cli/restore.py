@@ -94,6 +94,15 @@ class RestoreCommand:
 
     def _start(self, plan: RestorePlan, access_key: str, caller: CallerIdentity | None) -> RestoreStart:
         """Return what is known before anything is sent; raises ConfigurationError for another account's flows."""
+        if (
+            plan.rehearsed
+            and self._settings.endpoint.scheme == "https"
+            and not self._options["to_other_account"]
+        ):
+            raise ConfigurationError(
+                f"the backup {printable(str(self._folder))} holds {plan.rehearsed:,} flows of a sandbox: restore it"
+                " there (--endpoint), or make the drafts in the account all the same with --to-other-account"
+            )
         others = plan.accounts - {caller.account} if caller else set()
         if others and not self._options["to_other_account"]:
             raise ConfigurationError(

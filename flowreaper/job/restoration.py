@@ -45,7 +45,8 @@ class RestorePlan:
     `places` are the flows that it takes, by their lines in the index, those that it must wait for last. `known` were
     done by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. Of those it takes,
     `filled` have a draft that lacks its JSON, `unanswered` had a call without an answer, and `without_json` had no
-    JSON. `accounts` are the accounts that the flows come from. `unreadable` are numbers of lines that cannot be read.
+    JSON. `accounts` are the accounts that the flows come from, `rehearsed` counts those of a sandbox. `unreadable` are
+    numbers of lines that cannot be read.
     """
 
     held: int
@@ -54,6 +55,7 @@ class RestorePlan:
     known_empty: int
     drafts: dict[Flow, Draft]
     accounts: frozenset[str]
+    rehearsed: int
     filled: int
     unanswered: int
     without_json: int
@@ -86,10 +88,11 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         unanswered: list[int] = []
         known: list[int] = []
         accounts = set()
-        known_empty = left = filled = without_json = 0
+        known_empty = left = filled = without_json = rehearsed = 0
         for flow, place in wanted.items():
             entry, draft = reader.entry_at(place), drafts.get(flow)
             accounts.add(entry.account)
+            rehearsed += entry.is_rehearsed
             if not needs_work(entry, draft, with_json=bool(request.json_base_url)):
                 known.append(place)
                 known_empty += needs_work(entry, draft, with_json=True)
@@ -109,6 +112,7 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         known_empty=known_empty,
         drafts=drafts,
         accounts=frozenset(accounts - {""}),
+        rehearsed=rehearsed,
         filled=filled,
         unanswered=len(unanswered),
         without_json=without_json,

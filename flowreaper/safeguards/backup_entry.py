@@ -22,6 +22,9 @@ JOURNAL = "restored.jsonl"
 NEW = "~new"
 """The folder of a flow that is being written."""
 
+PLAIN = "http://"
+"""What the endpoint of a sandbox begins with."""
+
 _OWN_SPACE = "account"
 _LONGEST = 120
 _SHOWN = 80
@@ -58,6 +61,12 @@ class BackupEntry(NamedTuple):
     sha256: str | None
     bytes: int
     account: str
+    endpoint: str
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether it is a sandbox's flow: nothing else is called over plain http."""
+        return self.endpoint.startswith(PLAIN)
 
     @property
     def flow(self) -> Flow:
@@ -94,7 +103,7 @@ def entry_of(saved: Saved, folder: str, origin: Origin) -> BackupEntry:
         folder,
         None if content is None else digest_of(content),
         0 if content is None else len(content),
-        origin.account,
+        *origin,
     )
 
 
@@ -127,6 +136,7 @@ def read_line(line: bytes) -> BackupEntry | None:
         sha256 if isinstance(sha256, str) else None,
         size if type(size) is int else 0,
         str(found.get("account") or ""),
+        str(found.get("endpoint") or ""),
     )
 
 

@@ -24,6 +24,7 @@ from flowreaper.safeguards.backup_entry import (
     JOURNAL,
     LOCK,
     NEW,
+    PLAIN,
     README,
     Origin,
     Saved,
@@ -76,6 +77,13 @@ class BackupFolder:
                 raise ConfigurationError(
                     f"the backup {self.name} is of the account {printable(last.account)}, and this run deletes flows"
                     f" of {printable(origin.account)}: name another folder"
+                )
+            if last and last.endpoint and last.is_rehearsed != origin.endpoint.startswith(PLAIN):
+                kinds = "a sandbox", "the service"
+                held, wanted = kinds if last.is_rehearsed else reversed(kinds)
+                raise ConfigurationError(
+                    f"the backup {self.name} holds flows of {held}, and this run deletes flows of {wanted}: name another"
+                    " folder"
                 )
             with contextlib.suppress(FileExistsError):
                 text = readme(origin, shlex.quote(printable(self._path.name)))

@@ -1,7 +1,7 @@
 """The store of flows and outcomes, whatever database keeps it: its protocol, its identity, its status."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -70,11 +70,11 @@ class Holder:
 class Status:
     """What a checkpoint holds: what it belongs to, and its flows counted by state and by code.
 
-    `account` and `arn` are empty where no run has asked for them, `plan` (a digest) where no run had one. `in_doubt`
-    counts the unfinished flows that had a call without a reply. `codes` maps each state to its codes and their counts,
-    most frequent first; "" stands for none. `live`: a run has the checkpoint. Then `holder` is that run,
-    None where its note cannot be read, and `under_way` counts the flows that it has claimed; these are in doubt only if
-    an earlier run left them so.
+    `account` and `arn` are empty where no run has asked for them, `plan` (a digest) where no run had one. `safeguards`
+    are what the job notes of them. `in_doubt` counts the unfinished flows that had a call without a reply. `codes` maps
+    each state to its codes and their counts, most frequent first; "" stands for none. `live`: a run has the checkpoint.
+    Then `holder` is that run, None where its note cannot be read, and `under_way` counts the flows that it has claimed;
+    these are in doubt only if an earlier run left them so.
     """
 
     endpoint: str
@@ -90,6 +90,7 @@ class Status:
     account: str = ""
     arn: str = ""
     plan: str = ""
+    safeguards: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run(self) -> str:

@@ -110,6 +110,8 @@ class Claimer:
                 self._proving.result()
         finally:
             self._proving.cancel()
+        if self._examination:
+            self._examination.get_ahead()
 
     async def _claim(self, now: float) -> bool:
         due, new = self._backlog.wanted(now, self._backlog.room, self._most_new)

@@ -24,6 +24,13 @@ _LONGEST_LOOK_S = 10.0
 _MOST_PASSED_S = 2.0
 _FEWEST = 4
 
+_AHEAD_S = 1.0
+# No flow is claimed before as many have passed as are deleted in this time. Looks and deletions have the same pace, so
+# a look that comes late would else make its deletion late, for good: 4.89 calls a second, not 4.98.
+
+_LONGEST_HOLD_S = 2.0
+# Where few of many flows pass, the first of them do not wait for longer than this.
+
 
 class _Moment(NamedTuple):
     on_the_loop: float
@@ -54,6 +61,8 @@ class Examination:
         self._looks: set[asyncio.Task[None]] = set()
         self._passed: deque[tuple[Claim, _Moment]] = deque()
         self._seen_at: dict[int, _Moment] = {}
+        self._ahead = int(rate * _AHEAD_S)
+        self._is_ahead = False
         self.error: BaseException | None = None
         """What must stop the run: the first thing that a look raised."""
 
@@ -74,8 +83,11 @@ class Examination:
     def take(self, count: int) -> tuple[list[Claim], list[Claim]]:
         """Return up to `count` flows that have passed, in the order of passing.
 
-        Then those that were seen too long ago, and must be looked at again.
+        Then those that were seen too long ago, and must be looked at again. None of either before the looks are ahead
+        of the deletions, or over.
         """
+        if not self._lets_go():
+            return [], []
         taken: list[Claim] = []
         old: list[Claim] = []
         left: deque[tuple[Claim, _Moment]] = deque()
@@ -89,6 +101,10 @@ class Examination:
                 left.append((claim, seen_at))
         self._passed = left
         return taken, old
+
+    def get_ahead(self) -> None:
+        """Let the looks get ahead of the deletions once more: these have waited for something else than looks."""
+        self._is_ahead = False
 
     def is_stale(self, claim: Claim) -> bool:
         """Return whether a flow that was claimed since must be looked at again; asked once, as it is sent."""
@@ -115,6 +131,14 @@ class Examination:
         self._backlog.settled()
         if error:
             raise error
+
+    def _lets_go(self) -> bool:
+        """Return whether the looks are ahead of the deletions, over, or too rarely passed to wait for more."""
+        if not self._passed:
+            return False
+        held_s = asyncio.get_running_loop().time() - self._passed[0][1].on_the_loop
+        self._is_ahead |= len(self._passed) >= self._ahead or not self._looks or held_s >= _LONGEST_HOLD_S
+        return self._is_ahead
 
     def _moment(self) -> _Moment:
         return _Moment(asyncio.get_running_loop().time(), self._now())

@@ -28,6 +28,15 @@ def one_client(options: Sequence[str], flows: int, peer: str = "") -> Seen:
         return seen(service.calls())
 
 
+def guarded(flows: int) -> Seen:
+    """Let flowreaper delete so many flows, each looked at, in use by no template, and saved before."""
+    with tempfile.TemporaryDirectory() as name, sandbox("--window", "sliding", "--latency", "0.1") as service:
+        folder = Path(name)
+        ids = str(write_ids(folder / "ids.txt", flows))
+        run(delete("--only-drafts", "--keep-used", "--backup", "saved", ids), service.environment, folder)
+        return seen(service.calls())
+
+
 def sends(flows: int) -> Seen:
     """Let flowreaper delete so many flows; return when the calls left, as nothing was refused."""
     with tempfile.TemporaryDirectory() as name, sandbox("--latency", "0.02", "--window", "none") as service:
@@ -103,6 +112,7 @@ def measure(*, quick: bool) -> list[Figure]:
         "fixed": lambda: one_client(("--window", "fixed", *jittered), flows),
         "bucket": lambda: one_client(("--window", "bucket", *jittered), flows),
         "sliding 0": lambda: one_client(("--window", "sliding"), flows),
+        "guarded": lambda: guarded(flows),
         "sliding 50": lambda: one_client(("--window", "sliding", *jittered), flows),
     }
     peers: dict[str, Callable[[], Seen]] = {
@@ -169,6 +179,9 @@ def _figures(found: dict[str, Runs]) -> list[Figure]:
     ):
         peer_name = burst if peer_key.startswith("burst") else even
         figures += _both(name, found[key], least=least, most=most, peer=found[peer_key], peer_name=peer_name)
+    figures += _both(
+        "sliding second, each flow looked at and saved", found["guarded"], least=4.90, most=2, peer=None
+    )
     for name, key, least, most in (
         ("sliding second, another client spends 2/s", "beside", 2.7, 8),
         ("sliding second, two runs on this machine together", "two", 4.3, 10),

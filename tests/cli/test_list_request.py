@@ -7,7 +7,7 @@ import pytest
 
 from flowreaper.cli.commands.list import command
 from flowreaper.cli.flow_formats import FlowFormat
-from flowreaper.cli.list_request import list_request
+from flowreaper.cli.list_request import list_request, undocumented_words
 from flowreaper.cli.listing import ListRequest
 from flowreaper.errors import ConfigurationError, InputError
 from flowreaper.model import Flow
@@ -117,3 +117,24 @@ def test_the_filters_are_noted_as_they_were_typed_and_nothing_else(monkeypatch: 
         assert isinstance(ctx, click.Context)
         made = list_request(ctx, ctx.params, is_terminal=False)
     assert made.filters == ("--name", "a*", "--name", "b c", "--category", "OTHER", "--unused")
+
+
+@pytest.mark.parametrize(
+    ("words", "notes"),
+    [
+        ((), []),
+        (("--status", "draft", "--status", "DEPRECATED", "--category", "sign_up"), []),
+        (("--status", "DRAFTS"), [("--status DRAFTS", "Did you mean DRAFT?")]),
+        (("--category", "SIGNUP"), [("--category SIGNUP", "Did you mean SIGN_UP?")]),
+        (("--status", "\x1b[2J"), [("--status \\x1b[2J", "DEPRECATED.")]),
+    ],
+)
+def test_a_word_that_the_service_does_not_document_is_noted(
+    words: tuple[str, ...], notes: list[tuple[str, str]]
+) -> None:
+    with command.make_context("list", [*words]) as ctx:
+        said = undocumented_words(ctx.params)
+    assert len(said) == len(notes)
+    for sentence, (start, end) in zip(said, notes, strict=True):
+        assert sentence.startswith(start)
+        assert sentence.endswith(end)

@@ -8,7 +8,7 @@ import pytest
 
 from flowreaper.cli import cli
 from flowreaper.cli.commands.delete import command as delete
-from flowreaper.cli.resume import is_piped, resume_command
+from flowreaper.cli.resume import is_piped, resume_command, retry_command
 from flowreaper.model import State
 from flowreaper.producer.sources import Source
 
@@ -95,3 +95,13 @@ def test_standard_input_is_a_pipe_to_the_next_command_even_where_it_is_a_file() 
     assert is_piped([FILE, REDIRECTED])
     assert not is_piped([FILE])
     assert not is_piped([])
+
+
+def test_a_plan_is_named_again_to_go_on_but_not_where_ids_are_piped() -> None:
+    words = ["--plan", "plan.json", "--limit", "3"]
+    whole = Source("plan.json", "", rereadable=True, fd=9)
+    assert resume(words, whole) == "flowreaper delete --plan plan.json --limit 3 --checkpoint job.ckpt"
+    ctx = delete.make_context(
+        "delete", words, click.Context(cli, info_name="flowreaper", **cli.context_settings)
+    )
+    assert retry_command(ctx, CHECKPOINT) == "flowreaper delete --checkpoint job.ckpt"

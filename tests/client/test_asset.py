@@ -315,11 +315,15 @@ async def fetch_over_tls(authority: trustme.CA, name: str, host: Host) -> Asset 
         listening(host, context) as port,
         AssetFetcher(SERVICE, names=lambda: Names(["127.0.0.1"]), is_allowed=lambda _: True) as files,
     ):
+        await files.fetch(f"https://{NAME}:{port}/?{SECRET}")
         return await files.fetch(f"https://{NAME}:{port}/?{SECRET}")
 
 
-async def test_a_file_comes_over_tls(authority: trustme.CA) -> None:
-    assert await fetch_over_tls(authority, NAME, Host(answer())) == Asset(JSON)
+async def test_a_file_comes_over_tls_and_no_cookie_goes_back(authority: trustme.CA) -> None:
+    host = Host(answer(headers="Set-Cookie: a=b; Path=/\r\n"))
+    assert await fetch_over_tls(authority, NAME, host) == Asset(JSON)
+    assert len(host.requests) == 2
+    assert not any("cookie" in request.lower() for request in host.requests)
 
 
 async def test_another_hosts_certificate_stops_everything_before_anything_is_sent(
@@ -336,8 +340,11 @@ async def test_a_proxy_at_a_private_address_is_asked_to_connect_to_a_name_that_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     proxy = Host(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-    async with listening(proxy) as port, AssetFetcher(SERVICE) as files:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter2@127.0.0.1:{port}")
+    async with (
+        listening(proxy) as port,
+        AssetFetcher(SERVICE, names=lambda: Names(["127.0.0.1"])) as files,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter2@proxy.example:{port}")
         found = described(await files.fetch(f"https://{NAME}/flow.json?{SECRET}"))
         refused = described(await files.fetch("https://10.0.0.1/flow.json"))
     assert found == NotFetched("the proxy answered HTTP 407", reached=False)

@@ -175,12 +175,12 @@ def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Finished:
     return finished
 
 
-def wait_until_deleting(command: Command) -> None:
-    """Wait until a run over flows.txt has deleted a flow."""
+def wait_until_deleting(command: Command, checkpoint: str = "flows.txt.ckpt") -> None:
+    """Wait until a run has deleted a flow, by its checkpoint."""
 
     def deletes() -> bool:
         with contextlib.suppress(FlowreaperError):  # not begun yet
-            return "deleted" in command.states("flows.txt.ckpt")
+            return "deleted" in command.states(checkpoint)
         return False
 
     wait_for(deletes)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.command import FLOWREAPER, Command, Finished, Service, ended, wait_for
+from tests.end_to_end.command import (
+    FLOWREAPER,
+    Command,
+    Finished,
+    Service,
+    ended,
+    wait_for,
+    wait_until_deleting,
+)
 
 Ids = Callable[[int], list[str]]
 Begin = Callable[..., tuple[Service, Command]]
@@ -146,7 +154,7 @@ def test_a_results_file_does_not_hide_what_happened_to_the_checkpoint(
     command.write("flows.txt", *ids(400))
     arguments = ("delete", "-y", "--rate", "20", "-c", NAME, "--results", "out.jsonl", "flows.txt")
     with command.flowreaper(*arguments) as process:
-        wait_for(lambda: (command.folder / NAME).exists() and "deleted" in command.states(NAME))
+        wait_until_deleting(command, NAME)
         do(command.folder / NAME)
         finished = end_of(process)
     assert finished.status == 3

@@ -36,7 +36,9 @@ def test_ctrl_c_ends_a_program_at_once_with_all_replies_recorded_and_no_warning(
         shown.append(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         finished = ended(process)
-    assert (finished.status, finished.err) == (1, "interrupted\n")
+    # asyncio's development mode also tells of steps that a busy machine made long.
+    told = [line for line in finished.err.splitlines() if not line.startswith("Executing <")]
+    assert (finished.status, told) == (1, ["interrupted"])
     states = bare.states("job.ckpt")
     assert set(states) == {"deleted", "pending"}
     assert sum(states.values()) == 20

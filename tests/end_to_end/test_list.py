@@ -124,6 +124,12 @@ def test_a_filter_that_matches_nothing_ends_with_2_and_says_what_was_looked_at(l
     )
 
 
+def test_a_mistyped_status_is_noted_before_flows_are_looked_at(lister: Command) -> None:
+    done = listed(lister, "--name", "kyc *", "--status", "drafts")
+    assert done.status == 2
+    assert done.err.startswith("Note: --status drafts is none of the documented words")
+
+
 def test_a_space_that_shows_no_flow_ends_with_2_and_says_where_spaces_are_listed(lister: Command) -> None:
     done = listed(lister, "--cust-space-id", SPACES[0], "--cust-space-id", "cams-mistyped")
     assert done.status == 2

@@ -118,6 +118,12 @@ def test_what_would_weaken_a_plan_is_refused_and_the_plan_stays_as_it_was(
     assert (command.folder / "plan.json").read_bytes() == before
 
 
+def test_a_plan_that_is_not_there_is_not_made_by_the_summary(command: Command) -> None:
+    done = command.delete("--plan", "none.json", "--summary-json", "none.json")
+    assert done.status == 2
+    assert not (command.folder / "none.json").exists()
+
+
 def test_a_plan_of_another_account_is_refused_by_number(begin: Begin) -> None:
     service, command = begin("--seed-flows", str(FLOWS), "--seed", str(SEED))
     plan(command)
@@ -240,9 +246,7 @@ def test_a_hostile_name_in_a_plan_steers_nothing(begin: Begin) -> None:
         assert len(shown.splitlines()) == 420 + {"table": 10, "csv": 1, "jsonl": 0}[shape]
 
 
-def test_status_and_a_plain_checkpoint_know_nothing_of_a_plan(
-    command: Command, ids: Callable[[int], list[str]]
-) -> None:
+def test_what_is_no_plan_cannot_be_shown(command: Command, ids: Callable[[int], list[str]]) -> None:
     command.write("ids.txt", *ids(2))
     assert command.delete("ids.txt").status == 0
     assert command.run("plan", "ids.txt").status == 2

@@ -20,6 +20,12 @@ Ids = Callable[[int], list[str]]
 
 DOCUMENTS = ("README.md", ".github/GUIDE.md")
 FLOWS = 30  # as in the block that shows the question
+RATES = (
+    "FLOWREAPER_DELETE_RATE",
+    *(f"FLOWREAPER_{name}_READ_RATE" for name in ("DELETE", "LIST", "SPACES", "VERIFY", "RESTORE")),
+)
+# Blocks that look for flows need an account that has some.
+LISTS = re.compile(r"^(\$ )?flowreaper (list|spaces)\b", re.MULTILINE)
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # What these do is what .ci/run does.
@@ -89,7 +95,9 @@ def read_files(text: str) -> Iterator[str]:
         for word in words_of(line):
             written = before in ("-o", "--output", "--results") or before.startswith(">")
             begun = before in ("-c", "--checkpoint") and not PurePath(word.removesuffix(".ckpt")).suffix
-            if written or begun:
+            if before == "--plan":
+                made |= {word, f"{word}.ckpt"}
+            elif written or begun:
                 made.add(word)
             elif PurePath(word).suffix in (".txt", ".csv", ".jsonl", ".ckpt") and word not in made:
                 yield word
@@ -154,7 +162,7 @@ def run_shell(command: Command, flows: list[str], text: str) -> None:
     assert ".venv" not in script, f"no part of what .ci/run does: {script}"
     serves = re.search(r"^flowreaper sandbox", script, re.MULTILINE)
     answers = {"[y/N]": "y\n"} | ({"FLOWREAPER_ENDPOINT": "\x03"} if serves else {})
-    fast = Command(command.folder, command.environment | {"FLOWREAPER_DELETE_RATE": "200"})
+    fast = Command(command.folder, command.environment | dict.fromkeys(RATES, "200"))
     done = on_a_terminal(fast, script, answers)
     assert done.status in ((0, 130, -2) if serves else (0,)), done.out
     assert "Traceback" not in done.out
@@ -192,8 +200,13 @@ def test_there_are_blocks_of_each_kind() -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_a_block_does_what_it_says(reader: tuple[Command, list[str]], block: Block) -> None:
+def test_a_block_does_what_it_says(
+    reader: tuple[Command, list[str]], begin: Callable[..., tuple[Service, Command]], block: Block
+) -> None:
     command, flows = reader
+    if LISTS.search(block.text):
+        service, _ = begin("--seed-flows", "120")
+        command = Command(command.folder, command.environment | service.environment)
     assert block.language in KINDS, f"{block}: say in this test how such a block is run"
     KINDS[block.language](command, flows, block.text)
 
@@ -221,8 +234,9 @@ def test_each_block_s_files_are_known() -> None:
         "cat examples/flows.txt | flowreaper delete -c new.ckpt -\n"
         "echo 1 > written.txt && flowreaper delete written.txt\n"
         "flowreaper delete -c flows.csv.ckpt flows.csv --results all.jsonl > log.txt\n"
+        "flowreaper list --keep keep.csv --plan plan.json && flowreaper status plan.json.ckpt\n"
     )
-    names = ["ids.txt.ckpt", "examples/flows.txt", "flows.csv.ckpt", "flows.csv"]
+    names = ["ids.txt.ckpt", "examples/flows.txt", "flows.csv.ckpt", "flows.csv", "keep.csv"]
     assert list(read_files(text)) == names
 
 

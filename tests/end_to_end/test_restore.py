@@ -120,6 +120,24 @@ def test_another_accounts_backup_needs_a_word(begin: Begin) -> None:
     assert made(service) == ["promo 0"]
 
 
+def test_a_rehearsals_flows_are_not_made_in_a_real_account(begin: Begin) -> None:
+    _, command = begin()
+    past_backup(command.folder / "saved", 2, origin=Origin("", "http://127.0.0.1:1"))
+    finished = command.run(
+        "restore",
+        "--yes",
+        "--no-identity",
+        "--endpoint",
+        "https://127.0.0.1:9",
+        "--outage-limit",
+        "1",
+        "saved",
+    )
+    assert finished.status == 2
+    assert "2 flows of a sandbox" in finished.err
+    assert restore(command).status == 0
+
+
 def test_an_account_that_is_not_known_is_not_compared(begin: Begin) -> None:
     service, command = begin("--account-id", "2000000000000002")
     past_backup(command.folder / "saved", 1, origin=Origin("", ORIGIN.endpoint))

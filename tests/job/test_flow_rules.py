@@ -121,8 +121,9 @@ def test_the_rule_that_decided_is_named(rules: FlowRules, verdict: Verdict, rule
 
 
 def test_a_status_that_is_not_known_is_never_selected() -> None:
-    decision = FlowRules(statuses=("DRAFT",)).by_status("")
-    assert (decision.verdict, decision.rule) == (Verdict.PASSED_OVER, "status unknown")
+    for wanted in ("DRAFT", ""):
+        decision = FlowRules(statuses=(wanted,)).by_status("")
+        assert (decision.verdict, decision.rule) == (Verdict.PASSED_OVER, "status unknown")
 
 
 def test_an_id_without_a_space_keeps_that_flow_in_every_space() -> None:

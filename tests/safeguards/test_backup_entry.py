@@ -110,9 +110,17 @@ def test_a_line_without_what_restoring_needs_is_not_read(name: str) -> None:
 
 def test_a_line_with_fields_of_other_types_is_read_without_them() -> None:
     line = json.loads(line_of(entry_of(saved(), "account/1", ORIGIN)))
-    line |= {"categories": 1, "sha256": 2, "bytes": True, "account": None, "status": [], "saved_at": {}}
+    line |= {
+        "categories": 1,
+        "sha256": 2,
+        "bytes": True,
+        "account": None,
+        "endpoint": [],
+        "status": [],
+        "saved_at": {},
+    }
     assert read_line(json.dumps(line).encode()) == BackupEntry(
-        "346699123", "", "promo", (), "", "", "account/1", None, 0, ""
+        "346699123", "", "promo", (), "", "", "account/1", None, 0, "", ""
     )
 
 

@@ -156,6 +156,17 @@ def test_another_accounts_flows_are_not_mixed_in(tmp_path: Path) -> None:
     assert [entry.flow_id for entry in index(path)] == ["1", "3"]
 
 
+@pytest.mark.parametrize("first", ["http://127.0.0.1:1", ORIGIN.endpoint])
+def test_a_rehearsals_flows_are_not_mixed_with_real_ones(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "saved"
+    other = ORIGIN.endpoint if first.startswith("http:") else "http://127.0.0.1:1"
+    save(path, saved("1"), origin=Origin("", first))
+    with pytest.raises(ConfigurationError, match=r"holds flows of (a sandbox|the service), and this run"):
+        save(path, saved("2"), origin=Origin("", other))
+    save(path, saved("3"), origin=Origin("", f"{first}2"))  # another sandbox, or another region
+    assert [entry.flow_id for entry in index(path)] == ["1", "3"]
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "saved"
     save(path, saved("1"))
@@ -283,3 +294,54 @@ def test_what_was_said_to_be_saved_survives_kills(tmp_path: Path) -> None:
     found = [entry.flow_id for entry in index(path)]
     assert set(told) <= set(found)
     assert len(found) <= len(told) + 5 + 1
+
+
+def test_everything_is_synced_before_what_says_that_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut loses what is not synced, in any order; kills do not show that."""
+    paths: dict[int, str] = {}
+    done: list[tuple[str, str]] = []
+    open_, write, fsync, rename = os.open, os.write, os.fsync, os.rename
+
+    def opened(name: Any, *arguments: Any, dir_fd: int | None = None, **options: Any) -> int:
+        fd = open_(name, *arguments, dir_fd=dir_fd, **options)
+        paths[fd] = os.path.join(paths[dir_fd], name) if dir_fd else str(name)  # noqa: PTH118 -- of a descriptor
+        return fd
+
+    def written(fd: int, content: bytes) -> int:
+        done.append(("write", paths[fd]))
+        return write(fd, content)
+
+    def synced(fd: int) -> None:
+        done.append(("sync", paths[fd]))
+        fsync(fd)
+
+    def renamed(old: str, new: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        done.append(("rename", os.path.join(paths[dst_dir_fd], new)))  # noqa: PTH118 -- of a descriptor
+        rename(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    for name, call in (("open", opened), ("write", written), ("fsync", synced), ("rename", renamed)):
+        monkeypatch.setattr(os, name, call)
+    path = tmp_path / "saved"
+    save(path, saved("1"))
+    monkeypatch.undo()
+    root, new = str(path), f"{path}/account/~new"
+    steps = [
+        ("sync", str(tmp_path)),  # the folder is there
+        ("sync", root),  # its files are
+        ("sync", f"{new}/details.json"),
+        ("sync", f"{new}/flow.json"),
+        ("sync", new),
+        ("rename", f"{root}/account/1"),
+        ("sync", f"{root}/account"),
+        ("write", f"{root}/index.jsonl"),
+        ("sync", f"{root}/index.jsonl"),
+    ]
+    places = [done.index(step) for step in steps]
+    assert places == sorted(places)
+    assert done[-1] == steps[-1]
+    # The folder of the space is in the folder above before a line says so.
+    assert ("sync", root) in done[done.index(("write", f"{new}/details.json")) - 1 :: -1]
+    spaces = [place for place, step in enumerate(done) if step == ("sync", root)]
+    assert len(spaces) == 2

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from flowreaper.client.operations import PacedOperation
 from flowreaper.errors import RunError
+from flowreaper.limiter.limiter import RateLimiter
+from flowreaper.limiter.sliding_window import Pace
 from flowreaper.model import Ending, Finding, Flow, Reply, State
 from flowreaper.workers.canary import Canary
 from tests.virtual import run_virtual
@@ -68,6 +71,37 @@ def test_what_is_not_proven_stops_the_run_with_nothing_more_sent(*, guarded: boo
     run(pool)
     assert (pool.ending, str(pool.error)) == (Ending.STOPPED, "flow 1 is still there")
     assert states(ledger) == {State.DELETED: 5, State.PENDING: 25}
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_flows_that_a_crash_left_claimed_count_among_the_first(*, guarded: bool) -> None:
+    ledger, service = Ledger(30), Service()
+    left = range(1, 21)
+    ledger.rows |= dict.fromkeys(left, State.CLAIMED)
+    proof = Proof(service)
+    guard = Guard(ledger) if guarded else None
+    run(make(ledger, service, rate=100, canary=Canary(5, proof), guard=guard, left_claimed=left))
+    assert proof.calls == [5]
+    assert states(ledger) == {State.DELETED: 30}
+
+
+def test_the_proof_does_not_wait_behind_the_looks_at_other_flows() -> None:
+    """Both have GetFlow's pace: 5 a second."""
+    ledger, service = Ledger(100), Service()
+    guard = Guard(ledger)
+
+    async def main() -> None:
+        pace = guard.pace = PacedOperation(RateLimiter(Pace(5)))
+
+        async def prove(flows: Sequence[Flow]) -> None:
+            for _ in flows:
+                (await pace.acquire()).sent()
+
+        await make(ledger, service, rate=5, canary=Canary(5, prove), guard=guard).run()
+
+    run_virtual(main())
+    assert service.times[5] - service.times[4] < 2.5
+    assert 99 / (service.times[-1] - service.times[0]) > 4.5
 
 
 def test_a_run_with_fewer_flows_proves_these_before_it_ends() -> None:

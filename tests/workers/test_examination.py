@@ -1,6 +1,7 @@
 """Flows that are looked at before they are claimed: what passes, what does not, and that looking slows nothing."""
 
 import asyncio
+import random
 from collections.abc import Callable
 
 import pytest
@@ -99,6 +100,44 @@ def test_the_guards_own_pace_and_latency_do_not_slow_the_deletions() -> None:
     assert 199 / (times[-1] - times[0]) > 4.9
     assert most_in_a_second(times) <= 5
     assert most_in_a_second([at for at, _ in guard.asked]) <= 5
+
+
+def test_looks_that_are_late_now_and_then_do_not_slow_the_deletions_for_good() -> None:
+    ledger, service = Ledger(300), Service()
+    guard = Guard(ledger)
+    luck = random.Random(1)  # noqa: S311 -- to be repeated
+
+    def late(_flow_id: str) -> None:
+        guard.latency_s = luck.choice([0.02, 0.02, 0.02, 0.7])
+
+    guard.on_ask = late
+
+    async def main() -> None:
+        guard.pace = PacedOperation(RateLimiter(Pace(5)))
+        await make(ledger, service, rate=5, guard=guard).run()
+
+    run_virtual(main())
+    assert 299 / (service.times[-1] - service.times[0]) > 4.97
+
+
+def test_where_few_of_many_flows_pass_these_do_not_wait_for_each_other_until_they_are_too_old() -> None:
+    ledger, service = Ledger(400), Service()
+    kept = {f"f{row}": PUBLISHED for row in ledger.rows if row % 100}
+    guard = Guard(ledger, **kept)
+
+    async def main() -> None:
+        guard.pace = PacedOperation(RateLimiter(Pace(5)))
+        await make(ledger, service, rate=5, guard=guard).run()
+
+    run_virtual(main())
+    assert [flow for _, flow in service.calls] == ["100", "200", "300", "400"]
+    assert len(guard.asked) == 400
+
+
+def test_flows_that_are_fewer_than_the_looks_are_to_be_ahead_are_deleted_all_the_same() -> None:
+    ledger, service = Ledger(2), Service()
+    run(make(ledger, service, rate=5, guard=Guard(ledger)))
+    assert states(ledger) == {State.DELETED: 2}
 
 
 @pytest.mark.parametrize("waits", [THROTTLED, LOST])

@@ -107,7 +107,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     A flow is listed if it matches every kind of option under Select that is given, and none under Keep: these come
     first. What a space has to show comes when that space was read to its end, so that `delete -` can take it at once.
     """
-    from flowreaper.cli.list_request import list_request
+    from flowreaper.cli.list_request import list_request, undocumented_words
     from flowreaper.cli.listing import ListCommand
     from flowreaper.cli.service_options import service_settings
     from flowreaper.cli.terminal.screen import Screen
@@ -115,6 +115,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     screen = Screen(sys.stderr)
     settings = service_settings(ctx, options, "list")
     request = list_request(ctx, options, is_terminal=sys.stdout.isatty())
+    for note in undocumented_words(options):
+        screen.write(f"Note: {note}\n")
     listing = ListCommand(settings, options, request, screen, has_status_line=_is_alone_on_terminal(screen))
     try:
         ctx.exit(asyncio.run(listing.run()))

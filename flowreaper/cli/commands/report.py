@@ -16,7 +16,10 @@ from flowreaper.report.page import render
 from flowreaper.report.report import Commands, gather
 from flowreaper.sink.formats import json_line
 
-_LISTED = (State.ABSENT, State.REFUSED, State.GAVE_UP, State.INVALID, State.PENDING, State.CLAIMED)
+_LISTED = (
+    *(State.ABSENT, State.KEPT, State.REFUSED, State.GAVE_UP, State.INVALID),
+    *(State.PENDING, State.CLAIMED),
+)
 
 
 _EXAMPLES = (

@@ -141,7 +141,7 @@ def _json(start: RestoreStart) -> str:
         return f"fetched by the service from {printable(start.json_base_url)}"
     if len(start.plan.places) == start.plan.without_json:
         return "these flows had none"
-    return "none: the service fetches JSON from a URL (--json-base-url), so the drafts will be empty"
+    return "none, so the drafts will be empty (--json-base-url)"
 
 
 def _drafts(count: int) -> str:

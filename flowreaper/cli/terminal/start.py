@@ -9,6 +9,7 @@ from typing import Any
 from flowreaper.cli.options import path_word
 from flowreaper.cli.terminal.causes import shown_flow
 from flowreaper.cli.terminal.progress import ends_at
+from flowreaper.cli.terminal.safeguards import safeguards_in_words
 from flowreaper.client.actions import CallerIdentity
 from flowreaper.durations import duration
 from flowreaper.escaping import printable
@@ -196,7 +197,7 @@ def _facts(start: Start, now: datetime) -> list[str]:
     if start.found and start.limit is not None and start.limit < start.found.to_call:
         lines.append(_line("Limit", f"the first {start.limit:,} of {start.found.to_call:,}"))
     if start.safeguards.any:
-        lines.append(_line("Safeguards", _safeguards(start.safeguards)))
+        lines.append(_line("Safeguards", safeguards_in_words(start.safeguards)))
     lines.append(_line("Rate", f"{start.rate:g} calls per second"))
     if start.stops_at:
         seconds = ":%S" if start.stops_at.second else ""
@@ -214,19 +215,6 @@ def _account(start: Start) -> list[str]:
     if start.caller:
         return [_line("Account", f"{printable(start.caller.account)} ({printable(start.caller.arn)})")]
     return [_line("Account", f"not known: {start.caller_unknown}")] if start.caller_unknown else []
-
-
-def _safeguards(safeguards: SafeguardSettings) -> str:
-    parts = []
-    if safeguards.only_drafts:
-        parts.append("only drafts")
-    if safeguards.keep_used:
-        parts.append("none that a template opens")
-    if safeguards.backup:
-        parts.append(f"saved in {printable(str(safeguards.backup))} first")
-    if safeguards.canary:
-        parts.append(f"the first {safeguards.canary:,} proven")
-    return "; ".join(parts)
 
 
 def _line(label: str, text: str) -> str:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.cli.terminal.causes import describe_causes, shown_flow, state_words
+from flowreaper.cli.terminal.safeguards import safeguards_in_words
 from flowreaper.cli.terminal.verify import describe_verification
 from flowreaper.durations import duration
 from flowreaper.escaping import printable
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
 from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.overview import Overview
@@ -61,6 +63,8 @@ def _facts(overview: Overview, checkpoint: Path, now: datetime) -> list[str]:
     lines = [f"{printable(str(checkpoint))}: {printable(where)}"]
     if status.account:
         lines.append(f"Account: {printable(status.account)} ({printable(status.arn)})")
+    if safeguards := safeguards_in_words(SafeguardSettings().after(status.safeguards)):
+        lines.append(f"Safeguards: {safeguards}")
     # A source has no flow of its own where all of its flows were read from others before.
     if sources := {printable(name): flows for name, flows in overview.sources.items() if flows}:
         lines.append(f"Read from {_counted(sources)}")

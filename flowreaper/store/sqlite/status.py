@@ -9,6 +9,8 @@ from flowreaper.store.sqlite import columns, file_guard, run_mark, schema
 from flowreaper.store.sqlite.states import NUMBER
 from flowreaper.store.store import Identity, Status
 
+_SAFEGUARDS = ("safeguards", "backup")
+
 
 def status_of(db: sqlite3.Connection, path: Path, identity: Identity | None = None) -> Status:
     """Count the flows of the checkpoint at this path, which the connection has open.
@@ -51,6 +53,7 @@ def status_of(db: sqlite3.Connection, path: Path, identity: Identity | None = No
         codes=codes,
         account=job.get("account", ""),
         arn=job.get("arn", ""),
+        safeguards={name: job[name] for name in _SAFEGUARDS if job.get(name)},
         plan=job.get("plan", ""),
         live=live,
         holder=run_mark.parse_holder(job.get(run_mark.RUN)) if live else None,

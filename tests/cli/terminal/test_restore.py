@@ -34,6 +34,7 @@ PLAN = RestorePlan(
     known_empty=1,
     drafts={},
     accounts=frozenset({"1000000000000001"}),
+    rehearsed=0,
     filled=1,
     unanswered=1,
     without_json=0,
@@ -72,7 +73,7 @@ def test_the_plan_says_what_will_be_made_and_what_will_not() -> None:
         "  Saved from:  1000000000000001\n"
         "  Flows:       5 in the backup; 1 restored before; JSON for 1 draft of an earlier run;"
         " 1 may have a draft, since a call had no answer: looked for by name first; 1 beyond the limit\n"
-        "  JSON:        none: the service fetches JSON from a URL (--json-base-url), so the drafts will be empty"
+        "  JSON:        none, so the drafts will be empty (--json-base-url)"
     )
 
 
