@@ -85,10 +85,10 @@ class TemplateId(NamedTuple):
 
 
 class TemplatePage(NamedTuple):
-    """A page of templates; `total` is how many there are in all, 0 where the service does not say."""
+    """A page of templates; `total` is how many there are in all, None where the service does not say."""
 
     templates: Sequence[TemplateId]
-    total: int = 0
+    total: int | None = None
 
 
 class CallerIdentity(NamedTuple):
@@ -210,7 +210,7 @@ def read_templates(content: Mapping[str, object]) -> TemplatePage:
         if (code := _text(item, "TemplateCode"))
     ]
     total = content.get("Total", content.get("total"))
-    return TemplatePage(templates, total if type(total) is int else 0)
+    return TemplatePage(templates, total if type(total) is int else None)
 
 
 def read_flow_buttons(content: Mapping[str, object]) -> list[str] | None:

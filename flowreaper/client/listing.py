@@ -4,10 +4,12 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from flowreaper.client.actions import ListedFlow, Space
-from flowreaper.client.operations import Refusal
+from flowreaper.client.operations import INCOMPLETE, Refusal
 from flowreaper.client.paging import listing_error, named_space, read_pages
 from flowreaper.errors import Advice, ListingError
 from flowreaper.model import Reply
+
+_NO_LIST = Reply(200, INCOMPLETE, "the answer holds no list (Data)")
 
 
 class Lists(Protocol):
@@ -15,8 +17,8 @@ class Lists(Protocol):
 
     async def list_flow(
         self, space: str, *, index: int, size: int, name: str = ""
-    ) -> Sequence[ListedFlow] | Refusal:
-        """Return a page of a space's flows."""
+    ) -> Sequence[ListedFlow] | Refusal | None:
+        """Return a page of a space's flows; None where the answer holds no list."""
         ...
 
     async def list_instance(self, *, index: int, size: int) -> Sequence[Space] | Refusal:
@@ -24,10 +26,13 @@ class Lists(Protocol):
         ...
 
 
-def list_flows(operations: Lists, space: str, *, name: str = "") -> AsyncGenerator[ListedFlow, None]:
+def list_flows(
+    operations: Lists, space: str, *, name: str = "", is_proof: bool = False
+) -> AsyncGenerator[ListedFlow, None]:
     """Yield each flow of a space once; `space` is empty for the account's own.
 
-    `name` filters by the service's own rule, empty: all. The order is the service's. Read it to the end before any of
+    `name` filters by the service's own rule, empty: all. `is_proof`: what is not listed is to count as gone, so that a
+    first page without a list is an error; else it is taken for an empty one. The order is the service's. Read it to the end before any of
     these flows is deleted: else flows may be missed.
 
     Raises:
@@ -36,7 +41,10 @@ def list_flows(operations: Lists, space: str, *, name: str = "") -> AsyncGenerat
     """
 
     async def fetch(index: int, size: int) -> Sequence[ListedFlow] | Refusal:
-        return await operations.list_flow(space, index=index, size=size, name=name)
+        page = await operations.list_flow(space, index=index, size=size, name=name)
+        if page is None:
+            return Refusal(_NO_LIST) if is_proof and index == 1 else []
+        return page
 
     def refused(reply: Reply) -> ListingError:
         return listing_error(f"the flows of {named_space(space)}", "ListFlow", reply)

@@ -157,21 +157,29 @@ class Operations:
 
     async def list_flow(
         self, space: str, *, index: int, size: int, name: str = ""
-    ) -> list[ListedFlow] | Refusal:
-        """Return one page of a space's flows, as `actions.list_flow`."""
-        answer = await self._list(actions.list_flow(space, index=index, size=size, name=name), "Data", index)
-        return answer if isinstance(answer, Refusal) else actions.read_listed(answer.content, space)
+    ) -> list[ListedFlow] | Refusal | None:
+        """Return one page of a space's flows, as `actions.list_flow`; None where the answer holds no list."""
+        answer = await self._call(actions.list_flow(space, index=index, size=size, name=name))
+        if isinstance(answer, Refusal):
+            return answer
+        return (
+            actions.read_listed(answer.content, space) if actions.has_list(answer.content, "Data") else None
+        )
 
     async def list_instance(self, *, index: int, size: int) -> list[Space] | Refusal:
         """Return one page of the account's instances: a space may have several, an instance none."""
-        answer = await self._list(actions.list_instance(index=index, size=size), "Data", index)
+        answer = await self._call(actions.list_instance(index=index, size=size))
         return answer if isinstance(answer, Refusal) else actions.read_spaces(answer.content)
 
     async def list_template(self, space: str, *, index: int, size: int) -> actions.TemplatePage | Refusal:
         """Return one page of a space's templates."""
-        action = actions.list_template(space, index=index, size=size)
-        answer = await self._list(action, "ListTemplate", index)
-        return answer if isinstance(answer, Refusal) else actions.read_templates(answer.content)
+        answer = await self._call(actions.list_template(space, index=index, size=size))
+        if isinstance(answer, Refusal):
+            return answer
+        page = actions.read_templates(answer.content)
+        # A number of all templates is as good as an empty list; with neither, any flow may be in use.
+        said = index > 1 or page.total is not None or actions.has_list(answer.content, "ListTemplate")
+        return page if said else _incomplete(answer, "it holds no list (ListTemplate)")
 
     async def get_template(self, space: str, template: TemplateId) -> list[str] | Refusal | None:
         """Return the ids of the flows that a template's buttons open; None where the answer has no components."""
@@ -195,13 +203,6 @@ class Operations:
         """Let the service fetch a flow's JSON from a URL; return None where it did."""
         answer = await self._call(actions.update_flow_json(flow, url))
         return answer if isinstance(answer, Refusal) else None
-
-    async def _list(self, action: Action, name: str, index: int) -> Answer | Refusal:
-        """Ask for a page; a first one without its list is incomplete, a later one is taken for an empty one."""
-        answer = await self._call(action)
-        if isinstance(answer, Refusal) or index > 1 or actions.has_list(answer.content, name):
-            return answer
-        return _incomplete(answer, f"it holds no list ({name})")
 
     async def _call(self, action: Action, *, repeatable: bool = True) -> Answer | Refusal:
         """Make a call, again and again while trouble passes; `repeatable`: also where its answer was lost."""

@@ -42,7 +42,10 @@ class ListedLook:
         async with self._listing:
             if space not in self._listings:
                 try:
-                    ids = [listed.flow.flow_id async for listed in list_flows(self._operations, space)]
+                    ids = [
+                        listed.flow.flow_id
+                        async for listed in list_flows(self._operations, space, is_proof=True)
+                    ]
                     self._listings[space] = frozenset(ids)
                 except ListingError as error:
                     self._listings[space] = error

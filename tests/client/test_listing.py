@@ -48,9 +48,9 @@ def flow(number: int, space: str = "", name: str = "promo") -> ListedFlow:
     return ListedFlow(Flow(str(number), space), name, ("OTHER",))
 
 
-def flows_of(account: Account, space: str, **filters: str) -> list[ListedFlow]:
+def flows_of(account: Account, space: str, *, name: str = "") -> list[ListedFlow]:
     async def all_of_them() -> list[ListedFlow]:
-        return [listed async for listed in list_flows(account, space, **filters)]
+        return [listed async for listed in list_flows(account, space, name=name)]
 
     return asyncio.run(all_of_them())
 

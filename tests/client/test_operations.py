@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowreaper.client.actions import Action, CallerIdentity, FlowDetails
+from flowreaper.client.actions import Action, CallerIdentity, FlowDetails, TemplatePage
 from flowreaper.client.messages import Answer
 from flowreaper.client.operations import FIRST_ANSWER_S, INCOMPLETE, Operations, Refusal
 from flowreaper.client.repair import Repair
@@ -330,15 +330,20 @@ def test_a_flow_may_have_no_json(path: Mapping[str, object]) -> None:
 
 
 @pytest.mark.parametrize("data", [None, {}, "none", 0])
-@pytest.mark.parametrize("operation", ["list_flow", "list_template", "list_instance"])
-def test_a_first_page_without_a_list_is_not_an_empty_one(operation: str, data: object) -> None:
+def test_a_page_without_a_list_is_not_an_empty_one(data: object) -> None:
     """Else every flow would look deleted, and none in use."""
 
-    async def main() -> object:
+    async def main() -> tuple[object, object, object]:
         calls = operations(Service(content={"Data": data, "ListTemplate": data}))
-        space = () if operation == "list_instance" else ("",)
-        return await getattr(calls, operation)(*space, index=1, size=100)
+        counted = operations(Service(content={"Total": 0}))
+        return (
+            await calls.list_flow("", index=1, size=100),
+            await calls.list_template("", index=1, size=100),
+            await counted.list_template("", index=1, size=100),
+        )
 
-    found = run_virtual(main())
-    assert isinstance(found, Refusal)
-    assert found.reply.code == INCOMPLETE
+    flows, templates, none = run_virtual(main())
+    assert flows is None
+    assert isinstance(templates, Refusal)
+    assert templates.reply.code == INCOMPLETE
+    assert none == TemplatePage([], 0)

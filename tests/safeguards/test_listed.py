@@ -25,11 +25,14 @@ class Account:
         self._refused_at = refused_at
         self._fails_at = fails_at
         self.pages: list[tuple[str, int]] = []
+        self.without_list = False
 
     async def list_flow(
         self, space: str, *, index: int, size: int, name: str = ""
-    ) -> Sequence[ListedFlow] | Refusal:
+    ) -> Sequence[ListedFlow] | Refusal | None:
         assert not name
+        if self.without_list:
+            return None
         await asyncio.sleep(1)
         self.pages.append((space, index))
         if index == self._fails_at:
@@ -110,6 +113,14 @@ def test_a_listing_that_is_refused_on_its_way_proves_nothing_for_any_flow_of_its
     assert all(isinstance(each, Unknown) for each in found)
     assert "Space.NotExist" in str(found[0])
     assert looks.at == []
+
+
+def test_an_answer_without_a_list_proves_nothing() -> None:
+    account = Account()
+    account.without_list = True
+    (found,) = sightings(account, Looks(), Flow("1"))
+    assert isinstance(found, Unknown)
+    assert "the answer holds no list" in str(found)
 
 
 def test_trouble_with_every_call_is_no_answer_at_all() -> None:

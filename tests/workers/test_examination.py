@@ -178,6 +178,23 @@ def test_a_flow_that_waited_for_too_long_since_its_look_is_looked_at_again() -> 
     assert not [flow for at, flow in service.calls if at > 60 + FRESH_S]
 
 
+def test_flows_that_have_passed_do_not_wait_for_looks_that_hang() -> None:
+    ledger, service = Ledger(30), Service()
+
+    class Hanging(Guard):
+        async def examine(self, claim: Claim) -> Finding:
+            self.latency_s = 300.0 if claim.row > 3 else 0.0
+            return await super().examine(claim)
+
+    async def main() -> None:
+        pool = make(ledger, service, rate=5, guard=Hanging(ledger))
+        asyncio.get_running_loop().call_later(10.0, pool.stop, Ending.INTERRUPTED)
+        await pool.run()
+
+    run_virtual(main())
+    assert states(ledger) == {State.DELETED: 3, State.PENDING: 27}
+
+
 def test_flows_that_were_seen_before_the_machine_slept_are_looked_at_again() -> None:
     """The event loop's clock stands still meanwhile."""
     slept_s = 0.0
