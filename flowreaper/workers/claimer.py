@@ -82,7 +82,8 @@ class Claimer:
         """Return when there is something to do at the latest; None: when something wakes it."""
         looks = self._examination
         room = looks.room if looks else self._backlog.room
-        moments = [self._backlog.next_due() if room else None, looks.lets_go_at if looks else None]
+        lets_go_at = looks.lets_go_at if looks and self._backlog.room else None
+        moments = (self._backlog.next_due() if room else None, lets_go_at)
         return min((at for at in moments if at is not None), default=None)
 
     def is_stale(self, claim: Claim) -> bool:
