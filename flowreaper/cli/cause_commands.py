@@ -6,6 +6,7 @@ from pathlib import Path
 from flowreaper.cli.options import path_word, quoted
 from flowreaper.cli.results_commands import list_command, records_file, write_command
 from flowreaper.client.endpoint import DEFAULT_REGION, region_endpoint
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.job.settings import RETRYABLE
 from flowreaper.model import Cause, State
 from flowreaper.store.store import Status
@@ -30,6 +31,20 @@ def delete_command(status: Status, checkpoint: Path) -> str:
     usual = region_endpoint(DEFAULT_REGION).url
     endpoint = "" if status.endpoint == usual else f" --endpoint {quoted(status.endpoint)}"
     return f"flowreaper delete{endpoint} -c {path_word(checkpoint)}"
+
+
+def safeguard_words(safeguards: SafeguardSettings) -> list[str]:
+    """Return the options, written for a shell, with which another job begins with these safeguards."""
+    words = []
+    if safeguards.only_drafts:
+        words += ["--only-drafts"]
+    if bool(safeguards.keep_used) != bool(safeguards.only_drafts):
+        words += ["--keep-used" if safeguards.keep_used else "--no-keep-used"]
+    if safeguards.backup:
+        words += ["--backup", path_word(safeguards.backup)]
+    if safeguards.canary:
+        words += ["--canary", str(safeguards.canary)]
+    return words
 
 
 def cause_commands(cause: Cause, checkpoint: Path, delete: str) -> CauseCommands:

@@ -176,7 +176,9 @@ class ListCommand:
         if plan := self._request.plan:
             word = path_word(plan)
             self._screen.write(
-                f"To look at the plan:  flowreaper plan {word}\nTo delete its flows:  flowreaper delete --plan {word}\n"
+                f"To look at the plan:  flowreaper plan {word}\n"
+                # Days may pass until then: its drafts may be live.
+                f"To delete its flows:  flowreaper delete --plan {word} --only-drafts\n"
             )
         if not self._tally.unknown:
             return ExitStatus.DONE

@@ -117,6 +117,22 @@ def former_key(
     return None if former == credentials.masked_id or same_role else former
 
 
+def refuse_unnamed_account(checkpoint: Path, former: str | None, caller: CallerIdentity | None) -> None:
+    """Refuse another key than the `former` one where nobody says whose it is, and the checkpoint knows its account.
+
+    Raises:
+        ConfigurationError: to a key of another account every flow looks gone.
+    """
+    if former is None or caller:
+        return
+    if account := read_notes(checkpoint, "account").get("account"):
+        raise ConfigurationError(
+            f"the checkpoint {printable(str(checkpoint))} belongs to the account {printable(account)}, and nobody can"
+            f" say with --no-identity whether this access key does; the last one was {printable(former)}. To a key of"
+            " another account every flow looks gone: leave out --no-identity, or use that key"
+        )
+
+
 def has_unread_input(stdin: int) -> bool:
     """Return whether a descriptor is a pipe, a socket or a file: somebody may believe that it is read."""
     try:

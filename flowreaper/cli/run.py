@@ -131,6 +131,7 @@ class DeleteCommand:
                 key_origin=source.origin,
                 caller=caller,
             )
+            preflight.refuse_unnamed_account(self._checkpoint, start.former_key, caller)
             if terminal is None:
                 start = replace(start, found=self._plan(caller) if self._input.is_small() else None)
             else:

@@ -13,7 +13,8 @@ import click
 from flowreaper.cli.document import verification_summary
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.new_file import STDOUT, check_new, new_file
-from flowreaper.cli.preflight import former_key
+from flowreaper.cli.preflight import former_key, refuse_unnamed_account
+from flowreaper.cli.run_facts import notes_of
 from flowreaper.cli.service import caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.terminal.log import LogFormat, make_log
@@ -29,6 +30,7 @@ from flowreaper.cli.terminal.verify import (
 from flowreaper.client.actions import CallerIdentity
 from flowreaper.errors import CheckpointRefusedError, ConfigurationError
 from flowreaper.escaping import printable
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.job.settings import Settings
 from flowreaper.job.verification import VerificationRun
 from flowreaper.model import Credentials
@@ -105,15 +107,9 @@ class VerifyCommand:
     def _consider_key(self, credentials: Credentials, caller: CallerIdentity | None) -> None:
         """Refuse, or note, another key than the last where nobody can say that it is of the same account."""
         key = former_key(self._checkpoint, credentials, caller)
-        account = read_status(self._checkpoint).account
-        if not key or (caller and account):
+        refuse_unnamed_account(self._checkpoint, key, caller)
+        if not key or (caller and read_status(self._checkpoint).account):
             return
-        if account:
-            raise ConfigurationError(
-                f"the checkpoint belongs to the account {printable(account)}, and nobody can say with --no-identity"
-                f" whether this access key does; the last one was {printable(key)}. To a key of another account every"
-                " flow looks gone: leave out --no-identity, or use that key"
-            )
         known = (
             f"the checkpoint was last used with the access key {printable(key)}, and does not know its account's number:"
             " to a key of another account every flow looks gone"
@@ -167,7 +163,8 @@ class VerifyCommand:
         verification, error = verified
         status = self._exit_status(verified)
         known = read_status(self._checkpoint)
-        commands = commands_after(known, self._checkpoint)
+        safeguards = SafeguardSettings().after(notes_of(self._checkpoint))
+        commands = commands_after(known, self._checkpoint, safeguards)
         self._say(describe_end(verification, commands, self._unclear, error))
         if self._as_json:
             click.echo(json.dumps(verification_summary(verified, self._checkpoint, commands, status)))

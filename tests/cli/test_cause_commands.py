@@ -1,10 +1,12 @@
 """The commands that follow from a cause. That they run and take these flows alone: tests/end_to_end/test_summary.py."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flowreaper.cli.cause_commands import cause_commands, delete_command
+from flowreaper.cli.cause_commands import cause_commands, delete_command, safeguard_words
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import FINAL, Cause, State
 from flowreaper.store.store import Status
 
@@ -65,3 +67,17 @@ def test_the_command_to_go_on_names_the_endpoint_where_it_is_not_the_usual_one()
 
 def test_a_rehearsal_has_nothing_to_go_on_with() -> None:
     assert delete_command(status("sandbox", sandbox=True), Path("job.sandbox.ckpt")) == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, ""),
+        ({"only_drafts": True}, "--only-drafts"),
+        ({"only_drafts": True, "keep_used": False}, "--only-drafts --no-keep-used"),
+        ({"keep_used": True, "canary": 5}, "--keep-used --canary 5"),
+        ({"backup": Path("/my files/saved")}, "--backup '/my files/saved'"),
+    ],
+)
+def test_another_job_begins_with_the_same_safeguards(settings: dict[str, Any], words: str) -> None:
+    assert " ".join(safeguard_words(SafeguardSettings(**settings).after({}))) == words

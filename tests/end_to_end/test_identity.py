@@ -101,6 +101,20 @@ async def test_a_checkpoint_of_another_account_is_refused_by_number_and_nothing_
     assert bare.states("flows.txt.ckpt") == {"deleted": 1, "pending": 2}
 
 
+async def test_another_key_is_refused_where_nobody_says_that_it_is_of_the_checkpoints_account(
+    bare: Command, ids: Ids
+) -> None:
+    """Every flow that is left would have ended as absent."""
+    bare.write("flows.txt", *ids(3))
+    async with server(bare) as serving:
+        await serving.delete(serving.own, "--limit", "1", "flows.txt")
+        refused = await serving.delete(serving.of(FOREIGN), "--no-identity", "flows.txt")
+        assert refused.status == 2
+        assert f"belongs to the account {ACCOUNT}, and nobody can say with --no-identity" in refused.err
+        assert bare.states("flows.txt.ckpt") == {"deleted": 1, "pending": 2}
+        assert (await serving.delete(serving.own, "--no-identity", "flows.txt")).status == 0
+
+
 async def test_another_key_of_the_same_account_goes_on_without_a_note(bare: Command, ids: Ids) -> None:
     bare.write("flows.txt", *ids(3))
     async with server(bare) as serving:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.cli.advice import shown
-from flowreaper.cli.cause_commands import delete_command
+from flowreaper.cli.cause_commands import delete_command, safeguard_words
 from flowreaper.cli.results_commands import remaining_command
 from flowreaper.cli.terminal.causes import shown_flow
 from flowreaper.durations import duration
 from flowreaper.errors import RunError
 from flowreaper.escaping import printable
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.store.store import Status
 from flowreaper.store.verification import (
     UNCLEAR,
@@ -53,14 +54,18 @@ class VerifyCommands(NamedTuple):
     delete: str
 
 
-def commands_after(status: Status, checkpoint: Path) -> VerifyCommands:
-    """Return the commands to type after a verification of this checkpoint."""
+def commands_after(status: Status, checkpoint: Path, safeguards: SafeguardSettings) -> VerifyCommands:
+    """Return the commands to type after a verification of this checkpoint, whose job has these safeguards.
+
+    What remains is deleted by another job, which begins with them, too: it may be in use by now.
+    """
     remaining = remaining_command(checkpoint)
     again = Path(f"{checkpoint.name.removesuffix('.ckpt')}.remaining.ckpt")
+    words = "".join(f"{word} " for word in safeguard_words(safeguards))
     return VerifyCommands(
         resume=delete_command(status, checkpoint),
         list=remaining,
-        delete=f"{remaining} | {delete_command(status, again)} -",
+        delete=f"{remaining} | {delete_command(status, again)} {words}-",
     )
 
 

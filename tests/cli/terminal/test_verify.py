@@ -17,6 +17,7 @@ from flowreaper.cli.terminal.verify import (
     describe_verification,
 )
 from flowreaper.errors import OutageError
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import Flow, Reply, State
 from flowreaper.store.store import Status
 from flowreaper.store.verification import (
@@ -34,7 +35,7 @@ from tests.samples import AT_MS
 
 PATH = Path("jobs/ids.txt.ckpt")
 STATUS = Status("https://cams.example", False, "LTAI****Key1", {}, 0, 0, {})  # noqa: FBT003 -- a field
-COMMANDS = commands_after(STATUS, PATH)
+COMMANDS = commands_after(STATUS, PATH, SafeguardSettings())
 FINE = Verification(
     at_ms=AT_MS,
     method=VerificationMethod.LOOK,
@@ -164,3 +165,9 @@ def test_progress_can_be_told_at_any_moment(done: int, left: int, seconds: float
     text = describe_progress(done, done + left, 2, seconds)
     assert text.startswith(f"{done:,}/{done + left:,} checked  2 still there  ")
     assert "\n" not in text
+
+
+def test_what_remains_is_deleted_with_the_safeguards_that_its_job_had() -> None:
+    safeguards = SafeguardSettings(only_drafts=True, backup=Path("/saved")).after({})
+    command = commands_after(STATUS, PATH, safeguards).delete
+    assert command.endswith(" -c ids.txt.remaining.ckpt --only-drafts --backup /saved -")
