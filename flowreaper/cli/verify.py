@@ -14,6 +14,7 @@ from flowreaper.cli.document import verification_summary
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.new_file import STDOUT, check_new, new_file
 from flowreaper.cli.preflight import former_key
+from flowreaper.cli.run_facts import notes_of
 from flowreaper.cli.service import caller_of, open_service
 from flowreaper.cli.signals import Signals
 from flowreaper.cli.terminal.log import LogFormat, make_log
@@ -160,7 +161,7 @@ class VerifyCommand:
         verification, error = verified
         status = self._exit_status(verified)
         known = read_status(self._checkpoint)
-        commands = commands_after(known, self._checkpoint)
+        commands = commands_after(known, self._checkpoint, notes_of(self._checkpoint))
         self._say(describe_end(verification, commands, self._unclear, error))
         if self._as_json:
             click.echo(json.dumps(verification_summary(verified, self._checkpoint, commands, status)))

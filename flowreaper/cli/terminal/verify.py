@@ -1,17 +1,19 @@
 """A verification for a person: its start, how far it is, its end, and the line that other commands show. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from flowreaper.cli.advice import shown
 from flowreaper.cli.cause_commands import delete_command
+from flowreaper.cli.options import path_word
 from flowreaper.cli.results_commands import remaining_command
 from flowreaper.cli.terminal.causes import shown_flow
 from flowreaper.durations import duration
 from flowreaper.errors import RunError
 from flowreaper.escaping import printable
+from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.store.store import Status
 from flowreaper.store.verification import (
     UNCLEAR,
@@ -53,15 +55,26 @@ class VerifyCommands(NamedTuple):
     delete: str
 
 
-def commands_after(status: Status, checkpoint: Path) -> VerifyCommands:
-    """Return the commands to type after a verification of this checkpoint."""
+def commands_after(status: Status, checkpoint: Path, noted: Mapping[str, str]) -> VerifyCommands:
+    """Return the commands to type after a verification of this checkpoint; `noted` are its notes of safeguards."""
     remaining = remaining_command(checkpoint)
     again = Path(f"{checkpoint.name.removesuffix('.ckpt')}.remaining.ckpt")
     return VerifyCommands(
         resume=delete_command(status, checkpoint),
         list=remaining,
-        delete=f"{remaining} | {delete_command(status, again)} -",
+        delete=f"{remaining} | {delete_command(status, again)}{_safeguards(noted)} -",
     )
+
+
+def _safeguards(noted: Mapping[str, str]) -> str:
+    """Return the options by which a new job is at least as careful as the one with these notes.
+
+    A flow that was made anew under its id may be in use, so it is looked at whatever the job did before.
+    """
+    had = SafeguardSettings().after(noted)
+    waived = " --no-keep-used" if had.only_drafts and not had.keep_used else ""
+    backup = f" --backup {path_word(had.backup)}" if had.backup else ""
+    return f" --only-drafts{waived}{backup}"
 
 
 def combined_line(checked: Checked) -> str:
@@ -131,7 +144,7 @@ def describe_end(
     lines += _kept(verification)
     lines += _unclear(verification, unclear)
     if not verification.complete:
-        lines.append("What was found so far is kept; the same command begins again")
+        lines.append("What was found so far is in the checkpoint; the same command checks all of them again")
     return "\n".join(lines)
 
 
