@@ -176,7 +176,7 @@ class ListCommand:
         if plan := self._request.plan:
             word = path_word(plan)
             self._screen.write(
-                f"To look at the plan:  flowreaper plan {word}\nTo delete its flows:  flowreaper delete --plan {word}\n"
+                f"To look at the plan:  flowreaper plan {word}\nTo delete its flows:  flowreaper delete --only-drafts --plan {word}\n"
             )
         if not self._tally.unknown:
             return ExitStatus.DONE

@@ -60,7 +60,7 @@ def test_a_plan_says_how_to_look_at_it_and_how_to_use_it(begin: Begin) -> None:
     _, command = begin("--seed-flows", str(FLOWS), "--seed", str(SEED))
     done = plan(command)
     assert "flowreaper plan plan.json" in done.err
-    assert "flowreaper delete --plan plan.json" in done.err
+    assert "flowreaper delete --only-drafts --plan plan.json" in done.err
     written = json.loads((command.folder / "plan.json").read_text())
     assert written["account"] == "1000000000000001"
     assert written["filters"] == ["--all-spaces", "--name", "test-*", "--status", "DRAFT"]

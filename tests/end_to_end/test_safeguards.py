@@ -109,6 +109,27 @@ def test_what_may_not_be_read_stops_the_run_before_its_first_call(begin: Begin, 
     assert set(command.states("flows.csv.ckpt")) <= {"pending", "kept"}
 
 
+@pytest.mark.parametrize(
+    ("denied", "words", "advice"),
+    [
+        ("GetFlow", ("--only-drafts", "--no-keep-used"), ("--no-only-drafts", "--no-backup")),
+        ("GetFlowJSONAssest", ("--backup", "saved"), ("--no-backup",)),
+    ],
+)
+def test_a_begun_job_goes_on_with_what_a_missing_permission_advises(
+    begin: Begin, ids: Ids, denied: str, words: tuple[str, ...], advice: tuple[str, ...]
+) -> None:
+    """A job keeps its safeguards, so it would be wrong to advise to leave out their options."""
+    _, command = begin("--deny", denied)
+    command.write("flows.txt", *ids(3))
+    stopped = command.run("delete", "--yes", *QUICK, *words, "flows.txt")
+    assert stopped.status == 3
+    assert all(option in stopped.err for option in advice)
+    assert command.run("delete", "--yes", *QUICK, "flows.txt").status == 3
+    assert command.run("delete", "--yes", *QUICK, *advice, "flows.txt").status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 3}
+
+
 def test_reading_the_templates_can_be_waived(begin: Begin) -> None:
     service, command = begin(*SEEDED, "--deny", "ListChatappTemplate")
     held = account(120)
@@ -211,7 +232,7 @@ def test_a_dry_run_and_the_question_name_the_safeguards(command: Command, ids: I
     words = ("--only-drafts", "--backup", "saved", "--canary", "2")
     planned = command.run("delete", "--dry-run", *words, "flows.txt").err
     assert re.search(
-        r"^  Safeguards: +only drafts; none that a template opens; saved in saved first; the first 2 proven$",
+        r"^  Safeguards: +only drafts; none that a template opens; each saved first, in saved; the first 2 proven$",
         planned,
         re.MULTILINE,
     )

@@ -143,7 +143,9 @@ def test_what_stopped_it_comes_first_and_that_nothing_is_lost_last() -> None:
     cut = replace(FINE, complete=False)
     lines = describe_end(cut, COMMANDS, (), OutageError("nothing answers")).split("\n")
     assert lines[0] == "Stopped: nothing answers"
-    assert lines[-1] == "What was found so far is in the checkpoint; the same command checks all of them again"
+    assert (
+        lines[-1] == "What was found so far is in the checkpoint; the same command checks all of them again"
+    )
     nothing = replace(cut, counts={})
     assert describe_end(nothing, COMMANDS, (), None) == "No flow was checked"
 
