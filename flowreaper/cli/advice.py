@@ -26,7 +26,7 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.USE_PLAN: "Name it with --plan",
     Advice.REPLACE_PLAN: "To replace it: --force",
     # A job keeps its safeguards: to leave out their options would change nothing.
-    Advice.WITHOUT_STATUS: "Without this permission: --no-only-drafts --no-backup, and no --canary, to delete flows"
+    Advice.WITHOUT_STATUS: "Without this permission: --no-only-drafts --no-backup --canary 0, to delete flows"
     " unseen and unsaved; with `flowreaper list`, leave out --status; with `flowreaper verify`, --by-listing",
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
     " names; with `flowreaper list`, leave out --unused",

@@ -139,9 +139,9 @@ safety_options = grouped(
     click.option(
         "--canary",
         type=int,
-        default=0,
         metavar="N",
-        help="Prove with GetFlow that the first N deletions happened, before the rest starts.",
+        help="Prove with GetFlow that the first N deletions happened, before the rest starts; 0: none.  [default: as the"
+        " job began]",
     ),
     click.option(
         "--dry-run", is_flag=True, help="Read, check, count and compare; call nothing, write nothing."

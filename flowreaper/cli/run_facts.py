@@ -13,7 +13,7 @@ from flowreaper.cli.terminal.reporter import local_time
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd
 from flowreaper.client.actions import CallerIdentity
-from flowreaper.job.safeguard_settings import BACKUP_NOTE, SAFEGUARDS_NOTE
+from flowreaper.job.safeguard_settings import SETTINGS_NOTES
 from flowreaper.job.settings import Settings
 from flowreaper.job.summary import Summary
 from flowreaper.model import Credentials, State
@@ -53,7 +53,7 @@ def start_of(
 def notes_of(checkpoint: Path) -> dict[str, str]:
     """Return what a checkpoint notes of its job's safeguards; raises ConfigurationError, CheckpointError."""
     noted = read_notes(checkpoint, "")
-    return {name: noted[name] for name in (SAFEGUARDS_NOTE, BACKUP_NOTE) if noted.get(name)}
+    return {name: noted[name] for name in SETTINGS_NOTES if noted.get(name)}
 
 
 def stops_at(settings: Settings) -> datetime | None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from flowreaper.errors import RunError
 from flowreaper.job.safeguard_settings import (
-    BACKUP_NOTE,
     CANARY_NOTE,
-    SAFEGUARDS_NOTE,
+    SETTINGS_NOTES,
     SafeguardSettings,
 )
 from flowreaper.job.settings import Settings
@@ -96,7 +95,7 @@ def prepare(checkpoint: Checkpoint, settings: Settings, run: PastRun, *, listed:
 
 def _safeguards(checkpoint: Checkpoint, settings: Settings) -> SafeguardSettings:
     """Return the run's safeguards: those that its job had before, and what this run changes; note them."""
-    noted = {name: checkpoint.noted(name) for name in (SAFEGUARDS_NOTE, BACKUP_NOTE)}
+    noted = {name: checkpoint.noted(name) for name in SETTINGS_NOTES}
     safeguards = settings.safeguards.after(noted if any(noted.values()) else {})
     for name, value in safeguards.notes().items():
         if value != noted[name]:

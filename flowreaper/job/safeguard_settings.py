@@ -10,13 +10,20 @@ from flowreaper.escaping import printable
 CANARY_NOTE = "canary"
 """The name of the job's note of how many first deletions were proven."""
 
+CANARY_ASKED_NOTE = "canary_asked"
+"""The name of the job's note of how many first deletions are to be proven; empty: none."""
+
 SAFEGUARDS_NOTE = "safeguards"
 """The name of the job's note of its safeguards: the words below, with blanks between them."""
 
 BACKUP_NOTE = "backup"
 """The name of the job's note of the folder that its flows are saved in, as a whole path; empty: they are not."""
 
+SETTINGS_NOTES = (SAFEGUARDS_NOTE, BACKUP_NOTE, CANARY_ASKED_NOTE)
+"""The names of all notes that `SafeguardSettings.after` reads."""
+
 _ONLY_DRAFTS, _KEEP_USED = "only_drafts", "keep_used"
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +32,8 @@ class SafeguardSettings:
 
     `only_drafts`: GetFlow must call a flow a draft. `keep_used`: no message template may open it; a job that begins
     with `only_drafts` has that too. `backup`: it is saved in this folder first; `no_backup`: it is not, whatever the
-    job did before. `canary`: this many deletions are proven before the rest starts, 0: none.
+    job did before. `canary`: this many deletions are proven before the rest starts, 0: none; a job
+    whose canary failed, or was cut off, has it again.
 
     Raises:
         ConfigurationError: `canary` is below 0, or there is a folder although flows are not to be saved.
@@ -35,10 +43,10 @@ class SafeguardSettings:
     keep_used: bool | None = None
     backup: Path | None = None
     no_backup: bool = False
-    canary: int = 0
+    canary: int | None = None
 
     def __post_init__(self) -> None:
-        if self.canary < 0:
+        if self.canary is not None and self.canary < 0:
             raise ConfigurationError(f"canary must be 0 or more (flows), not {self.canary}", setting="canary")
         if self.backup and self.no_backup:
             raise ConfigurationError(
@@ -70,7 +78,7 @@ class SafeguardSettings:
             keep_used=keep_used,
             backup=backup,
             no_backup=backup is None,
-            canary=self.canary,
+            canary=_number(notes.get(CANARY_ASKED_NOTE, "")) if self.canary is None else self.canary,
         )
 
     def notes(self) -> dict[str, str]:
@@ -80,7 +88,8 @@ class SafeguardSettings:
         ]
         # A run in another folder must find the same place.
         backup = str(self.backup.absolute()) if self.backup else ""
-        return {SAFEGUARDS_NOTE: " ".join(words), BACKUP_NOTE: backup}
+        canary = str(self.canary) if self.canary else ""
+        return {SAFEGUARDS_NOTE: " ".join(words), BACKUP_NOTE: backup, CANARY_ASKED_NOTE: canary}
 
     @property
     def looks(self) -> bool:
@@ -90,4 +99,10 @@ class SafeguardSettings:
     @property
     def any(self) -> bool:
         """Whether there is any safeguard."""
-        return self.looks or self.canary > 0
+        return self.looks or bool(self.canary)
+
+
+def _number(noted: str) -> int:
+    """Return a count that a file notes; 0 where it is none."""
+    is_one = noted.isascii() and noted.isdigit() and len(noted) <= _MOST_DIGITS
+    return int(noted) if is_one else 0

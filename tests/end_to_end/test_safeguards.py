@@ -85,6 +85,19 @@ def test_a_deletion_that_did_not_happen_stops_the_run_at_its_canary(begin: Begin
     assert "GetFlow still finds it (DRAFT)" in finished.err
 
 
+def test_a_job_whose_canary_failed_has_it_again_where_a_later_run_names_none(begin: Begin) -> None:
+    service, command = begin(*SEEDED, "--trouble", "answer:OK:#3,answer:OK:#7")
+    held = account(120)
+    write_flows(command, "flows.csv", [flow for flow in held.flows if flow.flow_id in held.unused_drafts])
+    first = command.run("delete", "--yes", *QUICK, "--canary", "5", "flows.csv")
+    again = command.run("delete", "--yes", *QUICK, "-c", "flows.csv.ckpt")
+    assert (first.status, again.status) == (3, 3)
+    assert len(service.ledger()) == 10
+    waived = command.run("delete", "--yes", *QUICK, "--canary", "0", "-c", "flows.csv.ckpt")
+    assert waived.status == 0
+    assert len(service.ledger()) == len(held.unused_drafts)
+
+
 def test_a_job_keeps_its_safeguards_where_a_later_run_names_none(begin: Begin) -> None:
     service, command = begin(*SEEDED)
     held = account(120)
@@ -112,7 +125,11 @@ def test_what_may_not_be_read_stops_the_run_before_its_first_call(begin: Begin, 
 @pytest.mark.parametrize(
     ("denied", "words", "advice"),
     [
-        ("GetFlow", ("--only-drafts", "--no-keep-used"), ("--no-only-drafts", "--no-backup")),
+        (
+            "GetFlow",
+            ("--only-drafts", "--no-keep-used"),
+            ("--no-only-drafts", "--no-backup", "--canary", "0"),
+        ),
         ("GetFlowJSONAssest", ("--backup", "saved"), ("--no-backup",)),
     ],
 )

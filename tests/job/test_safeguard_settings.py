@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointRefusedError, ConfigurationError
-from flowreaper.job.safeguard_settings import BACKUP_NOTE, SAFEGUARDS_NOTE, SafeguardSettings
+from flowreaper.job.safeguard_settings import (
+    BACKUP_NOTE,
+    CANARY_ASKED_NOTE,
+    SAFEGUARDS_NOTE,
+    SafeguardSettings,
+)
 
 NOTHING_NAMED = SafeguardSettings()
 choices = st.sampled_from([None, True, False])
@@ -16,13 +21,14 @@ begun = st.builds(
     only_drafts=choices,
     keep_used=choices,
     backup=st.sampled_from([None, Path("/saved"), Path("saved")]),
+    canary=st.sampled_from([None, 0, 5]),
 )
 
 
 def test_a_job_begins_without_safeguards() -> None:
     settled = NOTHING_NAMED.after({})
     assert not settled.any
-    assert settled.notes() == {SAFEGUARDS_NOTE: "", BACKUP_NOTE: ""}
+    assert settled.notes() == {SAFEGUARDS_NOTE: "", BACKUP_NOTE: "", CANARY_ASKED_NOTE: ""}
 
 
 def test_a_job_that_deletes_only_drafts_keeps_those_in_use_unless_that_is_waived() -> None:
@@ -36,6 +42,7 @@ def test_a_run_that_names_none_has_those_of_the_job(first: SafeguardSettings) ->
     later = NOTHING_NAMED.after(settled.notes())
     assert (later.only_drafts, later.keep_used) == (settled.only_drafts, settled.keep_used)
     assert later.backup == (settled.backup and settled.backup.absolute())
+    assert later.canary == settled.canary
     assert later.notes() == settled.notes()
 
 
@@ -46,6 +53,8 @@ def test_what_a_run_names_comes_first(first: SafeguardSettings, second: Safeguar
         assert settled.only_drafts == second.only_drafts
     if second.keep_used is not None:
         assert settled.keep_used == second.keep_used
+    if second.canary is not None:
+        assert settled.canary == second.canary
     if second.backup:
         assert settled.backup == second.backup
 
@@ -65,6 +74,11 @@ def test_a_job_that_gets_only_drafts_later_keeps_those_in_use_too() -> None:
 def test_a_safeguard_of_a_newer_flowreaper_is_never_dropped() -> None:
     with pytest.raises(CheckpointRefusedError, match="no_fridays"):
         NOTHING_NAMED.after({SAFEGUARDS_NOTE: "only_drafts no_fridays"})
+
+
+@pytest.mark.parametrize("noted", ["", "-5", "five", "\u0665", "9" * 5000])
+def test_a_count_that_a_file_notes_wrongly_is_none(noted: str) -> None:
+    assert NOTHING_NAMED.after({CANARY_ASKED_NOTE: noted}).canary == 0
 
 
 @pytest.mark.parametrize("options", [{"canary": -1}, {"backup": Path("b"), "no_backup": True}])
