@@ -24,6 +24,9 @@ from flowreaper.model import HELD_BACK, Flow, Reply, ReplyClass
 FIRST_ANSWER_S = 60.0
 """The longest wait for a service that has never answered: a mistyped endpoint does not mend itself."""
 
+OUTAGE_CALLS = 3
+"""An outage is told when this many calls in a row had no answer: one that fails now and then is none."""
+
 _LONGEST_WAIT_S = 300.0
 
 _WITHOUT = {
@@ -134,6 +137,7 @@ class Operations:
         self._log = log
         self._paces: dict[str, PacedOperation] = {}
         self._has_answered = False
+        self._unanswered = 0  # calls since the last answer
         self.calls = 0
         """How many calls were made."""
         self.silent_since: float | None = None
@@ -248,12 +252,14 @@ class Operations:
         """Follow whether anything answers; raise OutageError where nothing has for too long."""
         now = asyncio.get_running_loop().time()
         if is_answer(reply):
-            if self.silent_since is not None:
+            if self.silent_since is not None and self._unanswered >= OUTAGE_CALLS:
                 self._log.info("reading.outage_ended", seconds=round(now - self.silent_since, 1))
-            self._has_answered, self.silent_since = True, None
+            self._has_answered, self.silent_since, self._unanswered = True, None, 0
             return
         if self.silent_since is None:
             self.silent_since = now
+        self._unanswered += 1
+        if self._unanswered == OUTAGE_CALLS:
             self._log.warning(
                 "reading.outage_began", operation=action.name, http_status=reply.status, message=reply.message
             )
