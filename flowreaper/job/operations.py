@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 from flowreaper.client.client import Client, CredentialSource
-from flowreaper.client.operations import Limiter, Operations
+from flowreaper.client.operations import Operations
+from flowreaper.client.paced_operation import Limiter
 from flowreaper.client.repair import Repair
 from flowreaper.events import Log, SilentLog
 from flowreaper.job.lane import share_pace

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flowreaper.client.operations import PacedOperation
+from flowreaper.client.paced_operation import PacedOperation
 from flowreaper.errors import (
     ConsecutiveAbsencesError,
     ConsecutiveRefusalsError,
