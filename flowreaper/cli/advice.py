@@ -25,12 +25,14 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.READ_AS_JSON_LINES: "If each line is a flow: --input-format jsonl",
     Advice.USE_PLAN: "Name it with --plan",
     Advice.REPLACE_PLAN: "To replace it: --force",
-    Advice.WITHOUT_STATUS: "Without this permission: leave out --only-drafts, --backup, --canary and --status;"
-    " flows can still be deleted and listed",
+    # A job keeps its safeguards: to leave out their options would change nothing.
+    Advice.WITHOUT_STATUS: "Without this permission: --no-only-drafts --no-backup --canary 0, to delete flows"
+    " unseen and unsaved; with `flowreaper list`, leave out --status; with `flowreaper verify`, --by-listing",
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
     " names; with `flowreaper list`, leave out --unused",
-    Advice.WITHOUT_JSON: "Without this permission: leave out --backup",
-    Advice.WITHOUT_LIST: "Without this permission: give `flowreaper delete` ids from another source",
+    Advice.WITHOUT_JSON: "Without this permission: --no-backup, which deletes flows that are not saved",
+    Advice.WITHOUT_LIST: "Without this permission: give `flowreaper delete` ids from another source, and --max-delete"
+    " a number; with `flowreaper verify`, leave out --by-listing",
     Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
     Advice.ALLOW_MORE: "If all of them are meant: raise --max-delete",
     Advice.WITHOUT_IDENTITY: "To leave the account's number unchecked: --no-identity",

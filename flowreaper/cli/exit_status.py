@@ -36,6 +36,12 @@ READING = {
 }
 """What the exit statuses of commands that read a checkpoint mean."""
 
+PLANNING = {
+    **READING,
+    ExitStatus.USAGE: "bad usage, or a file that is no plan, or a plan that was changed",
+}
+"""What the exit statuses of ``flowreaper plan`` mean."""
+
 LISTING = {
     ExitStatus.DONE: "the list is complete",
     ExitStatus.INCOMPLETE: "the status of some flows could not be read; they are left out",

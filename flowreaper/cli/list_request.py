@@ -9,7 +9,7 @@ import click
 
 from flowreaper.cli.flow_formats import FlowFormat
 from flowreaper.cli.listing import ListRequest
-from flowreaper.cli.suggestions import did_you_mean
+from flowreaper.cli.suggestions import closest, did_you_mean
 from flowreaper.cli.times import parse_span
 from flowreaper.errors import ConfigurationError
 from flowreaper.escaping import printable
@@ -34,6 +34,8 @@ _FILTERS = (
     "keep",
     "keep_name",
 )
+_STATUSES = ("DRAFT", "PUBLISHED", "DEPRECATED")
+_LIKE_A_STATUS = 0.75
 _STDIN = 0
 _DOCUMENTED = {
     "status": ("DRAFT", "PUBLISHED", "DEPRECATED"),
@@ -67,12 +69,15 @@ def list_request(ctx: click.Context, options: Mapping[str, Any], *, is_terminal:
     plan: Path | None = options["plan"]
     if plan and not options["force"] and os.path.lexists(plan):
         raise exists(plan)
+    if plan and not plan.absolute().parent.is_dir():
+        raise ConfigurationError(f"--plan {printable(str(plan))}: there is no such folder")
     if options["force"] and not plan:
         raise ConfigurationError("--force is about the file of --plan: name it, or leave out --force")
     expires_s = parse_span(options["plan_expires"], "--plan-expires")
     if not 0 < expires_s <= LONGEST_LIFE_S:
         raise ConfigurationError("--plan-expires must be more than 0 and at most a year")
     _refuse_empty(options)
+    _refuse_mistyped(options["status"])
     return ListRequest(
         rules=FlowRules(
             names=options["name"],
@@ -106,6 +111,17 @@ def _refuse_empty(options: Mapping[str, Any]) -> None:
         if "" in options[name]:
             flag = f"--{name.replace('_', '-')}"
             raise ConfigurationError(f"{flag} is empty: give it a value, or leave it out")
+
+
+def _refuse_mistyped(statuses: Iterable[str]) -> None:
+    """Refuse a word that is almost a status: that it selects nothing would show once every flow was looked at.
+
+    Any other word may be a status that nobody has documented.
+    """
+    for word in statuses:
+        meant = closest(word, _STATUSES, _LIKE_A_STATUS)
+        if meant and meant != word.upper():
+            raise ConfigurationError(f"--status {printable(word, 60)} is no status. Did you mean {meant}?")
 
 
 def _format(

@@ -15,6 +15,7 @@ from flowreaper.client.backoff import backoff_s
 from flowreaper.client.codes import advice_for, classify, explain, in_words, is_answer
 from flowreaper.client.meanings import is_permission
 from flowreaper.client.messages import Answer
+from flowreaper.client.paced_operation import Limiter, PacedOperation
 from flowreaper.client.repair import Repair
 from flowreaper.errors import Advice, FatalReplyError, OutageError
 from flowreaper.escaping import printable
@@ -26,6 +27,8 @@ FIRST_ANSWER_S = 60.0
 
 INCOMPLETE = "Answer.Incomplete"
 """The code of an answer that says OK, but does not hold what was asked for."""
+OUTAGE_CALLS = 3
+"""An outage is told when this many calls in a row had no answer: one that fails now and then is none."""
 
 _LONGEST_WAIT_S = 300.0
 
@@ -40,35 +43,6 @@ _WITHOUT = {
 
 _OF_THE_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "IncompleteSignature", "InvalidSecurityToken")
 # What STS says of a wrong key: DeleteFlow would be refused for the same. No operation of STS needs a permission.
-
-
-class Permit(Protocol):
-    """Permission to send one call."""
-
-    @property
-    def granted_at(self) -> float:
-        """When it was granted, in seconds on the event loop's clock."""
-        ...
-
-    def is_fresh(self) -> bool:
-        """Return whether the call may still be sent."""
-        ...
-
-    def sent(self) -> None:
-        """Record that the call was sent, or never will be."""
-        ...
-
-
-class Limiter(Protocol):
-    """The pace of one operation. Only one task at a time waits in `acquire`."""
-
-    async def acquire(self) -> Permit:
-        """Wait until a call may be sent."""
-        ...
-
-    def throttled(self, sent_at: float, retry_after_s: float, /) -> None:
-        """Slow down: a call sent at `sent_at` was refused for its pace, with a wish to wait this long (or 0)."""
-        ...
 
 
 class Sender(Protocol):
@@ -91,20 +65,6 @@ class Refusal(NamedTuple):
 
     reply: Reply
     gone: bool = False
-
-
-class PacedOperation:
-    """One operation's pace: hands its permits to one waiter after the other."""
-
-    def __init__(self, limiter: Limiter) -> None:
-        self._limiter = limiter
-        self._turn = asyncio.Lock()
-        self.throttled = limiter.throttled
-
-    async def acquire(self) -> Permit:
-        """Wait until a call may be sent."""
-        async with self._turn:
-            return await self._limiter.acquire()
 
 
 class Operations:
@@ -137,6 +97,7 @@ class Operations:
         self._log = log
         self._paces: dict[str, PacedOperation] = {}
         self._has_answered = False
+        self._unanswered = 0  # calls since the last answer
         self.calls = 0
         """How many calls were made."""
         self.silent_since: float | None = None
@@ -263,12 +224,14 @@ class Operations:
         """Follow whether anything answers; raise OutageError where nothing has for too long."""
         now = asyncio.get_running_loop().time()
         if is_answer(reply):
-            if self.silent_since is not None:
+            if self.silent_since is not None and self._unanswered >= OUTAGE_CALLS:
                 self._log.info("reading.outage_ended", seconds=round(now - self.silent_since, 1))
-            self._has_answered, self.silent_since = True, None
+            self._has_answered, self.silent_since, self._unanswered = True, None, 0
             return
         if self.silent_since is None:
             self.silent_since = now
+        self._unanswered += 1
+        if self._unanswered == OUTAGE_CALLS:
             self._log.warning(
                 "reading.outage_began", operation=action.name, http_status=reply.status, message=reply.message
             )
@@ -291,7 +254,7 @@ def _fatal(action: Action, reply: Reply) -> FatalReplyError:
 def _outage(action: Action, reply: Reply, lasted_s: float) -> OutageError:
     status = f"HTTP {reply.status} " if reply.status else ""
     return OutageError(
-        f"{action.name} has had no answer for {lasted_s:.0f} seconds; the last try: {status}"
-        f"{printable(reply.message)}. Check the network, the proxy and the endpoint, then go on",
+        f"{action.name} has had no answer for {lasted_s:.0f} seconds; the last try: {status}{printable(reply.message)}."
+        " Check the network, the proxy and the endpoint, then go on",
         Advice.WAIT_LONGER,
     )

@@ -61,13 +61,12 @@ class Lane:
 class Safeguards:
     """What surrounds a lane's deletions. Without `guard` nothing is looked at, without `canary` nothing held back.
 
-    `repair` is shared with what else calls the service for this account; None: nothing else does. `silent_since` says
-    since when nothing has answered that, on the event loop's clock; None where there is no outage.
+    `silent_since` says since when nothing has answered their calls, on the event loop's clock; None where there is no
+    outage.
     """
 
     guard: Guard | None = None
     canary: Canary | None = None
-    repair: Repair | None = None
     silent_since: Callable[[], float | None] = lambda: None
 
 
@@ -104,7 +103,7 @@ def build_lane(
         limiter=limiter,
         breaker=breaker,
         retry=RetryPolicy(settings.max_attempts, luck),
-        repair=safeguards.repair or Repair(client, log),
+        repair=Repair(client, log),
         outcomes=outcomes,
         overrides=settings.treat,
         log=log,

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 from flowreaper.client.client import Client, CredentialSource
-from flowreaper.client.operations import Limiter, Operations, Sender
+from flowreaper.client.operations import Operations
+from flowreaper.client.paced_operation import Limiter
 from flowreaper.client.repair import Repair
 from flowreaper.events import Log, SilentLog
 from flowreaper.job.lane import share_pace
@@ -32,30 +33,21 @@ async def open_operations(
         settings.endpoint, credentials, timeout_s=settings.timeout_s, connections=settings.concurrency
     )
     with ExitStack() as stack:
+
+        def limiter_of(operation: str) -> Limiter:
+            name = account_of(settings.endpoint.url, account, operation)
+            peers = stack.enter_context(Peers(name))
+            # What becomes of the sharing is said once, of the deletions.
+            shared = stack.enter_context(share_pace(name, peers, SilentLog()))
+            return RateLimiter(Pace(settings.read_rate), shared)
+
         async with client:
-            yield build_operations(
-                settings, client, Repair(client, log), account=account, log=log, stack=stack
+            yield Operations(
+                client,
+                limiter_of,
+                Repair(client, log),
+                outage_limit_s=settings.outage_limit_s,
+                max_attempts=settings.max_attempts,
+                luck=random.random,
+                log=log,
             )
-
-
-def build_operations(
-    settings: Settings, sender: Sender, repair: Repair, *, account: str, log: Log, stack: ExitStack
-) -> Operations:
-    """Wire the operations of an account over `sender`; `stack` ends the sharing of their paces."""
-
-    def limiter_of(operation: str) -> Limiter:
-        name = account_of(settings.endpoint.url, account, operation)
-        peers = stack.enter_context(Peers(name))
-        # What becomes of the sharing is said once, of the deletions.
-        shared = stack.enter_context(share_pace(name, peers, SilentLog()))
-        return RateLimiter(Pace(settings.read_rate), shared)
-
-    return Operations(
-        sender,
-        limiter_of,
-        repair,
-        outage_limit_s=settings.outage_limit_s,
-        max_attempts=settings.max_attempts,
-        luck=random.random,
-        log=log,
-    )

@@ -193,15 +193,13 @@ class Run:
         `number` is the account's, empty where it is not known.
         """
         settings, account = self._settings, number or credentials.access_key_id
-        client = Client(
-            settings.endpoint,
-            self._credentials,
-            timeout_s=settings.timeout_s,
-            connections=settings.concurrency,
-        )
+        timeout_s, connections = settings.timeout_s, settings.concurrency
+        client = Client(settings.endpoint, self._credentials, timeout_s=timeout_s, connections=connections)
         await stack.enter_async_context(client)
         shared = _shared_pace(settings, account, self._log, stack)
-        guarded = open_safeguards(settings, client, account, start, writer.note, number=number, log=self._log)
+        guarded = open_safeguards(
+            settings, self._credentials, account, start, writer.note, number=number, log=self._log
+        )
         safeguards = await stack.enter_async_context(guarded)
 
         async def existing() -> int:

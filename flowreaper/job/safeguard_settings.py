@@ -10,6 +10,9 @@ from flowreaper.escaping import printable
 CANARY_NOTE = "canary"
 """The name of the job's note of how many first deletions were proven."""
 
+CANARY_ASKED_NOTE = "canary_asked"
+"""The name of the job's note of how many first deletions are to be proven; empty: none."""
+
 SAFEGUARDS_NOTE = "safeguards"
 """The name of the job's note of its safeguards: the words below, with blanks between them."""
 
@@ -24,6 +27,7 @@ NOTES = (SAFEGUARDS_NOTE, BACKUP_NOTE, FIRST_NOTE)
 
 _MOST_DIGITS = 18
 _ONLY_DRAFTS, _KEEP_USED = "only_drafts", "keep_used"
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,8 @@ class SafeguardSettings:
 
     `only_drafts`: GetFlow must call a flow a draft. `keep_used`: no message template may open it; a job that begins
     with `only_drafts` has that too. `backup`: it is saved in this folder first; `no_backup`: it is not, whatever the
-    job did before. `canary`: this many deletions are proven before the rest starts, 0: none.
+    job did before. `canary`: this many deletions are proven before the rest starts, 0: none; a job
+    whose canary failed, or was cut off, has it again.
 
     Raises:
         ConfigurationError: `canary` is below 0, or there is a folder although flows are not to be saved.

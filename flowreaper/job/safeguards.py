@@ -3,20 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
-from flowreaper.client.operations import Operations, Sender
-from flowreaper.client.repair import Repair, Signer
+from flowreaper.client.client import CredentialSource
+from flowreaper.client.operations import Operations
 from flowreaper.client.templates import used_flows
 from flowreaper.errors import NotDeletedError
 from flowreaper.escaping import printable
 from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import StartState
 from flowreaper.job.lane import Safeguards
-from flowreaper.job.operations import build_operations
+from flowreaper.job.operations import open_operations
 from flowreaper.job.safeguard_settings import CANARY_NOTE, SafeguardSettings, number_of
-from flowreaper.job.settings import Settings
+from flowreaper.job.settings import Settings, default_concurrency
 from flowreaper.model import Flow, ReplyClass
 from flowreaper.safeguards.backup import open_backup
 from flowreaper.safeguards.guard import Guard
@@ -25,14 +25,10 @@ from flowreaper.safeguards.verify import Gone, Sighting, There, is_gone
 from flowreaper.workers.canary import Canary
 
 
-class FamilyClient(Sender, Signer, Protocol):
-    """What sends an account's calls of any operation, and renews its credentials."""
-
-
 @contextlib.asynccontextmanager
 async def open_safeguards(
     settings: Settings,
-    client: FamilyClient,
+    credentials: CredentialSource,
     account: str,
     start: StartState,
     note: Callable[[str, str], Awaitable[None]],
@@ -40,21 +36,23 @@ async def open_safeguards(
     number: str,
     log: Log,
 ) -> AsyncIterator[Safeguards]:
-    """Yield the safeguards of the job and the run; their calls go through `client`, each operation at its own pace.
+    """Yield the safeguards of the job and the run.
 
-    `account` as for `open_operations`, `number` is its number, empty where it is not known. `note` keeps a value with
-    the job.
+    Their calls have connections of their own: however long they take, no deletion waits for one of these. `account` as
+    for `open_operations`, `number` is its number, empty where it is not known. `note` keeps a value with the job.
 
     Raises:
         ConfigurationError: the folder of the backup cannot be used, or is in use.
     """
-    wanted, repair = start.safeguards, Repair(client, log)
+    wanted = start.safeguards
     if not wanted.any:
-        yield Safeguards(repair=repair)
+        yield Safeguards()
         return
+    at_once = max(settings.concurrency, default_concurrency(settings.rate))
     async with contextlib.AsyncExitStack() as stack:
-        paces = stack.enter_context(contextlib.ExitStack())
-        operations = build_operations(settings, client, repair, account=account, log=log, stack=paces)
+        operations = await stack.enter_async_context(
+            open_operations(replace(settings, concurrency=at_once), credentials, account=account, log=log)
+        )
         canary = None
         if wanted.canary and number_of(start.proven) < wanted.canary:
             canary = Canary(wanted.canary, _Proof(operations, settings.treat, note, log).prove)
@@ -62,7 +60,6 @@ async def open_safeguards(
         yield Safeguards(
             guard=guard,
             canary=canary,
-            repair=repair,
             silent_since=lambda: operations.silent_since,
         )
 

@@ -7,7 +7,8 @@ from flowreaper.escaping import printable
 from flowreaper.safeguards.backup_entry import Origin
 
 _TEXT = """\
-This folder is a backup of WhatsApp flows. flowreaper saved each flow here before it deleted it.
+This folder is a backup of WhatsApp flows. flowreaper saved each flow here before it deleted it. Some may
+be there all the same: where a run was cut off, or the service refused to delete them.
 
 Account:   {account}
 Endpoint:  {endpoint}

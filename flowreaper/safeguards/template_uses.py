@@ -70,8 +70,11 @@ class TemplateUses:
         return asyncio.get_running_loop().time(), self._now()
 
     async def _read_space(self, space: str) -> None:
-        self._log.info("templates.reading", cust_space_id=space)
+        before = self._uses.get(space)
+        (self._log.info if before is None else self._log.debug)("templates.reading", cust_space_id=space)
         self._uses[space] = uses = await self._read(space)
         self._read_at[space] = self._moment()
         del self._reading[space]  # a task that fails stays, and with it its error
-        self._log.info("templates.read", cust_space_id=space, flows_in_use=len(uses))
+        # An account can have hundreds of spaces, and a run take days: what an hour changed nothing about is no news.
+        say = self._log.debug if before is not None and before.keys() == uses.keys() else self._log.info
+        say("templates.read", cust_space_id=space, flows_in_use=len(uses))

@@ -79,9 +79,12 @@ class Claimer:
         return await self._claim_passed(self._examination) or looked
 
     def _next_due(self) -> float | None:
-        """Return when a waiting flow is due; None if none is, or there is no room for one."""
-        room = self._examination.room if self._examination else self._backlog.room
-        return self._backlog.next_due() if room else None
+        """Return when there is something to do at the latest; None: when something wakes it."""
+        looks = self._examination
+        room = looks.room if looks else self._backlog.room
+        lets_go_at = looks.lets_go_at if looks and self._backlog.room else None
+        moments = (self._backlog.next_due() if room else None, lets_go_at)
+        return min((at for at in moments if at is not None), default=None)
 
     def is_stale(self, claim: Claim) -> bool:
         """Return whether a claimed flow must be looked at again; asked once, as it is sent."""

@@ -102,6 +102,13 @@ class Examination:
         self._passed = left
         return taken, old
 
+    @property
+    def lets_go_at(self) -> float | None:
+        """When flows that have passed are claimed at the latest; None where there is none, or nothing holds them."""
+        if self._is_ahead or not self._passed:
+            return None
+        return self._passed[0][1].on_the_loop + _LONGEST_HOLD_S
+
     def get_ahead(self) -> None:
         """Let the looks get ahead of the deletions once more: these have waited for something else than looks."""
         self._is_ahead = False
@@ -134,10 +141,10 @@ class Examination:
 
     def _lets_go(self) -> bool:
         """Return whether the looks are ahead of the deletions, over, or too rarely passed to wait for more."""
-        if not self._passed:
-            return False
-        held_s = asyncio.get_running_loop().time() - self._passed[0][1].on_the_loop
-        self._is_ahead |= len(self._passed) >= self._ahead or not self._looks or held_s >= _LONGEST_HOLD_S
+        at = self.lets_go_at
+        if at is not None:
+            is_time = asyncio.get_running_loop().time() >= at
+            self._is_ahead = len(self._passed) >= self._ahead or not self._looks or is_time
         return self._is_ahead
 
     def _moment(self) -> _Moment:

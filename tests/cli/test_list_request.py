@@ -64,6 +64,12 @@ def test_the_output_is_for_whoever_reads_it(
         (("--keep-name", ""), "--keep-name is empty"),
         (("--status", ""), "--status is empty"),
         (("--category", ""), "--category is empty"),
+        (
+            ("--status", "DRAFT", "--status", "publish"),
+            "--status publish is no status. Did you mean PUBLISHED",
+        ),
+        (("--status", "drafts"), "--status drafts is no status. Did you mean DRAFT"),
+        (("--plan", "missing/plan.json"), "--plan missing/plan.json: there is no such folder"),
         (("--force",), "--force is about the file of --plan"),
         (("--plan-expires", "soon"), "--plan-expires soon is no time span"),
         (("--plan-expires", "0s"), "more than 0"),
@@ -73,6 +79,11 @@ def test_the_output_is_for_whoever_reads_it(
 def test_what_contradicts_itself_is_refused(words: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         request(*words)
+
+
+@pytest.mark.parametrize("word", ["draft", "DEPRECATED", "BLOCKED", "THROTTLED"])
+def test_a_status_in_any_case_and_one_that_is_not_documented_can_be_asked_for(word: str) -> None:
+    assert request("--status", word).rules.statuses == (word,)
 
 
 def test_a_plan_over_another_file_is_refused_before_anything_is_listed(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_service_that_has_never_answered_is_not_waited_for_that_long() -> None
 
 def test_an_outage_that_ends_is_told_and_its_calls_go_on() -> None:
     log = Log()
-    service = Service(OK, LOST, LOST, OK)
+    service = Service(OK, LOST, LOST, LOST, OK)
 
     async def main() -> None:
         calls = operations(service, log)
@@ -177,6 +177,21 @@ def test_an_outage_that_ends_is_told_and_its_calls_go_on() -> None:
 
     run_virtual(main())
     assert log.events == ["reading.outage_began", "reading.outage_ended"]
+
+
+def test_a_call_that_fails_now_and_then_is_no_outage() -> None:
+    """It would be told twice for one call in twenty."""
+    log = Log()
+    service = Service(OK, BROKEN, OK, LOST, UNSENT, OK, BROKEN, BROKEN, OK)
+
+    async def main() -> None:
+        calls = operations(service, log)
+        for _ in range(4):
+            assert isinstance(await calls.get_flow(FLOW), FlowDetails)
+
+    run_virtual(main())
+    assert service.script == []
+    assert log.events == []
 
 
 @pytest.mark.parametrize(

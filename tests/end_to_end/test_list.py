@@ -58,7 +58,7 @@ def of_csv(done: Finished) -> list[Flow]:
 def test_a_pipe_gets_the_ids_of_the_accounts_own_space(lister: Command) -> None:
     done = listed(lister)
     assert done.out.split() == [flow.flow_id for flow in flows()]
-    assert done.err.splitlines()[-1] == f"{len(flows()):,} flows looked at: {len(flows()):,} selected"
+    assert done.err.splitlines()[-1] == f"{len(flows()):,} flows listed: {len(flows()):,} selected"
 
 
 def test_a_pipe_gets_csv_where_a_flow_may_have_a_space(lister: Command) -> None:
@@ -98,7 +98,7 @@ def test_rules_select_and_keep_and_the_list_says_which_decided(lister: Command) 
         assert decisions[flow].startswith("kept")
         assert decisions[flow].endswith(f": keep {flow.flow_id}")
     assert decisions[wanted[0]].endswith(": name promo_*, unused, status DRAFT")
-    assert f"{FLOWS} flows looked at: {len(wanted)} selected" in done.err
+    assert f"{FLOWS} flows listed: {len(wanted)} selected" in done.err
 
 
 def decided(line: str) -> tuple[tuple[str, str], str]:
@@ -119,7 +119,7 @@ def test_a_filter_that_matches_nothing_ends_with_2_and_says_what_was_looked_at(l
     assert (done.status, done.out) == (2, "")
     many = len(flows())
     assert (
-        f"no flow is selected: {many} flows looked at: 0 selected, {many} passed over ({many} by name)"
+        f"no flow is selected: {many} flows listed: 0 selected, {many} passed over ({many} by name)"
         in done.err
     )
 
@@ -258,7 +258,7 @@ def test_on_a_terminal_it_is_a_table(lister: Command) -> None:
         shown = terminal.shown
     head, *rows = [line for line in shown.splitlines() if line.strip()]
     assert head.split() == ["FLOW", "ID", "SPACE", "CATEGORIES", "NAME"]
-    assert "flows looked at" in rows[-1]
+    assert "flows listed" in rows[-1]
 
 
 def test_spaces_are_listed_with_their_names(lister: Command) -> None:

@@ -90,6 +90,19 @@ def test_a_deletion_that_did_not_happen_stops_the_run_at_its_canary(begin: Begin
     assert "GetFlow still finds it (DRAFT)" in finished.err
 
 
+def test_a_job_whose_canary_failed_has_it_again_where_a_later_run_names_none(begin: Begin) -> None:
+    service, command = begin(*SEEDED, "--trouble", "answer:OK:#3,answer:OK:#7")
+    held = account(120)
+    write_flows(command, "flows.csv", [flow for flow in held.flows if flow.flow_id in held.unused_drafts])
+    first = command.run("delete", "--yes", *QUICK, "--canary", "5", "flows.csv")
+    again = command.run("delete", "--yes", *QUICK, "-c", "flows.csv.ckpt")
+    assert (first.status, again.status) == (3, 3)
+    assert len(service.ledger()) == 10
+    waived = command.run("delete", "--yes", *QUICK, "--canary", "0", "-c", "flows.csv.ckpt")
+    assert waived.status == 0
+    assert len(service.ledger()) == len(held.unused_drafts)
+
+
 def test_a_job_keeps_its_safeguards_where_a_later_run_names_none(begin: Begin) -> None:
     service, command = begin(*SEEDED)
     held = account(120)
@@ -119,6 +132,31 @@ def test_what_may_not_be_read_stops_the_run_before_its_first_call(begin: Begin, 
     assert service.ledger() == []
     # What a template opens needs no look.
     assert set(command.states("flows.csv.ckpt")) <= {"pending", "kept"}
+
+
+@pytest.mark.parametrize(
+    ("denied", "words", "advice"),
+    [
+        (
+            "GetFlow",
+            ("--only-drafts", "--no-keep-used"),
+            ("--no-only-drafts", "--no-backup", "--canary", "0"),
+        ),
+        ("GetFlowJSONAssest", ("--backup", "saved"), ("--no-backup",)),
+    ],
+)
+def test_a_begun_job_goes_on_with_what_a_missing_permission_advises(
+    begin: Begin, ids: Ids, denied: str, words: tuple[str, ...], advice: tuple[str, ...]
+) -> None:
+    """A job keeps its safeguards, so it would be wrong to advise to leave out their options."""
+    _, command = begin("--deny", denied)
+    command.write("flows.txt", *ids(3))
+    stopped = command.run("delete", "--yes", *QUICK, *words, "flows.txt")
+    assert stopped.status == 3
+    assert all(option in stopped.err for option in advice)
+    assert command.run("delete", "--yes", *QUICK, "flows.txt").status == 3
+    assert command.run("delete", "--yes", *QUICK, *advice, "flows.txt").status == 0
+    assert command.states("flows.txt.ckpt") == {"deleted": 3}
 
 
 def test_reading_the_templates_can_be_waived(begin: Begin) -> None:
@@ -223,7 +261,7 @@ def test_a_dry_run_and_the_question_name_the_safeguards(command: Command, ids: I
     words = ("--only-drafts", "--backup", "saved", "--canary", "2")
     planned = command.run("delete", "--dry-run", *words, "flows.txt").err
     assert re.search(
-        r"^  Safeguards: +only drafts; none that a template opens; saved in saved first; the first 2 proven$",
+        r"^  Safeguards: +only drafts; none that a template opens; each saved first, in saved; the first 2 proven$",
         planned,
         re.MULTILINE,
     )

@@ -38,6 +38,7 @@ def test_a_run_that_names_none_has_those_of_the_job(first: SafeguardSettings) ->
     assert (later.only_drafts, later.keep_used) == (settled.only_drafts, settled.keep_used)
     assert later.canary == settled.canary
     assert later.backup == (settled.backup and settled.backup.absolute())
+    assert later.canary == settled.canary
     assert later.notes() == settled.notes()
 
 

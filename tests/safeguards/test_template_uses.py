@@ -31,6 +31,16 @@ class Service:
         return self.uses.get(space, {})
 
 
+class InfoLog(SilentLog):
+    """Keeps what it is told at the level info."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, object]] = []
+
+    def info(self, event: str, **fields: object) -> None:
+        self.events.append((event, fields.get("flows_in_use")))
+
+
 def test_a_space_is_read_once_however_many_ask_at_once() -> None:
     service = Service(a={"7": TEMPLATE})
 
@@ -106,6 +116,21 @@ def test_what_is_too_old_serves_nobody(*, sleeps: bool) -> None:
         assert await uses.of(Flow("7", "a")) == TEMPLATE
 
     run_virtual(main())
+
+
+def test_reading_them_again_is_no_news_unless_it_finds_something_new() -> None:
+    service, told = Service(a={}), InfoLog()
+
+    async def main() -> None:
+        uses = TemplateUses(service, told)
+        for found in ({}, {}, {"7": TEMPLATE}):
+            service.uses["a"] = found
+            await uses.of(Flow("7", "a"))
+            await asyncio.sleep(FRESH_S + 20)
+
+    run_virtual(main())
+    assert service.read == ["a", "a", "a"]
+    assert told.events == [("templates.reading", None), ("templates.read", 0), ("templates.read", 1)]
 
 
 def test_a_failure_to_read_them_again_stops_the_next_flow() -> None:

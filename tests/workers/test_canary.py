@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flowreaper.client.operations import PacedOperation
+from flowreaper.client.paced_operation import PacedOperation
 from flowreaper.errors import RunError
 from flowreaper.limiter.limiter import RateLimiter
 from flowreaper.limiter.sliding_window import Pace

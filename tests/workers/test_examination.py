@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flowreaper.client.operations import PacedOperation
+from flowreaper.client.paced_operation import PacedOperation
 from flowreaper.errors import (
     ConsecutiveAbsencesError,
     ConsecutiveRefusalsError,
@@ -132,6 +132,25 @@ def test_where_few_of_many_flows_pass_these_do_not_wait_for_each_other_until_the
     run_virtual(main())
     assert [flow for _, flow in service.calls] == ["100", "200", "300", "400"]
     assert len(guard.asked) == 400
+
+
+def test_looks_that_hang_hold_back_the_flows_that_have_passed_for_two_seconds_at_most() -> None:
+    ledger, service = Ledger(20), Service()
+    guard = Guard(ledger)
+
+    def hang(flow_id: str) -> None:
+        guard.latency_s = 0.0 if int(flow_id) < 4 else 300.0
+
+    guard.on_ask = hang
+
+    async def main() -> None:
+        pool = make(ledger, service, rate=5, guard=guard)
+        asyncio.get_running_loop().call_later(10, pool.stop, Ending.INTERRUPTED)
+        await pool.run()
+
+    run_virtual(main())
+    assert [flow for _, flow in service.calls] == ["1", "2", "3"]
+    assert service.times[0] < 2.5
 
 
 def test_flows_that_are_fewer_than_the_looks_are_to_be_ahead_are_deleted_all_the_same() -> None:

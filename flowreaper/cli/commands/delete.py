@@ -35,8 +35,8 @@ _EXAMPLES = (
     "flowreaper delete ids.txt                     and again, to go on",
     "flowreaper delete -c ids.txt.ckpt             all that is unfinished in it",
     "flowreaper delete --retry gave_up -c ids.txt.ckpt ids.txt",
-    "flowreaper delete --plan plan.json            what a plan names",
-    "flowreaper list --name 'test-*' | flowreaper delete --yes -",
+    "flowreaper delete --only-drafts --plan plan.json",
+    "flowreaper list --name 'test-*' | flowreaper delete --only-drafts --yes -",
 )
 
 

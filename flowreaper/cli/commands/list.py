@@ -23,9 +23,9 @@ if TYPE_CHECKING:  # help need not wait for it
 _EXAMPLES = (
     "flowreaper list",
     "flowreaper list --all-spaces --status DRAFT --unused --format csv > drafts.csv",
-    "flowreaper list --name 'test-*' --keep-name '*-live' | flowreaper delete -",
+    "flowreaper list --name 'test-*' | flowreaper delete --only-drafts -",
     "flowreaper list --status DRAFT --unused --keep keep.txt --plan plan.json",
-    "flowreaper list --name 'test-*' -v > ids.txt    and which rule decided",
+    "flowreaper list --name 'test-*' --keep-name '*-live' -v > ids.txt",
 )
 _GROUPS = {
     "Where": ("cust_space_id", "all_spaces"),
@@ -105,7 +105,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """List the flows of the account, or those that rules select: a table on a terminal, ids or CSV in a pipe.
 
     A flow is listed if it matches every kind of option under Select that is given, and none under Keep: these come
-    first. What a space has to show comes when that space was read to its end, so that `delete -` can take it at once.
+    first. In a pipe, what a space has to show comes when that space was read to its end, so that `delete -` can take it
+    at once; with --status, everything comes when the list is complete, and nothing where it fails.
     """
     from flowreaper.cli.list_request import list_request, undocumented_words
     from flowreaper.cli.listing import ListCommand

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from flowreaper.cli.completion import complete_checkpoint
+from flowreaper.cli.exit_status import PLANNING
 from flowreaper.cli.flow_formats import Columns, FlowFormat, FlowRow, FlowWriter
 from flowreaper.cli.help import HelpCommand
 from flowreaper.cli.new_file import new_file
@@ -20,7 +21,7 @@ _EXAMPLES = (
 )
 
 
-@click.command("plan", cls=HelpCommand, examples=_EXAMPLES)
+@click.command("plan", cls=HelpCommand, examples=_EXAMPLES, statuses=PLANNING)
 @click.argument("plan", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--format",

@@ -56,6 +56,9 @@ def command(ctx: click.Context, /, folder: Path, **options: Any) -> None:
     endpoint URI that GetFlow did not tell. Nor the JSON from the files alone, since the service (UpdateFlowJSONAsset)
     fetches it from a URL: without --json-base-url the drafts are empty.
 
+    DIR can also hold flows that are still there, since each is saved before it is deleted: the run was cut off, or the
+    service refused. These get a draft, too, unless --flow-id names others.
+
     No flow is made twice: DIR/restored.jsonl notes each before and after its call. Where a call had no answer, the
     flow is looked for by its name; if one of that name is there, it is left to you. Run the same command again to go
     on. To begin afresh, move restored.jsonl away.

@@ -222,7 +222,7 @@ def _content(sandbox: Sandbox) -> str:
     drafts = sum(stored.status is FlowStatus.DRAFT for stored in flows.values())
     spaces = len({flow.cust_space_id for flow in flows})
     codes = {template.code for template in sandbox.accounts[sandbox.options.account_id].templates}
-    return f"It holds {len(flows):,} flows in {spaces} spaces, {drafts:,} of them drafts, and {len(codes):,} templates.\n"
+    return f"It holds {len(flows):,} flows in {spaces} spaces, {drafts:,} of them drafts, and {len(codes):,} template{'' if len(codes) == 1 else 's'}.\n"
 
 
 def _ids(path: Path | None) -> frozenset[str] | None:

@@ -20,8 +20,8 @@ def require_terminal() -> int:
         return os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         raise ConfigurationError(
-            "there is no terminal to ask for confirmation on, so nothing was sent: look at the plan with"
-            " --dry-run, then add --yes"
+            "there is no terminal to ask for confirmation on, so nothing was sent: see what would be done"
+            " with --dry-run, then add --yes"
         ) from None
 
 

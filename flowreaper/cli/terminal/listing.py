@@ -17,8 +17,8 @@ def progress_line(tally: Tally) -> str:
 
 
 def sum_line(tally: Tally) -> str:
-    """Write how many flows were looked at, and which rules decided."""
-    flows = f"{tally.seen:,} flow{'' if tally.seen == 1 else 's'} looked at"
+    """Write how many flows were listed, and which rules decided."""
+    flows = f"{tally.seen:,} flow{'' if tally.seen == 1 else 's'} listed"
     parts = [f"{tally.count(Verdict.SELECTED):,} selected"]
     parts += [
         f"{count:,} {verdict} ({_by_rule(tally, verdict)})"

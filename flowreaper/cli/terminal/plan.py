@@ -32,7 +32,7 @@ def describe_plan(
     who = f"{heading.account} ({heading.arn})" if heading.account else "not known"
     filters = " ".join(map(shlex.quote, heading.filters)) or "none: every flow of the account's own space"
     facts = (
-        ("Plan", f"{name}: {flows}, of {heading.seen:,} that were looked at{kept}"),
+        ("Plan", f"{name}: {flows}, of {heading.seen:,} that were listed{kept}"),
         ("Account", who),
         ("Endpoint", heading.endpoint),
         ("Made", _made(heading, now)),

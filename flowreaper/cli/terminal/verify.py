@@ -1,6 +1,7 @@
 """A verification for a person: its start, how far it is, its end, and the line that other commands show. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -61,11 +62,14 @@ def commands_after(status: Status, checkpoint: Path, safeguards: SafeguardSettin
     """
     remaining = remaining_command(checkpoint)
     again = Path(f"{checkpoint.name.removesuffix('.ckpt')}.remaining.ckpt")
-    words = "".join(f"{word} " for word in safeguard_words(safeguards))
+    # A flow that was made anew under its id may be in use, so it is looked at whatever the job did before.
+    keep_used = bool(safeguards.keep_used or not safeguards.only_drafts)
+    careful = replace(safeguards, only_drafts=True, keep_used=keep_used)
+    words = " ".join(safeguard_words(careful))
     return VerifyCommands(
         resume=delete_command(status, checkpoint),
         list=remaining,
-        delete=f"{remaining} | {delete_command(status, again)} {words}-",
+        delete=f"{remaining} | {delete_command(status, again)} {words} -",
     )
 
 
@@ -136,7 +140,7 @@ def describe_end(
     lines += _kept(verification)
     lines += _unclear(verification, unclear)
     if not verification.complete:
-        lines.append("What was found so far is kept; the same command begins again")
+        lines.append("What was found so far is in the checkpoint; the same command checks all of them again")
     return "\n".join(lines)
 
 

@@ -21,13 +21,13 @@ def test_the_sum_says_which_kinds_of_rules_decided_the_most_first() -> None:
     assert sum_line(
         tally(selected_name=512, kept_keep_name=2, kept_keep=1, passed_status=585, passed_name=1900)
     ) == (
-        "3,000 flows looked at: 512 selected, 3 kept (2 by keep-name, 1 by keep),"
+        "3,000 flows listed: 512 selected, 3 kept (2 by keep-name, 1 by keep),"
         " 2,485 passed over (1,900 by name, 585 by status)"
     )
 
 
 @pytest.mark.parametrize(
-    ("seen", "text"), [(0, "0 flows looked at: 0 selected"), (1, "1 flow looked at: 1 selected")]
+    ("seen", "text"), [(0, "0 flows listed: 0 selected"), (1, "1 flow listed: 1 selected")]
 )
 def test_the_sum_of_few_flows_is_a_sentence(seen: int, text: str) -> None:
     assert sum_line(tally(selected_=seen)) == text

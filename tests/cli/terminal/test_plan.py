@@ -19,7 +19,7 @@ def facts(text: str) -> dict[str, str]:
 
 def test_each_fact_has_a_line() -> None:
     found = facts(describe_plan("plan.json", PLAN, "sha256:1", None, NOW))
-    assert found["Plan"] == "plan.json: 7 flows to delete, of 10 that were looked at, 2 kept by keep rules"
+    assert found["Plan"] == "plan.json: 7 flows to delete, of 10 that were listed, 2 kept by keep rules"
     assert found["Account"] == "1000000000000001 (acs:ram::1000000000000001:user/cleaner)"
     assert found["Rules"] == "--name 'test-*'"
     assert found["Digest"] == "sha256:1"

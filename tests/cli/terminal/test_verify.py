@@ -88,8 +88,26 @@ def test_confirmed_deletions_that_are_there_come_with_the_commands_that_see_and_
     assert see == "  To see them: flowreaper results --remaining jobs/ids.txt.ckpt"
     assert again == (
         "  To delete them in a new job: flowreaper results --remaining jobs/ids.txt.ckpt"
-        " | flowreaper delete --endpoint https://cams.example -c ids.txt.remaining.ckpt -"
+        " | flowreaper delete --endpoint https://cams.example -c ids.txt.remaining.ckpt --only-drafts -"
     )
+
+
+@pytest.mark.parametrize(
+    ("safeguards", "options"),
+    [
+        (SafeguardSettings(), "--only-drafts"),
+        (SafeguardSettings(only_drafts=True), "--only-drafts"),
+        (SafeguardSettings(only_drafts=True, keep_used=False), "--only-drafts --no-keep-used"),
+        (SafeguardSettings(keep_used=True), "--only-drafts"),
+        (SafeguardSettings(backup=Path("/my saved")), "--only-drafts --backup '/my saved'"),
+        (SafeguardSettings(canary=5), "--only-drafts --canary 5"),
+    ],
+)
+def test_the_new_job_is_at_least_as_careful_as_the_one_that_was_verified(
+    safeguards: SafeguardSettings, options: str
+) -> None:
+    commands = commands_after(STATUS, PATH, safeguards.after({}))
+    assert commands.delete.endswith(f" -c ids.txt.remaining.ckpt {options} -")
 
 
 def test_what_is_pending_again_comes_with_the_command_that_goes_on() -> None:
@@ -126,7 +144,9 @@ def test_what_stopped_it_comes_first_and_that_nothing_is_lost_last() -> None:
     cut = replace(FINE, complete=False)
     lines = describe_end(cut, COMMANDS, (), OutageError("nothing answers")).split("\n")
     assert lines[0] == "Stopped: nothing answers"
-    assert lines[-1] == "What was found so far is kept; the same command begins again"
+    assert (
+        lines[-1] == "What was found so far is in the checkpoint; the same command checks all of them again"
+    )
     nothing = replace(cut, counts={})
     assert describe_end(nothing, COMMANDS, (), None) == "No flow was checked"
 
