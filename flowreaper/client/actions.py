@@ -214,7 +214,10 @@ def read_templates(content: Mapping[str, object]) -> TemplatePage:
 
 
 def read_flow_buttons(content: Mapping[str, object]) -> list[str] | None:
-    """Return the ids of the flows that a template's buttons open, in their order; None without a list of components."""
+    """Return the ids of the flows that a template's buttons open, in their order.
+
+    None where the answer does not tell: it has no list of components, or a button opens a flow without naming it.
+    """
     data = _object(content, "Data")
     if not has_list(data, "Components"):
         return None
@@ -222,12 +225,13 @@ def read_flow_buttons(content: Mapping[str, object]) -> list[str] | None:
     # The vendor documents no such button on a carousel's card; one that is there all the same opens a flow, too.
     cards = [card for component in components for card in _objects(component, "Cards")]
     components += [part for card in cards for part in _objects(card, "CardComponents")]
-    return [
-        flow_id
+    named = [
+        _text(button, "FlowId")
         for component in components
         for button in _objects(component, "Buttons")
-        if _text(button, "Type").upper() == "FLOW" and (flow_id := _text(button, "FlowId"))
+        if _text(button, "Type").upper() == "FLOW"
     ]
+    return named if all(named) else None
 
 
 def read_identity(content: Mapping[str, object]) -> CallerIdentity:

@@ -143,7 +143,7 @@ class Operations:
         return page if said else _incomplete(answer, "it holds no list (ListTemplate)")
 
     async def get_template(self, space: str, template: TemplateId) -> list[str] | Refusal | None:
-        """Return the ids of the flows that a template's buttons open; None where the answer has no components."""
+        """Return the ids of the flows that a template's buttons open; None where the answer does not tell."""
         answer = await self._call(actions.get_template(space, template))
         return answer if isinstance(answer, Refusal) else actions.read_flow_buttons(answer.content)
 

@@ -24,7 +24,7 @@ class Templates(Protocol):
         ...
 
     async def get_template(self, space: str, template: TemplateId) -> Sequence[str] | Refusal | None:
-        """Return the ids of the flows that a template opens; None where the answer has no components."""
+        """Return the ids of the flows that a template opens; None where the answer does not tell."""
         ...
 
 
@@ -56,7 +56,7 @@ async def _flows_of(operations: Templates, space: str, template: TemplateId) -> 
     name = f"the template {printable(template.code)} ({printable(template.language)}) of {named_space(space)}"
     if answer is None:
         raise ListingError(
-            f"{name} cannot be read: the service's answer has no components, so nobody knows which flows it opens",
+            f"{name} cannot be read: the service's answer does not tell which flows its buttons open",
             Advice.WITHOUT_TEMPLATES,
         )
     if not isinstance(answer, Refusal):

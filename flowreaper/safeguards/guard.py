@@ -86,7 +86,7 @@ class Guard:
         if template:
             return _used(template)
         if self._only_drafts and details.status != DRAFT:
-            return _no_draft(details.status)
+            return _no_draft(details.status) if details.status else Finding(State.GAVE_UP, _SILENT)
         if self._backup and (not_saved := await self._backup.save(details)):
             return not_saved
         return PASSES
@@ -104,13 +104,9 @@ class Guard:
 
 
 def _no_draft(status: str) -> Finding:
-    word = status[:_STATUS_LENGTH] or "UNKNOWN"
-    said = (
-        f"GetFlow says that the flow is {word}"
-        if status
-        else "GetFlow does not say which status the flow has"
-    )
-    return Finding(State.KEPT, Reply(0, f"Status.{word}", f"{said}: only a draft is deleted"))
+    word = status[:_STATUS_LENGTH]
+    said = f"GetFlow says that the flow is {word}: only a draft is deleted"
+    return Finding(State.KEPT, Reply(0, f"Status.{word}", said))
 
 
 def _used(template: TemplateId) -> Finding:

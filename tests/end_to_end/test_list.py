@@ -124,10 +124,10 @@ def test_a_filter_that_matches_nothing_ends_with_2_and_says_what_was_looked_at(l
     )
 
 
-def test_a_mistyped_status_is_noted_before_flows_are_looked_at(lister: Command) -> None:
-    done = listed(lister, "--name", "kyc *", "--status", "drafts")
+def test_an_undocumented_status_is_noted_before_flows_are_looked_at(lister: Command) -> None:
+    done = listed(lister, "--name", "kyc *", "--status", "RETIRED")
     assert done.status == 2
-    assert done.err.startswith("Note: --status drafts is none of the documented words")
+    assert done.err.startswith("Note: --status RETIRED is none of the documented words")
 
 
 def test_a_space_that_shows_no_flow_ends_with_2_and_says_where_spaces_are_listed(lister: Command) -> None:

@@ -113,7 +113,7 @@ def test_a_job_keeps_its_safeguards_where_a_later_run_names_none(begin: Begin) -
     assert {call["flow_id"] for call in service.ledger()} == held.unused_drafts
     whole = str(command.folder / "saved")
     shown = command.run("status", "flows.csv.ckpt").out
-    assert f"Safeguards: only drafts; none that a template opens; saved in {whole} first\n" in shown
+    assert f"Safeguards: only drafts; none that a template opens; each saved first, in {whole}\n" in shown
     document = json.loads(command.run("status", "--json", "flows.csv.ckpt").out)
     assert document["safeguards"] == {"only_drafts": True, "keep_used": True, "backup": whole}
     assert saved(command.folder / "saved") == held.unused_drafts

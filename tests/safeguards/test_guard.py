@@ -88,9 +88,9 @@ def test_what_is_no_draft_is_kept_with_its_status_and_not_saved(status: str) -> 
     assert "backup" not in world.asked
 
 
-def test_a_flow_without_a_status_is_kept() -> None:
+def test_a_flow_without_a_status_is_given_up_and_not_kept_as_if_all_were_well() -> None:
     found = examine(World(""))
-    assert (found.state, found.reply.code) == (State.KEPT, "Status.UNKNOWN")
+    assert found.state is State.GAVE_UP
 
 
 def test_a_flow_that_a_template_opens_is_kept_with_the_templates_code() -> None:

@@ -12,7 +12,7 @@ def safeguards_in_words(safeguards: SafeguardSettings) -> str:
     if safeguards.keep_used:
         parts.append("none that a template opens")
     if safeguards.backup:
-        parts.append(f"saved in {printable(str(safeguards.backup))} first")
+        parts.append(f"each saved first, in {printable(str(safeguards.backup))}")
     if safeguards.canary:
         parts.append(f"the first {safeguards.canary:,} proven")
     return "; ".join(parts)
