@@ -104,7 +104,7 @@ def test_templates_that_are_not_all_listed_are_an_error() -> None:
 
 
 def test_an_answer_without_components_does_not_mean_that_the_template_opens_no_flow() -> None:
-    with pytest.raises(ListingError, match="nobody knows which flows it opens"):
+    with pytest.raises(ListingError, match="does not tell which flows its buttons open"):
         uses(Account({template("t1"): None}))
 
 
