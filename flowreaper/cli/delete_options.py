@@ -32,7 +32,7 @@ what_options = grouped(
     click.option(
         "--cust-space-id", metavar="ID", default="", help="CustSpaceId for ids that come without one."
     ),
-    click.option("--limit", type=int, metavar="N", help="Stop after N flows."),
+    click.option("--limit", type=int, metavar="N", help="Stop after N flows, kept ones included."),
     click.option("--max-duration", metavar="SPAN", help="Stop after this time, as in 5h30m."),
     click.option(
         "--stop-at", metavar="TIME", help="Stop at this time, as in 06:00 (local) or 2026-11-26T06:00."

@@ -166,8 +166,18 @@ async def test_a_redirect_is_not_followed() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", JSON[:-1], JSON + b"x", b'"\xff"', '{"a": 1}'.encode("utf-16"), b"[" * 100_000],
-    ids=["empty", "html", "cut", "longer", "latin-1", "utf-16", "deep"],
+    [
+        b"",
+        b"<html>",
+        JSON[:-1],
+        JSON + b"x",
+        b'"\xff"',
+        '{"a": 1}'.encode("utf-16"),
+        b"[" * 100_000,
+        b"null",
+        b'"error"',
+    ],
+    ids=["empty", "html", "cut", "longer", "latin-1", "utf-16", "deep", "null", "text"],
 )
 async def test_what_is_no_json_is_not_kept(body: bytes) -> None:
     found = described(await fetch_here(Host(answer(body))))
@@ -176,7 +186,7 @@ async def test_what_is_no_json_is_not_kept(body: bytes) -> None:
 
 
 async def test_a_large_file_is_checked_too() -> None:
-    large = b"[" + b"1," * 200_000 + b"1]"
+    large = b'{"screens": [' + b"1," * 200_000 + b"1]}"
     assert await fetch_here(Host(answer(large))) == Asset(large)
     assert "no JSON" in described(await fetch_here(Host(answer(large[:-1])))).reason
 
@@ -184,7 +194,7 @@ async def test_a_large_file_is_checked_too() -> None:
 @pytest.mark.parametrize("said", [True, False], ids=["with its length", "without"])
 async def test_a_file_of_too_many_bytes_is_refused_rather_than_cut(*, said: bool) -> None:
     for size, fits in ((50, True), (51, False)):
-        body = b'"' + b"x" * (size - 2) + b'"'
+        body = b'{"a":"' + b"x" * (size - 8) + b'"}'
         whole = answer(body) if said else b"HTTP/1.0 200 OK\r\n\r\n" + body
         found = await fetch_here(Host(whole), limit=50)
         if fits:
