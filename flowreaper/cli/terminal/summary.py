@@ -78,6 +78,11 @@ class RunEnd:
         return isinstance(self.summary.error, NotDeletedError)
 
     @property
+    def is_to_be_proven(self) -> bool:
+        """Whether this run deleted flows, and nothing comes before a proof that they are gone."""
+        return self.is_done and self.summary.this_run.get(State.DELETED, 0) > 0
+
+    @property
     def found_nothing(self) -> str:
         """What to check where every flow of this run was absent and the job has deleted none; else empty."""
         if not _found_nothing(self.summary):
@@ -123,6 +128,8 @@ def describe(end: RunEnd) -> str:
         lines.append(f"To go on{end.pipe_words}: {command}")
     elif end.was_not_deleted and end.verify:
         lines.append(f"To see what is still there: {end.verify}")
+    elif end.is_to_be_proven and end.verify:
+        lines.append(f"To prove it: {end.verify}")
     return "\n".join(lines)
 
 

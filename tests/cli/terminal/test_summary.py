@@ -44,6 +44,11 @@ def told(ending: Ending = Ending.FINISHED, *, checkpoint: Path = CHECKPOINT, **f
     return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, AGAIN, RETRY)).split("\n")
 
 
+def last_line(ending: Ending, verify: str = VERIFY, **fields: Any) -> str:
+    end = RunEnd(summary(ending, **fields), CHECKPOINT, RESUME, verify=verify)
+    return describe(end).rpartition("\n")[2]
+
+
 @pytest.mark.parametrize(
     ("ending", "status"),
     [
@@ -296,3 +301,24 @@ def test_a_deletion_that_did_not_happen_is_looked_at_before_the_run_goes_on() ->
     assert not any("To go on" in line for line in lines)
     assert any(line.startswith("1 refused, X") for line in lines)
     assert end.next_command == ""
+
+
+@pytest.mark.parametrize("ending", [Ending.FINISHED, Ending.INCOMPLETE])
+def test_a_run_that_deleted_flows_and_left_none_ends_with_the_command_that_proves_it(ending: Ending) -> None:
+    causes = (Cause(State.REFUSED, "X", 1, (Flow("7"),)),)
+    counts = {State.DELETED: 3, State.REFUSED: 1}
+    assert last_line(ending, counts=counts, causes=causes) == f"To prove it: {VERIFY}"
+
+
+@pytest.mark.parametrize(
+    ("ending", "fields"),
+    [
+        (Ending.LIMIT, {"counts": {State.DELETED: 3, State.PENDING: 1}}),
+        (Ending.FINISHED, {"counts": {State.ABSENT: 3}}),
+        (Ending.FINISHED, {"counts": {State.DELETED: 3}, "this_run": {}}),
+        (Ending.FINISHED, {"counts": {State.DELETED: 3}, "verify": ""}),
+    ],
+    ids=["flows are left", "all were absent", "an earlier run deleted them", "a rehearsal"],
+)
+def test_other_runs_name_no_proof(ending: Ending, fields: dict[str, Any]) -> None:
+    assert "To prove it" not in last_line(ending, **fields)
