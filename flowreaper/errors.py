@@ -60,6 +60,7 @@ class Advice(StrEnum):
     WITHOUT_SPACES = "without_spaces"  # the same where the spaces may not be listed
     ALLOW_MORE = "allow_more"  # raise the limit of flows that may be called
     WITHOUT_IDENTITY = "without_identity"  # leave the account's number unchecked
+    VERIFY_FIRST = "verify_first"  # see what is still there; a next run goes on with other flows
 
 
 class FlowreaperError(Exception):

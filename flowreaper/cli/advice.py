@@ -36,6 +36,8 @@ _ADVICE: Mapping[Advice, str] = {
     Advice.WITHOUT_SPACES: "Without this permission: name each space with --cust-space-id",
     Advice.ALLOW_MORE: "If all of them are meant: raise --max-delete",
     Advice.WITHOUT_IDENTITY: "To leave the account's number unchecked: --no-identity",
+    Advice.VERIFY_FIRST: "`flowreaper verify` shows which flows are still there; `flowreaper delete` would go on with"
+    " other flows",
 }
 
 _FLAGS = {

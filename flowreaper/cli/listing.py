@@ -30,6 +30,7 @@ from flowreaper.job.plan_file import PlanHeading, PlannedFlow, PlanWriter
 from flowreaper.job.settings import Settings
 
 _SHOWN_EVERY_S = 0.2
+_FIRST_LINE_AFTER_S = 5.0
 _LINE_EVERY_S = 60.0
 _PIECE = 65_536
 
@@ -199,13 +200,15 @@ class ListCommand:
             self._screen.show("")
 
     async def _show(self) -> None:
+        wait_s = _SHOWN_EVERY_S if self._has_status_line else _FIRST_LINE_AFTER_S
         while True:
-            await asyncio.sleep(_SHOWN_EVERY_S if self._has_status_line else _LINE_EVERY_S)
+            await asyncio.sleep(wait_s)
             text = progress_line(self._tally)
             if self._has_status_line:
                 self._screen.show(text[: self._screen.columns - 1])
             else:
                 self._screen.write(f"{local_time():%H:%M:%S} {text}\n")
+                wait_s = _LINE_EVERY_S
 
 
 def _row(found: FoundFlow) -> FlowRow:

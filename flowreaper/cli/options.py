@@ -64,11 +64,13 @@ def typed(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> str:
+def command_line(
+    ctx: click.Context, *, command: str = "", leave_out: tuple[str, ...] = (), extra: tuple[str, ...] = ()
+) -> str:
     """Write the command that is running, as it was given, ready for a shell.
 
-    `leave_out` names parameters to drop; `extra` are words to add before the arguments. What came from the
-    environment is not repeated: it is still there.
+    `command` takes the place of its name, unless it is empty. `leave_out` names parameters to drop; `extra` are words
+    to add before the arguments. What came from the environment is not repeated: it is still there.
     """
     options: list[str] = []
     arguments: list[str] = []
@@ -86,7 +88,9 @@ def command_line(ctx: click.Context, *, leave_out: tuple[str, ...] = (), extra: 
             options += [word for v in values for word in (parameter.opts[-1], _typed(v))]
     # A path that begins with a dash would be taken for an option.
     guard = ["--"] if any(a.startswith("-") and a != "-" for a in arguments) else []
-    return " ".join(map(quoted, [*ctx.command_path.split(), *options, *extra, *guard, *arguments]))
+    return " ".join(
+        map(quoted, [*(command or ctx.command_path).split(), *options, *extra, *guard, *arguments])
+    )
 
 
 def _typed(value: object) -> str:

@@ -1,14 +1,28 @@
-"""The command that goes on with a job."""
+"""The commands that go on with a job, and the one that proves it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from flowreaper.cli.options import command_line, typed
+from flowreaper.cli.options import command_line, path_word, typed
 from flowreaper.cli.times import is_dated
 from flowreaper.model import State
 from flowreaper.producer.sources import Source
+
+SHARED = (
+    "endpoint",
+    "sts_endpoint",
+    "region",
+    "profile",
+    "read_rate",
+    "timeout",
+    "outage_limit",
+    "treat",
+    "expect_account",
+    "no_identity",
+)
+"""The options that ``delete`` and ``verify`` share: how the service is reached, and what its codes mean."""
 
 
 def is_piped(sources: Sequence[Source]) -> bool:
@@ -66,6 +80,13 @@ def retry_command(ctx: click.Context, checkpoint: Path) -> str:
     about_its_input = ("plan", "input_format", "id_field", "space_field", "cust_space_id")
     named = () if typed(ctx, "checkpoint") else ("--checkpoint", str(checkpoint))
     return command_line(ctx, leave_out=about_this_run + about_its_input, extra=named)
+
+
+def verify_command(ctx: click.Context, checkpoint: Path) -> str:
+    """Return the command line that looks whether what this job deleted is gone."""
+    others = (parameter.name or "" for parameter in ctx.command.params if parameter.name not in SHARED)
+    command = command_line(ctx, command="flowreaper verify", leave_out=tuple(others))
+    return f"{command} {path_word(checkpoint)}"
 
 
 def _past(ctx: click.Context) -> tuple[str, ...]:

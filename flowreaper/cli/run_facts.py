@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flowreaper.cli import preflight
-from flowreaper.cli.resume import is_piped, resume_command, retry_command
+from flowreaper.cli.resume import is_piped, resume_command, retry_command, verify_command
 from flowreaper.cli.terminal.reporter import local_time
 from flowreaper.cli.terminal.start import Start
 from flowreaper.cli.terminal.summary import RunEnd
@@ -86,6 +86,7 @@ def end_of(
         command(),
         retry_absent=command(retry=(State.ABSENT,)),
         delete=retry_command(ctx, start.checkpoint),
+        verify=verify_command(ctx, start.checkpoint),
         piped=piped,
         pipe_again=pipe_again,
     )

@@ -9,7 +9,7 @@ from functools import partial
 from flowreaper.client.client import CredentialSource
 from flowreaper.client.operations import Operations
 from flowreaper.client.templates import used_flows
-from flowreaper.errors import NotDeletedError
+from flowreaper.errors import Advice, NotDeletedError
 from flowreaper.escaping import printable
 from flowreaper.events import Log
 from flowreaper.job.checkpoint_state import StartState
@@ -136,11 +136,13 @@ def _not_deleted(flow: Flow, sighting: Sighting) -> NotDeletedError:
     if isinstance(sighting, There):
         return NotDeletedError(
             f"the service said that it deleted {name}, and GetFlow still finds it"
-            f" ({printable(sighting.status)}): nothing more is deleted. Look at this flow before going on"
+            f" ({printable(sighting.status)}): nothing more is deleted. Look at this flow before going on",
+            Advice.VERIFY_FIRST,
         )
     reply = sighting.reply
     return NotDeletedError(
         f"nobody can say whether {name} is deleted: GetFlow answers {printable(reply.code) or 'nothing'}"
         f" (HTTP {reply.status}, request id {printable(reply.request_id) or 'unknown'}): {printable(reply.message)}\n"
-        "Nothing more is deleted. If the code means that the flow does not exist, treat it as absent"
+        "Nothing more is deleted. If the code means that the flow does not exist, treat it as absent",
+        Advice.VERIFY_FIRST,
     )

@@ -20,7 +20,7 @@ from flowreaper.report.report import Commands, Report
 from flowreaper.report.run_sum import RunSum
 from flowreaper.report.strips import extent
 from flowreaper.store.overview import Overview
-from flowreaper.store.verification import CheckResult, VerificationMethod
+from flowreaper.store.verification import CheckResult, VerificationMethod, latest_verifications
 
 _WIDE, _NARROW = 900, 358  # the plot's width, the narrow one for telephones
 _MOST_ROWS = 40
@@ -55,7 +55,7 @@ def render(report: Report, commands: Commands) -> str:
             all_runs=all_runs,
             live_run=live_run,
             untold=report.results.count(*FINAL) - sum(all_runs.counts.values()) - _settled(overview),
-            verified=overview.verifications[-1] if overview.verifications else None,
+            verifications=latest_verifications(overview.verifications),
             CheckResult=CheckResult,
             VerificationMethod=VerificationMethod,
             extent=extent(overview.runs, overview.minutes),

@@ -1,6 +1,6 @@
 """A verification of a job: which flows it checks, what each check says, and what a checkpoint keeps of it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -118,6 +118,11 @@ class Verification:
         """Whether it was to check some of the flows only."""
         return self.wanted < self.known
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was to check every flow, and reached its end."""
+        return self.complete and not self.is_sample
+
     def count(self, *checks: CheckResult) -> int:
         """Return how many flows any of these was said of."""
         return sum(self.counts.get(check, 0) for check in checks)
@@ -159,3 +164,10 @@ class Verified(NamedTuple):
 
     verification: Verification
     error: RunError | None = None
+
+
+def latest_verifications(verifications: Sequence[Verification]) -> tuple[Verification, ...]:
+    """Return the last of these, and after it the last whole one, where that is an earlier one."""
+    whole = [each for each in verifications if each.is_whole][-1:]
+    latest = verifications[-1:]
+    return tuple([*latest, *whole] if whole != list(latest) else latest)

@@ -21,7 +21,9 @@ CORE = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.relative_to(PACKAGE).parts[0] not in ("cli", "sandbox", "__main__.py")
 )
-OF_THE_COMMAND_LINE = re.compile(r"(?<![\w-])--[a-z]|\bflowreaper (delete|results|status)\b|(with |\()-c\b")
+OF_THE_COMMAND_LINE = re.compile(
+    r"(?<![\w-])--[a-z]|\bflowreaper (delete|results|status|verify)\b|(with |\()-c\b"
+)
 ENDPOINT = parse_endpoint("https://cams.example")
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import io
 
+import pytest
+
 from flowreaper.cli.flow_formats import FlowFormat
 from flowreaper.cli.listing import ListCommand, ListRequest
 from flowreaper.cli.terminal.screen import Screen
@@ -42,10 +44,11 @@ def shown(stderr: io.StringIO, seconds: float, *, has_status_line: bool) -> str:
     return stderr.getvalue()
 
 
-def test_a_log_gets_a_line_a_minute() -> None:
-    lines = shown(io.StringIO(), 150, has_status_line=False).splitlines()
-    assert len(lines) == 2
-    assert all(line.endswith("asking the service, 0 seen, 0 selected") for line in lines)
+@pytest.mark.parametrize(("seconds", "lines"), [(4.5, 0), (5.5, 1), (64.5, 1), (65.5, 2), (150.0, 3)])
+def test_a_log_gets_a_line_soon_and_then_a_line_a_minute(seconds: float, lines: int) -> None:
+    written = shown(io.StringIO(), seconds, has_status_line=False).splitlines()
+    assert len(written) == lines
+    assert all(line.endswith("asking the service, 0 seen, 0 selected") for line in written)
 
 
 def test_a_status_line_is_erased_in_the_end() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from flowreaper.cli import cli
 from flowreaper.cli.commands.delete import command as delete
-from flowreaper.cli.resume import is_piped, resume_command, retry_command
+from flowreaper.cli.commands.verify import command as verify
+from flowreaper.cli.resume import SHARED, is_piped, resume_command, retry_command, verify_command
 from flowreaper.model import State
 from flowreaper.producer.sources import Source
 
@@ -105,3 +106,19 @@ def test_a_plan_is_named_again_to_go_on_but_not_where_ids_are_piped() -> None:
         "delete", words, click.Context(cli, info_name="flowreaper", **cli.context_settings)
     )
     assert retry_command(ctx, CHECKPOINT) == "flowreaper delete --checkpoint job.ckpt"
+
+
+def test_the_command_that_verifies_reaches_the_service_as_this_run_did() -> None:
+    words = ["--yes", "--rate", "9", "--canary", "5", "--treat", "X=absent", "--no-identity", "ids.txt"]
+    ctx = delete.make_context("delete", words, click.Context(cli, info_name="flowreaper"))
+    written = verify_command(ctx, Path("-job.ckpt"))
+    assert written == "flowreaper verify --treat X=absent --no-identity ./-job.ckpt"
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_delete_and_verify_share_is_written_alike(name: str) -> None:
+    (of_delete,), (of_verify,) = (
+        [(p.opts, p.multiple) for p in c.params if isinstance(p, click.Option) and p.name == name]
+        for c in (delete, verify)
+    )
+    assert of_delete == of_verify

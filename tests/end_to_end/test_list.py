@@ -299,5 +299,6 @@ def test_no_status_line_is_drawn_where_a_pipes_reader_may_draw_on_the_same_termi
     with Terminal(lister, program=("/bin/sh", "-c", line)) as terminal:
         assert terminal.wait() == 0
         shown = terminal.shown
-    assert "left to look at" not in shown
     assert "\x1b" not in shown
+    # A line for a log may come on a slow machine; each ends, and none is written over.
+    assert "\r" not in shown.replace("\r\n", "")

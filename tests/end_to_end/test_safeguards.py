@@ -88,6 +88,10 @@ def test_a_deletion_that_did_not_happen_stops_the_run_at_its_canary(begin: Begin
     assert sum(at < max(looks) for at in times) == 10
     assert f"said that it deleted the flow {drafts[2].flow_id}" in finished.err
     assert "GetFlow still finds it (DRAFT)" in finished.err
+    assert "To go on" not in finished.err
+    words, _, verify = finished.told[-1].partition(": ")
+    assert words == "To see what is still there"
+    assert verify == "flowreaper verify --read-rate 400 flows.csv.ckpt"
 
 
 def test_a_job_whose_canary_failed_has_it_again_where_a_later_run_names_none(begin: Begin) -> None:

@@ -363,3 +363,21 @@ def test_killed_again_and_again_it_settles_each_flow_and_changes_no_confirmed_de
     }
     assert all((after[flow]["state"], after[flow]["inferred"]) == ("deleted", True) for flow in doubtful)
     assert sum(r.state is State.DELETED for r in read_records(command.folder / CHECKPOINT)) == 60
+
+
+def test_a_deletion_ends_with_the_command_that_proves_it(command: Command, ids: Ids) -> None:
+    command.write("flows.txt", *ids(3))
+    done = command.delete("--read-rate", "500", "flows.txt")
+    words, _, line = done.told[-1].partition(": ")
+    assert (words, line) == ("To prove it", "flowreaper verify --read-rate 500 flows.txt.ckpt")
+    proven = command.shell(line)
+    assert proven.status == 0
+    assert "0 of 3 deleted or absent flows remain" in proven.err
+
+
+@pytest.mark.parametrize("words", ["--sandbox", "--log-format json"])
+def test_a_rehearsal_and_a_log_for_machines_name_no_proof(command: Command, ids: Ids, words: str) -> None:
+    command.write("flows.txt", *ids(3))
+    done = command.delete(*words.split(), "flows.txt")
+    assert done.status == 0
+    assert "flowreaper verify" not in done.err

@@ -281,10 +281,10 @@ def test_the_page_stays_small_whatever_the_history_and_the_codes(character: str,
     assert "Runs 1 to 950: see flowreaper status --json job.ckpt" in shown
 
 
-def verified(verification: Verification, remaining: Remaining = NOTHING) -> str:
+def verified(*verifications: Verification, remaining: Remaining = NOTHING) -> str:
     """Return the page of a job that was verified, without its markup."""
     plain = report((run(),))
-    overview = replace(plain.overview, verifications=(verification,), remaining=remaining)
+    overview = replace(plain.overview, verifications=verifications, remaining=remaining)
     return re.sub(r"<[^>]*>", "", render(replace(plain, overview=overview), COMMANDS))
 
 
@@ -297,8 +297,16 @@ def test_the_latest_verification_is_among_the_facts() -> None:
     assert "Verified" not in render(report((run(),)), COMMANDS)
 
 
+def test_a_sample_hides_no_earlier_verification_of_all_flows() -> None:
+    whole = replace(VERIFICATION, known=42, wanted=42, counts={CheckResult.GONE: 42})
+    text = verified(whole, VERIFICATION)
+    assert "UTC: 1 of 9 deleted or absent flows remains, a sample of 10 of 3,000" in text
+    assert re.search(r"All flows verified.*UTC: 0 of 42 deleted or absent flows remain; each was", text)
+    assert "All flows verified" not in verified(VERIFICATION, whole)
+
+
 def test_the_flows_that_remain_are_listed_and_escaped() -> None:
-    text = verified(VERIFICATION, Remaining(flows=7, sample=(Flow("<b>1", "cams-x"), Flow("2"))))
+    text = verified(VERIFICATION, remaining=Remaining(flows=7, sample=(Flow("<b>1", "cams-x"), Flow("2"))))
     assert (
         "A verification found 7 flows there although they are recorded as deleted or absent, the first"
         in text

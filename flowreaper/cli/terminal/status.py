@@ -13,7 +13,7 @@ from flowreaper.job.safeguard_settings import SafeguardSettings
 from flowreaper.model import FAILED, FINAL, UNFINISHED, Flow, State
 from flowreaper.store.history import SEEN_EVERY_S, Minute, PastRun
 from flowreaper.store.overview import Overview
-from flowreaper.store.verification import CheckResult
+from flowreaper.store.verification import CheckResult, latest_verifications
 
 _NAMES_SHOWN = 5
 _RUNS_SHOWN = 10
@@ -40,11 +40,12 @@ def describe(overview: Overview, checkpoint: Path, now: datetime, delete: str) -
 
 
 def _verifications(overview: Overview) -> list[str]:
-    """Say what the latest verification found, and that flows of an earlier one remain."""
+    """Say what the latest verification found, and the latest whole one, and that flows of earlier ones remain."""
     if not overview.verifications:
         return []
-    last = overview.verifications[-1]
+    last, *whole = latest_verifications(overview.verifications)
     lines = [f"Verified: {describe_verification(last)}"]
+    lines += [f"  the latest of all flows: {describe_verification(each)}" for each in whole]
     if overview.remaining.flows > last.count(CheckResult.REMAINS):
         flows = overview.remaining.flows
         lines.append(f"  by earlier verifications: {flows:,} flow{' remains' if flows == 1 else 's remain'}")

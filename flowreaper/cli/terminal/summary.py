@@ -15,12 +15,13 @@ from flowreaper.errors import (
     CheckpointInUseError,
     CheckpointTouchedError,
     ConfigurationError,
+    NotDeletedError,
     TooManyFlowsError,
 )
 from flowreaper.job.summary import Summary
 from flowreaper.model import FAILED, FINAL, Ending, State
 
-_IN_VAIN = (CheckpointTouchedError, TooManyFlowsError)
+_NOT_AT_ONCE = (CheckpointTouchedError, NotDeletedError, TooManyFlowsError)
 
 
 def exit_status(summary: Summary) -> ExitStatus:
@@ -42,7 +43,8 @@ class RunEnd:
     """The facts of a run's end.
 
     `resume` is the command that goes on, empty where there is none; `retry_absent` takes the absent flows again, too;
-    `delete` begins the command that calls flows that are piped to it again.
+    `delete` begins the command that calls flows that are piped to it again; `verify` looks whether what was deleted is
+    gone.
     `piped`: ids came from a pipe; `pipe_again`: these commands want the same ids again.
     """
 
@@ -51,6 +53,7 @@ class RunEnd:
     resume: str
     retry_absent: str = ""
     delete: str = ""
+    verify: str = ""
     piped: bool = False
     pipe_again: bool = False
 
@@ -64,9 +67,20 @@ class RunEnd:
         """The command to type next, empty where nothing is left to do.
 
         Also where the checkpoint was touched: typed at once, it would begin a fresh one in place of the one that must
-        be put back. And where more flows would be called than may be: it would be refused again.
+        be put back. Where more flows would be called than may be, it would be refused again. Where a deletion did not
+        happen, it would go on with other flows before anybody has looked.
         """
-        return "" if self.is_done or isinstance(self.summary.error, _IN_VAIN) else self.resume
+        return "" if self.is_done or isinstance(self.summary.error, _NOT_AT_ONCE) else self.resume
+
+    @property
+    def was_not_deleted(self) -> bool:
+        """Whether a flow that the service said to have deleted stopped the run: it may be there."""
+        return isinstance(self.summary.error, NotDeletedError)
+
+    @property
+    def is_to_be_proven(self) -> bool:
+        """Whether this run deleted flows, and nothing comes before a proof that they are gone."""
+        return self.is_done and self.summary.this_run.get(State.DELETED, 0) > 0
 
     @property
     def found_nothing(self) -> str:
@@ -108,10 +122,14 @@ def describe(end: RunEnd) -> str:
     failed = [cause for cause in summary.causes if cause.state in FAILED]
     if end.is_done:
         lines += describe_causes(failed, end.checkpoint, end.delete)
-    elif end.next_command:
+    elif end.next_command or end.was_not_deleted:
         lines += describe_causes_briefly(failed, end.checkpoint)
     if command := end.next_command:
         lines.append(f"To go on{end.pipe_words}: {command}")
+    elif end.was_not_deleted and end.verify:
+        lines.append(f"To see what is still there: {end.verify}")
+    elif end.is_to_be_proven and end.verify:
+        lines.append(f"To prove it: {end.verify}")
     return "\n".join(lines)
 
 

@@ -246,7 +246,8 @@ def test_the_latest_verification_is_shown_and_what_earlier_ones_found() -> None:
     assert lines[place].startswith(
         "Verified: 0 of 10 deleted or absent flows remain (looked at each; a sample of 10 of 388;"
     )
-    assert lines[place + 1] == "  by earlier verifications: 2 flows remain"
+    assert lines[place + 1].startswith("  the latest of all flows: 2 of 388 deleted or absent flows remain (")
+    assert lines[place + 2] == "  by earlier verifications: 2 flows remain"
     lines = told(overview(verifications=(first,), remaining=Remaining(flows=2)))
     assert any(line.startswith("Verified: 2 of 388 ") for line in lines)
     assert not any("earlier" in line for line in lines)

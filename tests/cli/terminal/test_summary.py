@@ -8,6 +8,7 @@ import pytest
 from flowreaper.cli.exit_status import ExitStatus
 from flowreaper.cli.terminal.summary import RunEnd, describe, error_status, exit_status
 from flowreaper.errors import (
+    Advice,
     CheckpointInUseError,
     CheckpointRefusedError,
     CheckpointTouchedError,
@@ -15,6 +16,7 @@ from flowreaper.errors import (
     CredentialsError,
     FatalReplyError,
     InputError,
+    NotDeletedError,
 )
 from flowreaper.job.summary import Summary
 from flowreaper.model import Cause, Ending, Flow, State
@@ -22,6 +24,7 @@ from flowreaper.model import Cause, Ending, Flow, State
 RESUME = "flowreaper delete --yes ids.txt"
 AGAIN = "flowreaper delete --yes --retry absent ids.txt"
 RETRY = "flowreaper delete -c ids.txt.ckpt"
+VERIFY = "flowreaper verify ids.txt.ckpt"
 CHECKPOINT = Path("ids.txt.ckpt")
 
 
@@ -39,6 +42,11 @@ def summary(ending: Ending = Ending.FINISHED, **fields: Any) -> Summary:
 
 def told(ending: Ending = Ending.FINISHED, *, checkpoint: Path = CHECKPOINT, **fields: Any) -> list[str]:
     return describe(RunEnd(summary(ending, **fields), checkpoint, RESUME, AGAIN, RETRY)).split("\n")
+
+
+def last_line(ending: Ending, verify: str = VERIFY, **fields: Any) -> str:
+    end = RunEnd(summary(ending, **fields), CHECKPOINT, RESUME, verify=verify)
+    return describe(end).rpartition("\n")[2]
 
 
 @pytest.mark.parametrize(
@@ -275,3 +283,42 @@ def test_an_input_that_was_not_read_to_its_end_is_not_called_done() -> None:
         in lines
     )
     assert told(Ending.TIME_UP, counts={}, read_all=False)[0].startswith("Time up: ")
+
+
+def test_a_deletion_that_did_not_happen_is_looked_at_before_the_run_goes_on() -> None:
+    counts = {State.DELETED: 5, State.REFUSED: 1, State.PENDING: 9}
+    causes = (Cause(State.REFUSED, "X", 1, (Flow("7"),)),)
+    error = NotDeletedError("the flow 7 is still there", Advice.VERIFY_FIRST)
+    end = RunEnd(
+        summary(Ending.STOPPED, counts=counts, causes=causes, error=error),
+        CHECKPOINT,
+        RESUME,
+        verify=VERIFY,
+    )
+    lines = describe(end).split("\n")
+    assert lines[0].startswith("Stopped: the flow 7 is still there. `flowreaper verify` ")
+    assert lines[-1] == f"To see what is still there: {VERIFY}"
+    assert not any("To go on" in line for line in lines)
+    assert any(line.startswith("1 refused, X") for line in lines)
+    assert end.next_command == ""
+
+
+@pytest.mark.parametrize("ending", [Ending.FINISHED, Ending.INCOMPLETE])
+def test_a_run_that_deleted_flows_and_left_none_ends_with_the_command_that_proves_it(ending: Ending) -> None:
+    causes = (Cause(State.REFUSED, "X", 1, (Flow("7"),)),)
+    counts = {State.DELETED: 3, State.REFUSED: 1}
+    assert last_line(ending, counts=counts, causes=causes) == f"To prove it: {VERIFY}"
+
+
+@pytest.mark.parametrize(
+    ("ending", "fields"),
+    [
+        (Ending.LIMIT, {"counts": {State.DELETED: 3, State.PENDING: 1}}),
+        (Ending.FINISHED, {"counts": {State.ABSENT: 3}}),
+        (Ending.FINISHED, {"counts": {State.DELETED: 3}, "this_run": {}}),
+        (Ending.FINISHED, {"counts": {State.DELETED: 3}, "verify": ""}),
+    ],
+    ids=["flows are left", "all were absent", "an earlier run deleted them", "a rehearsal"],
+)
+def test_other_runs_name_no_proof(ending: Ending, fields: dict[str, Any]) -> None:
+    assert "To prove it" not in last_line(ending, **fields)
