@@ -54,6 +54,7 @@ class Advice(StrEnum):
     USE_PLAN = "use_plan"  # say that the file is a plan
     REPLACE_PLAN = "replace_plan"
     WITHOUT_STATUS = "without_status"  # what works where flows may not be looked at (GetFlow)
+    WITHOUT_LOOK = "without_look"  # the same where a restore may not look whether a flow is still there
     WITHOUT_TEMPLATES = "without_templates"  # the same where templates may not be read
     WITHOUT_JSON = "without_json"  # the same where a flow's JSON may not be read
     WITHOUT_LIST = "without_list"  # the same where flows may not be listed

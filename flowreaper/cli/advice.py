@@ -28,6 +28,8 @@ _ADVICE: Mapping[Advice, str] = {
     # A job keeps its safeguards: to leave out their options would change nothing.
     Advice.WITHOUT_STATUS: "Without this permission: --no-only-drafts --no-backup --canary 0, to delete flows"
     " unseen and unsaved; with `flowreaper list`, leave out --status; with `flowreaper verify`, --by-listing",
+    Advice.WITHOUT_LOOK: "Without this permission: --no-look, which also makes drafts of flows that are still there."
+    " To name only flows that are gone: --flow-id",
     Advice.WITHOUT_TEMPLATES: "Without this permission: --no-keep-used, which also deletes drafts that a template"
     " names; with `flowreaper list`, leave out --unused",
     Advice.WITHOUT_JSON: "Without this permission: --no-backup, which deletes flows that are not saved",

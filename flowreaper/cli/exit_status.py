@@ -53,8 +53,8 @@ LISTING = {
 """What the exit statuses of ``flowreaper list`` and ``spaces`` mean."""
 
 RESTORING = {
-    ExitStatus.DONE: "every flow that was taken has a draft",
-    ExitStatus.INCOMPLETE: "some flows were refused, or may have a draft, or were not saved whole",
+    ExitStatus.DONE: "every flow that was taken has a draft, or is still there",
+    ExitStatus.INCOMPLETE: "some flows were refused, or may be there, or have a draft, or were not saved whole",
     ExitStatus.USAGE: "bad usage or configuration, no backup, or the question was answered No; nothing was sent",
     ExitStatus.STOPPED: MEANINGS[ExitStatus.STOPPED],
     ExitStatus.LEFT: "stopped as asked (--limit), and flows are left; can go on",

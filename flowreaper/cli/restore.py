@@ -77,7 +77,7 @@ class RestoreCommand:
                 finally:
                     os.close(fd)
                 self._say(describe(start, "Would make"))
-                self._say("This is a dry run: no draft was made, nothing was written.")
+                self._say("This is a dry run: no flow was looked at, no draft was made, nothing was written.")
                 return ExitStatus.DONE
             with held_folder(self._folder, make=False) as folder:
                 plan = plan_restore(folder.fd, target, self._request)
@@ -177,7 +177,7 @@ def request_of(options: Mapping[str, Any]) -> Request:
     url = options["json_base_url"]
     if url is not None:
         _check_url(url)
-    return Request(tuple(options["flow_id"]), options["limit"], url or "")
+    return Request(tuple(options["flow_id"]), options["limit"], url or "", look=not options["no_look"])
 
 
 def _check_url(text: str) -> None:

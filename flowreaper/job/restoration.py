@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from flowreaper.safeguards.backup_folder import BackupFolder
 from flowreaper.safeguards.backup_reader import BackupReader
 from flowreaper.safeguards.line_file import LineFile
 from flowreaper.safeguards.restoration import Json, Restoration, Restored, Result, needs_work
-from flowreaper.safeguards.restore_journal import Draft, RestoreJournal, read_journal
+from flowreaper.safeguards.restore_journal import Draft, RestoreJournal, Step, read_journal
 
 _AT_ONCE = 5
 _FINISHING_S = 30.0
@@ -30,12 +30,14 @@ _FINISHING_S = 30.0
 class Request:
     """What is to be restored: all flows, or those of `flow_ids`; `limit` bounds how many. None: no limit.
 
-    `json_base_url` is where the service can fetch the backup's files, empty where it cannot.
+    `json_base_url` is where the service can fetch the backup's files, empty where it cannot. `look`: flows that may
+    still be there are looked at first.
     """
 
     flow_ids: tuple[str, ...] = ()
     limit: int | None = None
     json_base_url: str = ""
+    look: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,11 @@ class RestorePlan:
     """What a run would do.
 
     `places` are the flows that it takes, by their lines in the index, those that it must wait for last. `known` were
-    done by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. Of those it takes,
-    `filled` have a draft that lacks its JSON, `unanswered` had a call without an answer, and `without_json` had no
-    JSON. `accounts` are the accounts that the flows come from, `rehearsed` counts those of a sandbox. `unreadable` are
-    numbers of lines that cannot be read.
+    done by earlier runs, `known_empty` of them without their JSON, and `left` are beyond the limit. `were_there` counts
+    those that were there when an earlier run looked; they come after the others, and are not among `left`. Of those it
+    takes, `filled` have a draft that lacks its JSON, `looked_at` may still be there, `unanswered` had a call without an
+    answer, and `without_json` had no JSON. `accounts` are the accounts that the flows come from, `rehearsed` counts
+    those of a sandbox. `unreadable` are numbers of lines that cannot be read.
     """
 
     held: int
@@ -57,6 +60,8 @@ class RestorePlan:
     accounts: frozenset[str]
     rehearsed: int
     filled: int
+    looked_at: int
+    were_there: int
     unanswered: int
     without_json: int
     left: int
@@ -82,14 +87,14 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
     """
     reader = BackupReader(folder_fd)
     try:
-        index, drafts = reader.index(), read_journal(folder_fd, target)
-        wanted = _wanted(index.places, request.flow_ids)
+        index, drafts = reader.index(), read_journal(folder_fd, target, with_there=request.look)
+        wanted = _in_turn(_wanted(index.places, request.flow_ids), drafts)
         taken: list[int] = []
         unanswered: list[int] = []
         known: list[int] = []
         accounts = set()
-        known_empty = left = filled = without_json = rehearsed = 0
-        for flow, place in wanted.items():
+        known_empty = left = filled = looked_at = without_json = rehearsed = 0
+        for flow, place in wanted:
             entry, draft = reader.entry_at(place), drafts.get(flow)
             accounts.add(entry.account)
             rehearsed += entry.is_rehearsed
@@ -97,10 +102,11 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
                 known.append(place)
                 known_empty += needs_work(entry, draft, with_json=True)
             elif request.limit is not None and len(taken) + len(unanswered) >= request.limit:
-                left += 1
+                left += not _was_there(draft)
             else:
-                (unanswered if draft and not draft.new_flow_id else taken).append(place)
-                filled += draft is not None and bool(draft.new_flow_id)
+                (unanswered if draft and draft.is_unanswered else taken).append(place)
+                filled += (has_draft := draft is not None and bool(draft.new_flow_id))
+                looked_at += not has_draft and _may_be_there(entry, target, request)
                 without_json += entry.sha256 is None
     except OSError as error:
         part = printable(str(error.filename or "it"))
@@ -114,6 +120,8 @@ def plan_restore(folder_fd: int, target: Origin, request: Request) -> RestorePla
         accounts=frozenset(accounts - {""}),
         rehearsed=rehearsed,
         filled=filled,
+        looked_at=looked_at,
+        were_there=sum(_was_there(drafts.get(flow)) for flow, _ in wanted),
         unanswered=len(unanswered),
         without_json=without_json,
         left=left,
@@ -131,6 +139,25 @@ def _wanted(places: dict[Flow, int], flow_ids: tuple[str, ...]) -> dict[Flow, in
             f"the backup does not hold the flow {printable(min(missing))}: name flows by the ids that they had"
         )
     return wanted
+
+
+def _in_turn(wanted: dict[Flow, int], drafts: Mapping[Flow, Draft]) -> list[tuple[Flow, int]]:
+    """Return flows in the order of the index, then those that were there, the longest not looked at first."""
+
+    def turn(item: tuple[Flow, int]) -> tuple[bool, float]:
+        draft = drafts.get(item[0])
+        at = draft.at if draft and _was_there(draft) else None
+        return _was_there(draft), at.timestamp() if at else 0.0
+
+    return sorted(wanted.items(), key=turn)
+
+
+def _was_there(draft: Draft | None) -> bool:
+    return draft is not None and draft.step is Step.THERE
+
+
+def _may_be_there(entry: BackupEntry, target: Origin, request: Request) -> bool:
+    return request.look and target.may_be(entry.account, entry.endpoint)
 
 
 class RestoreRun:
@@ -260,6 +287,7 @@ async def open_restore(
                 lambda space, name: list_flows(operations, space, name=name),
                 json_base_url=request.json_base_url,
                 known_ids=[draft.new_flow_id for draft in plan.drafts.values() if draft.new_flow_id],
+                may_be_there=lambda entry: _may_be_there(entry, target, request),
                 now=_utc_now,
             )
             yield RestoreRun(restoration, reader, plan, done)

@@ -39,6 +39,10 @@ class Origin(NamedTuple):
     account: str
     endpoint: str
 
+    def may_be(self, account: object, endpoint: object) -> bool:
+        """Return whether it is that account, at that endpoint; an account that is not known may be any."""
+        return endpoint == self.endpoint and (not account or not self.account or account == self.account)
+
 
 class Saved(NamedTuple):
     """A flow as it is saved. `content` is its JSON as it came, None where it has none; `at` is UTC, ISO 8601."""

@@ -27,9 +27,9 @@ To make drafts of these flows again, in the folder above this one:
 
   flowreaper restore {folder}
 
-It shows what it would do, and asks. The drafts get new ids, and are empty unless the service can fetch these files
-from a URL: the command's help says how. What it cannot bring back: the old ids and what pointed to them, published
-states, preview links.
+It shows what it would do, and asks. A flow that is still there gets no draft. The drafts get new ids, and are empty
+unless the service can fetch these files from a URL: the command's help says how. What it cannot bring back: the old ids
+and what pointed to them, published states, preview links.
 
 Flows can hold what people were asked, and keys of endpoints: keep this folder as private as the account.
 """

@@ -1,5 +1,8 @@
 """Makes drafts of a backup's flows, each once: what was begun is noted before the call, the new id after it.
 
+A backup also holds flows that were never deleted. So a flow that may be there is looked at first (GetFlow), and gets no
+draft unless it is gone.
+
 CreateFlow makes another flow each time that it is called. So a flow whose call had no answer is looked for by its name
 first; if a flow of that name is there, nobody can tell whether it is this one, and none is made.
 """
@@ -14,11 +17,12 @@ from urllib.parse import quote
 from flowreaper.client.actions import ListedFlow
 from flowreaper.client.codes import classify, in_words
 from flowreaper.client.operations import Refusal
-from flowreaper.errors import ListingError
+from flowreaper.errors import Advice, FatalReplyError, ListingError
 from flowreaper.escaping import printable
 from flowreaper.model import Flow
 from flowreaper.safeguards.backup_entry import BackupEntry
 from flowreaper.safeguards.restore_journal import Draft, Step
+from flowreaper.safeguards.verify import NO_PATIENCE, FlowReader, There, Unknown, is_gone
 
 PATIENCE_S = 15.0
 """A list may lag: this long after a call without an answer, the flow is looked for."""
@@ -29,7 +33,7 @@ MAX_CALLS = 3
 _NO_CATEGORY = ("OTHER",)  # CreateFlow wants one
 
 
-class Service(Protocol):
+class Service(FlowReader, Protocol):
     """What is asked of the service; `client.operations.Operations` does it."""
 
     async def create_flow(
@@ -68,8 +72,9 @@ class Result(StrEnum):
 
     CREATED = "created"
     KNOWN = "known"  # an earlier run made it
+    THERE = "there"  # the flow itself is still there, so none was made
     REFUSED = "refused"  # the service made none
-    UNSURE = "unsure"  # a call had no answer, and a flow of this name is there
+    UNSURE = "unsure"  # nobody can tell whether the flow, or a draft of it, is there
     DAMAGED = "damaged"  # the backup is not what was saved
 
 
@@ -103,8 +108,8 @@ class Restoration:
     """Restores one flow after the other, several at once.
 
     `json_base_url` is where the service can fetch the backup's files, empty where it cannot. `listed` lists the flows
-    of a space whose name the service finds like this one; `known_ids` are those of drafts that earlier runs made. `now`
-    returns the time in UTC.
+    of a space whose name the service finds like this one; `known_ids` are those of drafts that earlier runs made.
+    `may_be_there` returns whether a flow is to be looked at first. `now` returns the time in UTC.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Restoration:
         *,
         json_base_url: str,
         known_ids: Iterable[str],
+        may_be_there: Callable[[BackupEntry], bool],
         now: Callable[[], datetime],
     ) -> None:
         self._service = service
@@ -124,6 +130,7 @@ class Restoration:
         self._listed = listed
         self._json_base_url = json_base_url.rstrip("/")
         self._known_ids = set(known_ids)
+        self._may_be_there = may_be_there
         self._now = now
 
     async def restore(self, entry: BackupEntry, draft: Draft | None) -> Restored:
@@ -136,15 +143,35 @@ class Restoration:
         else:
             if damage := await asyncio.to_thread(self._backup.damage_of, entry):
                 return Restored(entry, Result.DAMAGED, "", none, damage)
-            made = await self._create(Restored(entry, Result.CREATED, "", none), draft)
+            wanted = Restored(entry, Result.CREATED, "", none)
+            made = await self._left_alone(wanted) or await self._create(wanted, draft)
         if not made.new_flow_id or made.json is Json.NONE or not self._json_base_url:
             return made
         return await self._set_json(made)
 
+    async def _left_alone(self, wanted: Restored) -> Restored | None:
+        """Return what is said of a flow that is still there, for all that is known; None for one that is not."""
+        if not self._may_be_there(wanted.entry):
+            return None
+        try:
+            sighting = await is_gone(self._service, wanted.entry.flow, patience=NO_PATIENCE)
+        except FatalReplyError as error:
+            if error.advice is Advice.WITHOUT_STATUS:  # what it names does not help here
+                error.advice = Advice.WITHOUT_LOOK
+            raise
+        if isinstance(sighting, There):
+            await self._journal.note(wanted.entry, Step.THERE)
+            why = f"the flow is still there ({printable(sighting.status, 40)})"
+            return wanted._replace(result=Result.THERE, message=why)
+        if isinstance(sighting, Unknown):
+            why = f"whether the flow is still there is not known; GetFlow: {in_words(sighting.reply)}"
+            return wanted._replace(result=Result.UNSURE, message=why)
+        return None
+
     async def _create(self, wanted: Restored, draft: Draft | None) -> Restored:
         entry = wanted.entry
         endpoint_uri = await asyncio.to_thread(self._backup.endpoint_uri_of, entry)
-        unanswered_at = draft.at or self._now() if draft else None
+        unanswered_at = draft.at or self._now() if draft and draft.is_unanswered else None
         answer: str | Refusal = ""
         for _ in range(MAX_CALLS):
             if unanswered_at and (doubt := await self._why_unsure(entry, unanswered_at)):

@@ -1,6 +1,7 @@
 """What is known of the drafts that were made of a backup's flows: `restored.jsonl`, a line before and after each call.
 
-A flow whose last line is "creating" may or may not have a draft: its call had no answer.
+A flow whose last line is "creating" may or may not have a draft: its call had no answer. That it was seen afterwards
+does not change this.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ class Step(StrEnum):
     CREATED = "created"  # it gave a new id
     REFUSED = "refused"  # it made no draft, for sure
     JSON_SET = "json_set"  # the draft has the flow's JSON
+    THERE = "there"  # no draft was made: the flow itself was still there
 
 
 class Draft(NamedTuple):
@@ -32,6 +34,11 @@ class Draft(NamedTuple):
     step: Step
     new_flow_id: str
     at: datetime | None
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether a call for it had no answer."""
+        return self.step is Step.CREATING
 
 
 class RestoreJournal:
@@ -69,28 +76,24 @@ class RestoreJournal:
                 ) from error
 
 
-def read_journal(folder_fd: int, target: Origin) -> dict[Flow, Draft]:
-    """Return what is known of the drafts at a target; raises OSError."""
+def read_journal(folder_fd: int, target: Origin, *, with_there: bool = True) -> dict[Flow, Draft]:
+    """Return what is known of the drafts at a target, and `with_there` which flows were there; raises OSError."""
     drafts: dict[Flow, Draft] = {}
     for _, line in lines_in(JOURNAL, folder_fd):
         found = json_object(line)
         flow_id, space, step = (found.get(name) for name in ("flow_id", "cust_space_id", "step"))
         if not (isinstance(flow_id, str) and isinstance(space, str) and step in list(Step)):
             continue
-        if not _is_same(target, found.get("account"), found.get("endpoint")):
+        # Who does not know the account must take every draft for one that is there.
+        if not target.may_be(found.get("account"), found.get("endpoint")):
             continue
         new_flow_id, at = found.get("new_flow_id"), found.get("at")
         flow, draft = Flow(flow_id, space), Draft(Step(step), str(new_flow_id or ""), _moment(at))
         if draft.step is Step.REFUSED:
             drafts.pop(flow, None)
-        else:
+        elif draft.step is not Step.THERE or (with_there and drafts.get(flow, draft).step is Step.THERE):
             drafts[flow] = draft
     return drafts
-
-
-def _is_same(target: Origin, account: object, endpoint: object) -> bool:
-    # Who does not know the account must take every draft for one that is there.
-    return endpoint == target.endpoint and (not account or not target.account or account == target.account)
 
 
 def _moment(text: object) -> datetime | None:

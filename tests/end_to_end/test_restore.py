@@ -6,17 +6,19 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from flowreaper.model import Flow
-from flowreaper.safeguards.backup_entry import Origin
+from flowreaper.safeguards.backup_entry import Origin, read_line
+from flowreaper.safeguards.backup_folder import held_folder
 from flowreaper.sandbox.options import ACCOUNT_ID
 from tests.end_to_end.backups import ORIGIN, back_up, listed, past_backup
 from tests.end_to_end.command import Command, Finished, Service, ended, wait_for
 from tests.end_to_end.terminal import Terminal
+from tests.safeguards.samples import saved
 
 Begin = Callable[..., tuple[Service, Command]]
 FAST = ("--read-rate", "500")
@@ -26,6 +28,30 @@ def restore(command: Command, *arguments: str) -> Finished:
     return command.run("restore", "--yes", *FAST, *arguments, "saved")
 
 
+def delete(command: Command, flows: Iterable[Flow]) -> None:
+    """Delete flows that can be deleted, without a checkpoint in the way of a later call."""
+    command.write("gone.txt", *(flow.flow_id for flow in flows))
+    finished = command.delete("gone.txt")
+    assert finished.status == 0, finished.err
+    (command.folder / "gone.txt.ckpt").unlink()
+
+
+async def drafts_of(service: Service, folder: Path) -> dict[Flow, str]:
+    """Save all flows of a sandbox, and return the drafts among them."""
+    flows = await listed(service.url)
+    await back_up(service.url, folder, list(flows))
+    entries = filter(None, map(read_line, (folder / "index.jsonl").read_bytes().splitlines(keepends=True)))
+    return {entry.flow: entry.name for entry in entries if entry.status == "DRAFT"}
+
+
+def save_as_they_are(folder: Path, flows: Iterable[Flow], endpoint: str) -> None:
+    """Make a backup of flows that are there, without a call."""
+    origin = Origin(ACCOUNT_ID, endpoint)
+    with held_folder(folder, make=True) as held:
+        held.begin(origin)
+        held.save([saved(flow.flow_id) for flow in flows], origin)
+
+
 def made(service: Service) -> list[str]:
     """Return the names that CreateFlow was called with."""
     return [call["parameters"]["FlowName"] for call in service.ledger(action="CreateFlow")]
@@ -33,20 +59,80 @@ def made(service: Service) -> list[str]:
 
 async def test_what_was_saved_becomes_drafts_with_the_same_names(begin: Begin) -> None:
     service, command = begin("--seed-flows", "40")
+    gone = await drafts_of(service, command.folder / "saved")
+    delete(command, gone)
     before = await listed(service.url)
-    await back_up(service.url, command.folder / "saved", list(before))
     finished = restore(command)
     assert finished.status == 0
     after = await listed(service.url)
     new = {flow: name for flow, name in after.items() if flow not in before}
-    assert Counter(new.values()) == Counter(before.values())
-    assert {record["flow_id"]: record["name"] for record in finished.records} == {
-        flow.flow_id: name for flow, name in before.items()
+    assert Counter(new.values()) == Counter(gone.values())
+    created = [record for record in finished.records if record["result"] == "created"]
+    assert {record["flow_id"]: record["name"] for record in created} == {
+        flow.flow_id: name for flow, name in gone.items()
     }
-    assert {Flow(record["new_flow_id"]) for record in finished.records} == set(new)
-    assert f"{len(before)} drafts made" in finished.err
+    assert {Flow(record["new_flow_id"]) for record in created} == set(new)
+    assert f"{len(gone)} drafts made" in finished.err
     assert "--json-base-url" in finished.err
     assert "drafts are empty" in finished.err
+
+
+async def test_flows_that_were_saved_and_not_deleted_get_no_draft_until_they_are_gone(begin: Begin) -> None:
+    service, command = begin("--seed-flows", "40")
+    drafts = await drafts_of(service, command.folder / "saved")
+    before = await listed(service.url)
+    first, later, *_ = drafts
+    delete(command, [first])
+    finished = restore(command)
+    assert finished.status == 0
+    results = {record["flow_id"]: record["result"] for record in finished.records}
+    there = {flow.flow_id: "there" for flow in before}
+    assert results == {**there, first.flow_id: "created"}
+    assert {record["new_flow_id"] for record in finished.records if record["result"] == "there"} == {None}
+    assert made(service) == [drafts[first]]
+    assert f"1 draft made, {len(before) - 1} still there and left alone" in finished.err
+    assert len(await listed(service.url)) == len(before)
+
+    delete(command, [later])
+    again = restore(command)
+    assert again.status == 0
+    results = {record["flow_id"]: record["result"] for record in again.records}
+    assert results == {**there, first.flow_id: "known", later.flow_id: "created"}
+    assert made(service) == [drafts[first], drafts[later]]
+    assert f"{len(before) - 1} still there when an earlier run looked" in again.err
+
+
+async def test_in_another_account_no_flow_is_looked_at(begin: Begin) -> None:
+    service, command = begin("--account-id", "2000000000000002", "--seed-flows", "20")
+    save_as_they_are(command.folder / "saved", list(await listed(service.url))[:1], service.url)
+    assert restore(command, "--to-other-account").status == 0
+    assert (made(service), service.ledger(action="GetFlow")) == (["promo"], [])
+
+
+async def test_a_flow_that_cannot_be_looked_at_is_not_restored(begin: Begin) -> None:
+    service, command = begin("--seed-flows", "20", "--trouble", "GetFlow/answer:Flow.Strange:#1")
+    save_as_they_are(command.folder / "saved", list(await listed(service.url))[:3], service.url)
+    finished = restore(command)
+    assert finished.status == 1
+    assert Counter(record["result"] for record in finished.records) == {"there": 2, "unsure": 1}
+    assert "Unsure: " in finished.err
+    assert "GetFlow: Flow.Strange" in finished.err
+    assert made(service) == []
+    assert restore(command).status == 0
+    assert made(service) == []
+
+
+def test_without_the_permission_to_look_it_stops_and_says_what_works(begin: Begin) -> None:
+    service, command = begin("--deny", "GetFlow")
+    past_backup(command.folder / "saved", 3, origin=Origin(ACCOUNT_ID, service.url))
+    finished = restore(command)
+    assert finished.status == 3
+    assert "cams:GetFlow" in finished.err
+    assert "--no-look" in finished.err
+    assert "--only-drafts" not in finished.err
+    assert made(service) == []
+    assert restore(command, "--no-look").status == 0
+    assert len(made(service)) == 3
 
 
 def test_a_second_run_makes_nothing_and_tells_the_same(begin: Begin) -> None:
@@ -78,11 +164,14 @@ def test_a_later_run_with_a_url_fills_the_empty_drafts(begin: Begin) -> None:
 
 def test_a_dry_run_calls_and_writes_nothing(begin: Begin) -> None:
     service, command = begin()
-    past_backup(command.folder / "saved", 3)
+    past_backup(command.folder / "saved", 3, origin=Origin(ACCOUNT_ID, service.url))
     before = {path: path.stat().st_mtime_ns for path in command.folder.rglob("*")}
     finished = command.run("restore", "--dry-run", "saved")
     assert finished.status == 0
-    assert "Would make 3 drafts" in finished.err
+    assert "Would make up to 3 drafts" in finished.err
+    assert "Look first:  3 flows (GetFlow)" in finished.err
+    assert "no flow was looked at" in finished.err
+    assert service.ledger(action="GetFlow") == []
     assert finished.out == ""
     assert made(service) == []
     assert {path: path.stat().st_mtime_ns for path in command.folder.rglob("*")} == before

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from flowreaper.errors import ConfigurationError, OutageError, RunError
 from flowreaper.job.restoration import Request, RestorePlan, RestoreRun, RestoreSummary, plan_restore
 from flowreaper.model import Ending, Flow
-from flowreaper.safeguards.backup_entry import BackupEntry, Saved, entry_of
+from flowreaper.safeguards.backup_entry import BackupEntry, Origin, Saved, entry_of
 from flowreaper.safeguards.backup_folder import held_folder
 from flowreaper.safeguards.backup_reader import BackupReader
 from flowreaper.safeguards.line_file import LineFile
@@ -42,10 +42,10 @@ def save(tmp_path: Path) -> Iterator[Save]:
         os.close(fd)
 
 
-async def note(fd: int, *steps: tuple[Saved, Step, str]) -> None:
+async def note(fd: int, *steps: tuple[Saved, Step, str], at: datetime = NOW) -> None:
     lines = LineFile.opened("restored.jsonl", fd)
     for flow, step, new_id in steps:
-        await RestoreJournal(lines, ORIGIN, lambda: NOW).note(
+        await RestoreJournal(lines, ORIGIN, lambda: at).note(
             entry_of(flow, "account/1", ORIGIN), step, new_id
         )
     lines.close()
@@ -77,6 +77,37 @@ async def test_with_a_url_drafts_without_their_json_are_taken_too(save: Save) ->
     plan = plan_restore(fd, ORIGIN, Request(json_base_url="https://f.example"))
     assert taken(fd, plan) == ["1"]
     assert (plan.filled, len(plan.known), plan.known_empty) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "look", "count"),
+    [
+        (ORIGIN, True, 2),
+        (ORIGIN._replace(account=""), True, 2),  # it may be that account
+        (ORIGIN, False, 0),
+        (ORIGIN._replace(account="2000000000000002"), True, 0),
+        (ORIGIN._replace(endpoint="https://elsewhere.example"), True, 0),
+    ],
+)
+def test_flows_are_looked_at_only_where_they_may_be(
+    save: Save, target: Origin, *, look: bool, count: int
+) -> None:
+    assert plan_restore(save(*FLOWS[:2]), target, Request(look=look)).looked_at == count
+
+
+async def test_flows_that_were_there_come_last_the_longest_not_looked_at_first(save: Save) -> None:
+    fd = save(*FLOWS[:5])
+    await note(fd, (FLOWS[1], Step.THERE, ""), (FLOWS[0], Step.CREATED, "71"))
+    await note(fd, (FLOWS[0], Step.THERE, ""), (FLOWS[2], Step.CREATING, ""), at=NOW + timedelta(hours=2))
+    await note(fd, (FLOWS[3], Step.THERE, ""), at=NOW - timedelta(hours=2))
+    plan = plan_restore(fd, ORIGIN, Request())
+    assert taken(fd, plan) == ["5", "4", "2", "3"]
+    assert (plan.were_there, plan.looked_at, plan.unanswered, len(plan.known)) == (2, 4, 1, 1)
+    # Otherwise a run with a limit would look at the same flows for ever, and be told to go on.
+    limited = plan_restore(fd, ORIGIN, Request(limit=2))
+    assert (taken(fd, limited), limited.left, limited.were_there) == (["5", "3"], 0, 2)
+    blind = plan_restore(fd, ORIGIN, Request(limit=2, look=False))
+    assert (taken(fd, blind), blind.left, blind.were_there) == (["2", "3"], 2, 0)
 
 
 def test_flows_can_be_chosen_by_their_ids(save: Save) -> None:
@@ -159,6 +190,7 @@ async def test_several_flows_are_restored_at_once_and_each_is_told(save: Save) -
     [
         (became(Result.CREATED), Ending.FINISHED),
         (became(Result.KNOWN, Json.SET), Ending.FINISHED),
+        (became(Result.THERE), Ending.FINISHED),
         (became(Result.REFUSED), Ending.INCOMPLETE),
         (became(Result.UNSURE), Ending.INCOMPLETE),
         (became(Result.DAMAGED), Ending.INCOMPLETE),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowreaper.client.actions import ListedFlow
+from flowreaper.client.actions import FlowDetails, ListedFlow
 from flowreaper.client.operations import Refusal
-from flowreaper.errors import ListingError, OutageError
+from flowreaper.errors import Advice, FatalReplyError, ListingError, OutageError
 from flowreaper.model import Flow, Reply
 from flowreaper.safeguards.backup_entry import BackupEntry, entry_of
 from flowreaper.safeguards.restoration import (
@@ -23,7 +23,7 @@ from flowreaper.safeguards.restoration import (
     needs_work,
 )
 from flowreaper.safeguards.restore_journal import Draft, Step
-from tests.safeguards.samples import ORIGIN, saved
+from tests.safeguards.samples import ORIGIN, details, saved
 from tests.virtual import run_virtual
 
 BEGAN = datetime(2026, 11, 25, 19, 0, tzinfo=UTC)
@@ -31,7 +31,9 @@ BASE_URL = "https://files.example/saved"
 LOST = Refusal(Reply(0, message="no answer", readable=False))
 FAILING = Refusal(Reply(503, "InternalError", "try later", "RID-2"))
 REFUSED = Refusal(Reply(400, "Flow.Name", "no\x1b[31m", "RID-1"))
+GONE = Refusal(Reply(400, "Flow.NotFound", "no such flow", "RID-3"), gone=True)
 UNANSWERED = Draft(Step.CREATING, "", BEGAN)
+THERE = Draft(Step.THERE, "", BEGAN)
 
 
 class Account:
@@ -50,6 +52,9 @@ class Account:
         self._answers: Iterator[Refusal | Exception | str | None] = iter(answers)
         self._made = made
         self._lag_s = lag_s
+        self.sightings: list[FlowDetails | Refusal | Exception] = []
+        """What GetFlow finds, look after look; then the flow is gone."""
+        self.looked: list[Flow] = []
         self.flows: list[tuple[ListedFlow, float]] = []
         self.endpoint_uris: list[str] = []
         self.fetched: list[tuple[Flow, str]] = []
@@ -57,6 +62,13 @@ class Account:
         self.update: Refusal | None = None
         self.listing: Exception | None = None
         self.steps: list[tuple[str, Step, str]] = []
+
+    async def get_flow(self, flow: Flow) -> FlowDetails | Refusal:
+        self.looked.append(flow)
+        found = self.sightings.pop(0) if self.sightings else GONE
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def create_flow(
         self, space: str, name: str, categories: Sequence[str], endpoint_uri: str = ""
@@ -118,6 +130,7 @@ def restore(
     base_url: str = "",
     damage: str = "",
     known_ids: Sequence[str] = (),
+    may_be_there: bool = False,
     before: Callable[[], None] = lambda: None,
 ) -> tuple[Restored, float]:
     """Return what became of a flow, and how long it took."""
@@ -132,6 +145,7 @@ def restore(
             account.list_flows,
             json_base_url=base_url,
             known_ids=known_ids,
+            may_be_there=lambda _entry: may_be_there,
             now=lambda: BEGAN + timedelta(seconds=loop.time()),
         )
         # In virtual time a thread's work takes as long as it likes.
@@ -288,6 +302,77 @@ def test_what_concerns_every_flow_is_raised_and_leaves_the_flow_unanswered() -> 
     assert account.steps == [("1", Step.CREATING, "")]
 
 
+@pytest.mark.parametrize("status", ["DRAFT", "PUBLISHED", "DEPRECATED"])
+def test_a_flow_that_is_still_there_gets_no_draft_and_is_noted(status: str) -> None:
+    account = Account()
+    account.sightings = [details("1", "cams-x")._replace(status=status)]
+    restored, _ = restore(account, wanted=entry(space="cams-x"), base_url=BASE_URL, may_be_there=True)
+    assert (restored.result, restored.new_flow_id) == (Result.THERE, "")
+    assert restored.message == f"the flow is still there ({status})"
+    assert account.looked == [Flow("1", "cams-x")]
+    assert account.steps == [("1", Step.THERE, "")]
+    assert (account.flows, account.fetched) == ([], [])
+
+
+@pytest.mark.parametrize("draft", [None, THERE, UNANSWERED])
+def test_a_flow_that_is_gone_gets_its_draft(draft: Draft | None) -> None:
+    account = Account()
+    restored, took_s = restore(account, draft, may_be_there=True)
+    assert (restored.result, restored.new_flow_id) == (Result.CREATED, "70")
+    assert len(account.looked) == 1
+    # Only after a call without an answer it is waited for.
+    assert (account.listed, took_s >= PATIENCE_S) == ((1, True) if draft is UNANSWERED else (0, False))
+
+
+def test_a_flow_that_is_there_is_not_taken_for_the_draft_of_a_call_without_an_answer() -> None:
+    account = Account()
+    account.sightings = [details("1")]
+    restored, took_s = restore(account, UNANSWERED, may_be_there=True)
+    assert (restored.result, account.listed, took_s < 1) == (Result.THERE, 0, True)
+
+
+@pytest.mark.parametrize("found", [REFUSED, FAILING, LOST, details("1")._replace(status="")])
+def test_a_flow_that_cannot_be_looked_at_gets_no_draft(found: FlowDetails | Refusal) -> None:
+    account = Account()
+    account.sightings = [found]
+    restored, _ = restore(account, may_be_there=True)
+    assert (restored.result, restored.new_flow_id) == (Result.UNSURE, "")
+    assert restored.message.startswith("whether the flow is still there is not known; GetFlow: ")
+    assert restored.message.isprintable()
+    assert (account.flows, account.steps) == ([], [])
+
+
+def test_a_look_that_concerns_every_flow_is_raised_and_makes_nothing() -> None:
+    account = Account()
+    account.sightings = [OutageError("nothing answers")]
+    with pytest.raises(OutageError):
+        restore(account, may_be_there=True)
+    assert (account.flows, account.steps) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("advice", "expected"),
+    [(Advice.WITHOUT_STATUS, Advice.WITHOUT_LOOK), (Advice.TREAT_CODE, Advice.TREAT_CODE), (None, None)],
+)
+def test_a_missing_permission_to_look_is_answered_with_what_helps_a_restore(
+    advice: Advice | None, expected: Advice | None
+) -> None:
+    account = Account()
+    account.sightings = [FatalReplyError("no", advice)]
+    with pytest.raises(FatalReplyError) as caught:
+        restore(account, may_be_there=True)
+    assert caught.value.advice is expected
+    assert account.flows == []
+
+
+def test_only_a_flow_that_may_be_there_and_has_no_draft_is_looked_at() -> None:
+    account = Account()
+    restore(account, may_be_there=False)
+    restore(account, Draft(Step.CREATED, "55", BEGAN), base_url=BASE_URL, may_be_there=True)
+    assert account.looked == []
+    assert len(account.flows) == 1
+
+
 @given(
     made=st.booleans(),
     lag_s=st.floats(0, PATIENCE_S),
@@ -313,6 +398,7 @@ def test_whatever_comes_back_however_often_no_flow_is_made_twice(
     [
         (None, b"{}", False, True),
         (UNANSWERED, b"{}", False, True),
+        (THERE, b"{}", False, True),
         (Draft(Step.CREATED, "7", BEGAN), b"{}", False, False),
         (Draft(Step.CREATED, "7", BEGAN), b"{}", True, True),
         (Draft(Step.CREATED, "7", BEGAN), None, True, False),

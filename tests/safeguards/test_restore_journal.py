@@ -60,6 +60,26 @@ async def test_a_refused_flow_is_as_if_it_had_not_been_called(folder: int) -> No
     assert read_journal(folder, ORIGIN) == {}
 
 
+async def test_a_flow_that_was_there_is_known_as_such_until_it_gets_a_draft(folder: int) -> None:
+    await note(folder, (entry("1"), Step.THERE, ""), (entry("2"), Step.THERE, ""))
+    await note(folder, (entry("1"), Step.THERE, ""), (entry("2"), Step.CREATING, ""))
+    assert read_journal(folder, ORIGIN) == {
+        Flow("1"): Draft(Step.THERE, "", NOW),
+        Flow("2"): Draft(Step.CREATING, "", NOW),
+    }
+    assert list(read_journal(folder, ORIGIN, with_there=False)) == [Flow("2")]
+
+
+@pytest.mark.parametrize(("step", "new_id"), [(Step.CREATING, ""), (Step.CREATED, "71")])
+async def test_a_flow_that_was_there_after_a_call_may_have_a_draft_all_the_same(
+    folder: int, step: Step, new_id: str
+) -> None:
+    await note(folder, (entry(), step, new_id), (entry(), Step.THERE, ""))
+    for with_there in (True, False):
+        drafts = read_journal(folder, ORIGIN, with_there=with_there)
+        assert drafts == {Flow("1"): Draft(step, new_id, NOW)}
+
+
 async def test_a_person_finds_new_flow_and_file_in_a_line(tmp_path: Path, folder: int) -> None:
     await note(folder, (entry(), Step.CREATED, "71"))
     (line,) = (tmp_path / "restored.jsonl").read_text().splitlines()

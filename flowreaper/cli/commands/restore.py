@@ -17,7 +17,7 @@ _EXAMPLES = (
 )
 _GROUPS = {
     "What": ("flow_id", "limit", "json_base_url"),
-    "Safety": ("dry_run", "yes", "to_other_account", "expect_account", "no_identity"),
+    "Safety": ("dry_run", "yes", "no_look", "to_other_account", "expect_account", "no_identity"),
     "Service": ("endpoint", "sts_endpoint", "region", "profile", "read_rate", "timeout", "outage_limit"),
 }
 
@@ -40,6 +40,11 @@ _GROUPS = {
 @click.option("--dry-run", is_flag=True, help="Show what would be done; make nothing, write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
 @click.option(
+    "--no-look",
+    is_flag=True,
+    help="Do not look first whether a flow is still there (GetFlow): makes a draft beside each that is.",
+)
+@click.option(
     "--to-other-account",
     is_flag=True,
     help="Make the drafts in another account than the one they were saved from.",
@@ -57,7 +62,9 @@ def command(ctx: click.Context, /, folder: Path, **options: Any) -> None:
     fetches it from a URL: without --json-base-url the drafts are empty.
 
     DIR can also hold flows that are still there, since each is saved before it is deleted: the run was cut off, or the
-    service refused. These get a draft, too, unless --flow-id names others.
+    service refused. So each is looked at first (GetFlow). One that is still there gets no draft, and is looked at again
+    by the next run; one that cannot be looked at gets none either. In another account, or at another endpoint, than
+    those that the flows come from, none is looked at.
 
     No flow is made twice: DIR/restored.jsonl notes each before and after its call. Where a call had no answer, the
     flow is looked for by its name; if one of that name is there, it is left to you. Run the same command again to go

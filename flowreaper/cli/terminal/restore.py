@@ -32,8 +32,9 @@ class RestoreStart:
 def describe(start: RestoreStart, what: str) -> str:
     """Write the plan; `what` begins it, as in "About to make"."""
     plan = start.plan
+    up_to = "up to " if plan.looked_at else ""
     lines = [
-        f"{what} {_drafts(len(plan.places) - plan.filled)} from the backup {start.folder}",
+        f"{what} {up_to}{_drafts(len(plan.places) - plan.filled)} from the backup {start.folder}",
         f"  Endpoint:    {printable(start.endpoint)}",
         f"  Access key:  {printable(start.access_key)}",
     ]
@@ -42,6 +43,8 @@ def describe(start: RestoreStart, what: str) -> str:
     if plan.accounts:
         lines.append(f"  Saved from:  {', '.join(map(printable, sorted(plan.accounts)))}")
     lines.append(f"  Flows:       {_flows(plan)}")
+    if plan.looked_at:
+        lines.append(f"  Look first:  {_look(plan)}")
     if plan.places:
         lines.append(f"  JSON:        {_json(start)}")
     if plan.unreadable:
@@ -88,6 +91,8 @@ def describe_end(start: RestoreStart, summary: RestoreSummary) -> str:
     parts = [f"{_drafts(counts[Result.CREATED])} made"]
     if known := counts[Result.KNOWN] + len(plan.known):
         parts.append(f"{known:,} made by an earlier run")
+    if counts[Result.THERE]:
+        parts.append(f"{counts[Result.THERE]:,} still there and left alone")
     parts += [f"{counts[result]:,} {result.value}" for result in _FAILED if counts[result]]
     if summary.json[Json.SET]:
         parts.append(f"JSON set for {summary.json[Json.SET]:,}")
@@ -134,6 +139,12 @@ def _flows(plan: RestorePlan) -> str:
     if plan.left:
         parts.append(f"{plan.left:,} beyond the limit")
     return "; ".join(parts)
+
+
+def _look(plan: RestorePlan) -> str:
+    flows = "1 flow" if plan.looked_at == 1 else f"{plan.looked_at:,} flows"
+    before = f"; {plan.were_there:,} still there when an earlier run looked" if plan.were_there else ""
+    return f"{flows} (GetFlow): one that is still there gets no draft{before}"
 
 
 def _json(start: RestoreStart) -> str:

@@ -36,6 +36,8 @@ PLAN = RestorePlan(
     accounts=frozenset({"1000000000000001"}),
     rehearsed=0,
     filled=1,
+    looked_at=0,
+    were_there=0,
     unanswered=1,
     without_json=0,
     left=1,
@@ -74,6 +76,18 @@ def test_the_plan_says_what_will_be_made_and_what_will_not() -> None:
         "  Flows:       5 in the backup; 1 restored before; JSON for 1 draft of an earlier run;"
         " 1 may have a draft, since a call had no answer: looked for by name first; 1 beyond the limit\n"
         "  JSON:        none, so the drafts will be empty (--json-base-url)"
+    )
+
+
+def test_the_plan_says_that_flows_are_looked_at_first() -> None:
+    lines = describe(start(looked_at=2, were_there=1), "Would make").splitlines()
+    assert lines[0] == "Would make up to 2 drafts from the backup saved"
+    assert (
+        "  Look first:  2 flows (GetFlow): one that is still there gets no draft;"
+        " 1 still there when an earlier run looked"
+    ) in lines
+    assert "  Look first:  1 flow (GetFlow): one that is still there gets no draft" in describe(
+        start(looked_at=1), "Making"
     )
 
 
@@ -136,6 +150,14 @@ def test_a_flow_that_did_not_become_what_was_wanted_has_a_line(
     assert trouble_line(Restored(ENTRY, result, "", set_json, "why")).startswith(begins)
 
 
+def test_a_flow_that_is_still_there_has_a_record_and_no_line_of_trouble() -> None:
+    there = Restored(ENTRY, Result.THERE, "", Json.NOT_SET, "the flow is still there (DRAFT)")
+    record = json.loads(record_line(there))
+    assert (record["result"], record["new_flow_id"], record["json"]) == ("there", None, None)
+    assert record["message"] == "the flow is still there (DRAFT)"
+    assert trouble_line(there) == ""
+
+
 @pytest.mark.parametrize("set_json", [Json.SET, Json.NOT_SET, Json.NONE])
 def test_a_flow_that_did_has_none(set_json: Json) -> None:
     assert trouble_line(Restored(ENTRY, Result.CREATED, "71", set_json)) == ""
@@ -155,12 +177,20 @@ def test_the_end_says_how_to_fill_empty_drafts_and_how_to_go_on() -> None:
 
 
 def test_the_end_counts_what_went_wrong() -> None:
-    counts = {"created": 1, "refused": 2, "unsure": 3, "damaged": 4, "json_set": 1, "json_refused": 5}
+    counts = {
+        "created": 1,
+        "there": 6,
+        "refused": 2,
+        "unsure": 3,
+        "damaged": 4,
+        "json_set": 1,
+        "json_refused": 5,
+    }
     text = describe_end(
         start("https://f.example", known=(), known_empty=0), summary(Ending.INCOMPLETE, **counts)
     )
     assert text == (
-        "Restored in part: 1 draft made, 2 refused, 3 unsure, 4 damaged, JSON set for 1, JSON refused for 5."
+        "Restored in part: 1 draft made, 6 still there and left alone, 2 refused, 3 unsure, 4 damaged, JSON set for 1, JSON refused for 5."
     )
 
 
