@@ -109,11 +109,12 @@ def former_key(
     checkpoint: Path, credentials: Credentials, caller: CallerIdentity | None = None
 ) -> str | None:
     """Return the masked access key that the checkpoint was last used with, where that may be another account's."""
-    if caller and read_notes(checkpoint, "account").get("account") == caller.account:
+    account = read_notes(checkpoint, "account").get("account")
+    if caller and account == caller.account:
         return None  # the account's keys may be rotated
     former = last_access_key(checkpoint) or credentials.masked_id
-    # A role has another key each hour.
-    same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY)
+    # A role has another key each hour. That it is the same account's is no guess where the account is known.
+    same_role = bool(credentials.security_token) and former.startswith(_TEMPORARY) and not account
     return None if former == credentials.masked_id or same_role else former
 
 

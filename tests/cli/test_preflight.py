@@ -105,6 +105,15 @@ def test_a_role_has_another_key_each_hour(checkpoint: Path) -> None:
     assert former_key(checkpoint, KEY) == "STS.****ZZZZ"
 
 
+def test_a_role_is_taken_for_the_same_one_only_where_no_account_is_known(checkpoint: Path) -> None:
+    begin(checkpoint, "STS.****ZZZZ", account="42")
+    assert former_key(checkpoint, ROLE) == "STS.****ZZZZ"
+    assert (
+        former_key(checkpoint, ROLE, CallerIdentity("42", "acs:ram::42:role/cleaner", "AssumedRoleUser"))
+        is None
+    )
+
+
 def test_another_key_of_the_account_that_the_checkpoint_knows_is_none(checkpoint: Path) -> None:
     caller = CallerIdentity("42", "acs:ram::42:user/cleaner", "RAMUser")
     begin(checkpoint, "LTAI****ZZZZ")
