@@ -32,8 +32,8 @@ def list_flows(
     """Yield each flow of a space once; `space` is empty for the account's own.
 
     `name` filters by the service's own rule, empty: all. `is_proof`: what is not listed is to count as gone, so that a
-    first page without a list is an error; else it is taken for an empty one. The order is the service's. Read it to the end before any of
-    these flows is deleted: else flows may be missed.
+    first page without a list is an error; else it is taken for an empty one. The order is the service's. Read it to the
+    end before any of these flows is deleted: else flows may be missed.
 
     Raises:
         ListingError: the service refused a page; it has no such space, say.

@@ -34,7 +34,8 @@ def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(command: Command, ids: I
         assert re.search(r"\d+/40 \d+%  \d+\.\d/s  \d+ s left", seen(terminal.shown)[-1])
         assert terminal.wait() == 0
     rows = seen(terminal.shown)
-    assert rows[-2].startswith("This run: 40 deleted; 40 calls")
+    assert rows[-3].startswith("This run: 40 deleted; 40 calls")
+    assert rows[-1] == "To prove it: flowreaper verify flows.txt.ckpt"
     assert not any("/40" in row for row in rows)
 
 
