@@ -61,7 +61,7 @@ class ListRequest:
     def holds_output(self) -> bool:
         """Return whether all flows come at the end, or none where the list fails.
 
-        Looking at flows takes GetFlow's pace, which the account has once: whoever reads the list may look at them, too,
+        Looking at flows takes GetFlow's pace, which the account has once: the reader of the list may look at them, too,
         and the two would halve it. The whole takes no longer so.
         """
         return bool(self.rules.statuses) and self.flow_format is not FlowFormat.TABLE

@@ -66,7 +66,7 @@ class Listing:
     async def read(self, spaces: Sequence[str]) -> AsyncGenerator[FoundFlow, None]:
         """Yield each flow of these spaces with the decision about it; the account's own space is an empty word.
 
-        What is selected in a space comes when that space was listed to its end, and not before: whoever takes it may
+        What is selected in a space comes when that space was listed to its end, and not before: its reader may
         delete it, which would move the rest of the list to other pages.
 
         Raises:

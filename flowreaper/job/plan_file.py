@@ -2,7 +2,7 @@
 
 It is one JSON object, laid out in lines: its heading, then a flow a line. None of these lines is a JSON value by
 itself, so a plan that is read as JSON lines holds no flow. The digest covers every other line byte by byte, so that a
-plan which was changed by hand, cut or patched together is noticed. It is no signature: whoever can write the file can
+plan which was changed by hand, cut or patched together is noticed. It is no signature: who can write the file can
 compute another digest. Memory stays flat, however many flows there are.
 """
 

@@ -1,6 +1,6 @@
 """The text that a backup's folder explains itself with. Pure.
 
-It names a command, as no message of the core does: whoever reads it in some years has nothing but this folder.
+It names a command, as no message of the core does: its reader may have nothing but this folder, years later.
 """
 
 from flowreaper.escaping import printable

@@ -29,7 +29,7 @@ class SandboxOptions:
     and of the jitter. A dripping answer takes `drip_s`. The service's clock is `clock_offset_s` ahead of this
     machine's. A ledger keeps the newest `ledger_limit` calls of its operation, some 300 bytes each.
 
-    `seed_flows` makes an account of so many flows, always the same for a `seed` (see ``seed.seeded``). ListFlow
+    `seed_flows` makes an account of this many flows, always the same for a `seed` (see ``seed.seeded``). ListFlow
     notices what was created or deleted `list_lag_s` late. `deny` names operations that the caller has no right to.
     `credentials` belong to the account `account_id`; `more_keys` are others, each an access key id with its secret and
     account: a second key of the same account shares flows and quota, and another account has no flows but those that

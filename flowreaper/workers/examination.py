@@ -19,7 +19,7 @@ FRESH_S = 30.0
 """A flow is looked at again where it was not sent within this time: it may have been published since."""
 
 _LONGEST_LOOK_S = 10.0
-# So many seconds' worth of flows are looked at at once: a look that saves a flow makes three calls and fetches a file.
+# Flows for this many seconds are looked at at once: a look that saves a flow makes three calls and fetches a file.
 
 _MOST_PASSED_S = 2.0
 _FEWEST = 4
