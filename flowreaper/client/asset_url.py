@@ -73,7 +73,7 @@ def is_address(host: str) -> bool:
 def is_public(address: str) -> bool:
     """Return whether an address is one of the Internet's: of one host, not of this machine or network.
 
-    What stands for an IPv4 address (mapped, 6to4, Teredo, NAT64) is judged by that one, too.
+    What stands for an IPv4 address (mapped, NAT64) is judged by that one, too. Tunnels (6to4, Teredo) lead anywhere.
     """
     try:
         found = ipaddress.ip_address(address)
@@ -89,12 +89,15 @@ def _stands_for(address: _Address) -> Sequence[_Address]:
         return [address]
     if inner := address.ipv4_mapped or _behind_nat64(address):
         return [inner]
-    return [address, *(address.teredo or ()), *filter(None, [address.sixtofour])]
+    return [address]
 
 
 def _is_public(address: _Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST:
-        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        # Python 3.13 takes 6to4 for private, as RFC 7526 has retired it; earlier ones do not.
+        is_tunnel = address.sixtofour is not None or address.teredo is not None
+        if is_tunnel or address not in _UNICAST:
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

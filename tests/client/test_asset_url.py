@@ -10,7 +10,7 @@ from yarl import URL
 
 from flowreaper.client.asset_url import is_public, read_url
 
-PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
+PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 PRIVATE = [
     "0.0.0.0",  # noqa: S104 -- an address that must be refused
     "10.1.2.3",
@@ -31,6 +31,7 @@ PRIVATE = [
     "64:ff9b::7f00:1",
     "64:ff9b::a9fe:a9fe",
     "2002:7f00:1::1",
+    "2002:808:808::1",
     "2001:0:808:808:0:0:80ff:fffe",
     "fc00::1",
     "fd00:ec2::254",
