@@ -122,6 +122,25 @@ def test_outcomes_are_recorded_in_one_transaction_a_fifth_of_a_second_after_the_
     assert parts.store.at == [pytest.approx(GROUP_S), pytest.approx(0.2 + GROUP_S)]
 
 
+def test_what_was_put_is_recorded_before_flows_are_looked_at() -> None:
+    """A flow that is looked at again must be known with its attempts and its doubt."""
+
+    async def scene(parts: Parts) -> None:
+        parts.put(1)
+        assert [seen.row for seen in await parts.sink.look(3, [7])] == [7]
+
+    assert run(scene).events == ["recorded 1", "streamed 1", "looked for 3"]
+
+
+def test_the_outcome_of_a_flow_that_was_only_looked_at_is_counted_and_streamed() -> None:
+    async def scene(parts: Parts) -> None:
+        parts.sink.put(Unsent(outcome(claim(1, "1"), State.KEPT)))
+        await parts.sink.flush()
+        assert parts.sink.recorded == {State.KEPT: 1}
+
+    assert run(scene).events == ["recorded 1", "streamed 1"]
+
+
 def test_a_full_group_is_recorded_at_once_and_whole() -> None:
     async def scene(parts: Parts) -> None:
         parts.put(*range(GROUP_SIZE - 1))

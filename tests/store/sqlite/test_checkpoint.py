@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowreaper.errors import CheckpointError, CheckpointRefusedError, FlowreaperError
-from flowreaper.model import FINAL, Added, Claim, Entry, Flow, Reopen, Reply, Requeue, Retry, State
+from flowreaper.model import FINAL, Added, Claim, Entry, Flow, Reopen, Reply, Requeue, Retry, State, Unsent
 from flowreaper.store.sqlite import columns, run_mark, schema
 from flowreaper.store.sqlite.checkpoint import Checkpoint, connect, open_checkpoint
 from flowreaper.store.store import Identity
@@ -91,6 +91,28 @@ def test_pending_flows_are_claimed_once_each_in_the_order_of_reading(checkpoint:
     checkpoint.add(entries("4", "1"))
     assert [c.flow.flow_id for c in checkpoint.write([], new=2)] == ["4"]
     assert checkpoint.counts() == {State.CLAIMED: 4}
+
+
+def test_flows_that_are_looked_at_come_once_and_stay_as_they_are(checkpoint: Checkpoint) -> None:
+    checkpoint.add(entries("1", "2", "3"))
+    seen = checkpoint.look(2)
+    assert rows(seen) == [1, 2]
+    assert checkpoint.counts() == {State.PENDING: 3}
+    assert rows(checkpoint.look(5)) == [3]
+    assert checkpoint.write([], rows=[2]) == [seen[1]]
+    assert checkpoint.counts() == {State.PENDING: 2, State.CLAIMED: 1}
+
+
+def test_a_flow_that_was_only_looked_at_gets_its_outcome_but_no_flow_gets_a_second_one(
+    checkpoint: Checkpoint,
+) -> None:
+    checkpoint.add(entries("1"))
+    (seen,) = checkpoint.look(1)
+    kept = Unsent(outcome(seen, State.KEPT))
+    checkpoint.write([kept])
+    assert checkpoint.counts() == {State.KEPT: 1}
+    with pytest.raises(CheckpointError, match="not claimed in the file"):
+        checkpoint.write([kept])
 
 
 def test_rows_that_are_named_come_before_new_ones(checkpoint: Checkpoint) -> None:
