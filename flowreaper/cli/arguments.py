@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flowreaper.cli.options import typed
-from flowreaper.cli.service_options import endpoint_of, identity_settings
+from flowreaper.cli.service_options import endpoint_of, endpoint_variables, identity_settings
 from flowreaper.cli.times import parse_moment, parse_span
 from flowreaper.client.endpoint import region_endpoint
 from flowreaper.errors import ConfigurationError
@@ -19,10 +19,6 @@ from flowreaper.job.settings import Settings, default_concurrency, parse_treat
 from flowreaper.model import State
 from flowreaper.producer.formats import Format, InputSettings
 from flowreaper.producer.sources import Source
-
-SHARED_ENDPOINT = "FLOWREAPER_ENDPOINT"
-ENDPOINT_VARIABLES = ("FLOWREAPER_DELETE_ENDPOINT", SHARED_ENDPOINT)
-"""The first that is set counts."""
 
 _REHEARSAL = ".sandbox.ckpt"
 _REHEARSED = ".sandbox"
@@ -74,7 +70,7 @@ def settings_of(ctx: click.Context, options: dict[str, Any]) -> Settings:
         raise ConfigurationError(
             "--sandbox starts an endpoint of its own: leave out --endpoint, or --sandbox"
         )
-    endpoint = None if options["sandbox"] else endpoint_of(ctx, options, ENDPOINT_VARIABLES)
+    endpoint = None if options["sandbox"] else endpoint_of(ctx, options, endpoint_variables("delete"))
     rate, concurrency = options["rate"], options["concurrency"]
     if concurrency is None:
         # Settings refuses a rate that is not finite; there is no concurrency to derive from one.

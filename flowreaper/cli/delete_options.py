@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from flowreaper.cli.arguments import ENDPOINT_VARIABLES
 from flowreaper.cli.completion import complete_checkpoint, complete_code
 from flowreaper.cli.options import grouped
+from flowreaper.cli.service_options import endpoint_options, timeout_option
 from flowreaper.cli.suggestions import Choice
 from flowreaper.cli.terminal.display import ProgressMode
 from flowreaper.cli.terminal.log import LogFormat
-from flowreaper.client.endpoint import DEFAULT_REGION
 from flowreaper.job import settings
 from flowreaper.producer.formats import Format
 
@@ -105,14 +104,7 @@ pace_options = grouped(
         metavar="N",
         help="Maximum attempts per flow on transient errors; throttled calls do not count.",
     ),
-    click.option(
-        "--timeout",
-        type=float,
-        default=settings.DEFAULT_TIMEOUT_S,
-        show_default=True,
-        metavar="S",
-        help="Seconds for a whole call.",
-    ),
+    timeout_option,
 )
 """The options under the heading Pace."""
 
@@ -235,14 +227,7 @@ output_options = grouped(
 """The options under the heading Output."""
 
 service_options = grouped(
-    click.option(
-        "--endpoint",
-        envvar=ENDPOINT_VARIABLES,
-        metavar="HOST|URL",
-        help="Endpoint instead of the region's; https unless it is this machine.",
-    ),
-    click.option("--region", metavar="NAME", default=DEFAULT_REGION, show_default=True, help="Its region."),
-    click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json."),
+    endpoint_options("delete"),
     click.option(
         "--treat",
         multiple=True,

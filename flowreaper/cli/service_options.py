@@ -15,6 +15,17 @@ from flowreaper.job import settings
 _STS_VARIABLE = "FLOWREAPER_STS_ENDPOINT"
 
 
+timeout_option = click.option(
+    "--timeout",
+    type=float,
+    default=settings.DEFAULT_TIMEOUT_S,
+    show_default=True,
+    metavar="S",
+    help="Seconds for a whole call.",
+)
+"""The longest time for a call."""
+
+
 def identity_options(command: str) -> Decorator:
     """Return a decorator that adds the options about whose the access key is.
 
@@ -52,14 +63,7 @@ def reading_options(command: str) -> Decorator:
             metavar="N",
             help="Calls per second for the account, of each operation by itself.",
         ),
-        click.option(
-            "--timeout",
-            type=float,
-            default=settings.DEFAULT_TIMEOUT_S,
-            show_default=True,
-            metavar="S",
-            help="Seconds for a whole call.",
-        ),
+        timeout_option,
         click.option(
             "--outage-limit",
             type=float,
@@ -68,17 +72,24 @@ def reading_options(command: str) -> Decorator:
             metavar="S",
             help="Stop when nothing has answered for S seconds; until then, wait.",
         ),
-        click.option(
-            "--region", metavar="NAME", default=DEFAULT_REGION, show_default=True, help="Its region."
-        ),
+        endpoint_options(command),
+        identity_options(command),
+    )
+
+
+def endpoint_options(command: str) -> Decorator:
+    """Return a decorator that adds the options about where the service is, and with whose key it is called."""
+    return grouped(
         click.option(
             "--endpoint",
             envvar=endpoint_variables(command),
             metavar="HOST|URL",
             help="Endpoint instead of the region's; https unless it is this machine.",
         ),
+        click.option(
+            "--region", metavar="NAME", default=DEFAULT_REGION, show_default=True, help="Its region."
+        ),
         click.option("--profile", metavar="NAME", help="Credentials profile of ~/.aliyun/config.json."),
-        identity_options(command),
     )
 
 

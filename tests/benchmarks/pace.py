@@ -29,7 +29,7 @@ def one_client(options: Sequence[str], flows: int, peer: str = "") -> Seen:
 
 
 def guarded(flows: int) -> Seen:
-    """Let flowreaper delete so many flows, each looked at, in use by no template, and saved before."""
+    """Let flowreaper delete this many flows, each looked at, in use by no template, and saved before."""
     with tempfile.TemporaryDirectory() as name, sandbox("--window", "sliding", "--latency", "0.1") as service:
         folder = Path(name)
         ids = str(write_ids(folder / "ids.txt", flows))

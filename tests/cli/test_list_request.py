@@ -46,7 +46,7 @@ def test_spaces_are_listed_once_and_a_dash_is_the_accounts_own(
         (("--plan", "new.json", "--format", "table"), False, FlowFormat.TABLE),
     ],
 )
-def test_the_output_is_for_whoever_reads_it(
+def test_the_output_fits_its_reader(
     words: tuple[str, ...], flow_format: FlowFormat | None, *, is_terminal: bool
 ) -> None:
     assert request(*words, is_terminal=is_terminal).flow_format is flow_format

@@ -92,7 +92,7 @@ def test_flows_that_are_taken_again_count(command: Command, begin: Begin, ids: I
 
 
 def known(begin: Begin, folder: Path, count: int, ids: Ids) -> tuple[Service, Command, list[str]]:
-    """Begin a sandbox whose account has so many flows in its own space."""
+    """Begin a sandbox whose account has this many flows in its own space."""
     flows = ids(count)
     (folder / "known.txt").write_text("\n".join(flows))
     service, command = begin("--known", str(folder / "known.txt"))
